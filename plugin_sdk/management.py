@@ -1,0 +1,254 @@
+"""Services of the host for plugins that manage it: the admin's routes, documentation, diagnostics.
+
+They are handed out by ``context.services.get(name)`` to bundled plugins only:
+
+* ``host.plugins``: `PluginManagement`
+* ``host.providers``: `ProviderManagement`
+* ``host.settings``: `SettingsManagement`
+* ``host.api``: `ApiCatalog`
+* ``host.data``: `PluginDataReader`
+* ``host.info``: `HostInfo`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from plugin_sdk.access import Permission
+from plugin_sdk.data import ScopeKind
+from plugin_sdk.manifest import Manifest
+from plugin_sdk.pages import Page
+from plugin_sdk.providers import ProviderEntry
+from plugin_sdk.routes import Route, WebSocketRoute
+
+__all__ = [
+    "ApiCatalog",
+    "HostInfo",
+    "InstallPlan",
+    "PluginConflict",
+    "PluginDataReader",
+    "PluginEntry",
+    "PluginFault",
+    "PluginManagement",
+    "PluginState",
+    "ProviderManagement",
+    "PublishedRoute",
+    "SettingsManagement",
+]
+
+PluginState = Literal["active", "disabled", "errored", "quarantined", "incompatible"]
+
+
+@dataclass(frozen=True, slots=True)
+class PluginFault:
+    """Why a plugin is not active: a code of section 14 of the plugin contract, one line without
+    absolute paths, and the incident that the log repeats."""
+
+    code: str
+    message: str
+    incident: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PluginConflict:
+    """Another find of the same id, which lost."""
+
+    source: str
+    version: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class PluginEntry:
+    """A found plugin in whatever state. ``enabled`` is the stored wish, ``state`` the fact.
+
+    ``manifest`` is None when it cannot be read; ``raw`` holds what could be read of it.
+    ``folder`` holds plugin.json."""
+
+    id: str
+    state: PluginState
+    enabled: bool
+    source: Literal["built-in", "entry-point", "folder"]
+    protected: bool
+    folder: Path | None
+    manifest: Manifest | None
+    raw: Mapping[str, Any]
+    fault: PluginFault | None = None
+    conflicts: tuple[PluginConflict, ...] = ()
+    pages: tuple[Page, ...] = ()
+    calls: int = 0
+    failures: int = 0
+
+    @property
+    def bundled(self) -> bool:
+        return self.source == "built-in"
+
+
+@dataclass(frozen=True, slots=True)
+class InstallPlan:
+    """What an installation would bring, before a line of it has run. ``added_capabilities`` and
+    ``added_permissions`` are those that the installed version does not declare."""
+
+    manifest: Manifest
+    source: str
+    replaces: str | None
+    added_capabilities: tuple[str, ...]
+    added_permissions: tuple[Permission, ...]
+
+
+class PluginManagement(Protocol):
+    """``host.plugins``. All methods may be called from a request; changes are made one at a
+    time, and no other plugin's request waits for them."""
+
+    def entries(self) -> Sequence[PluginEntry]:
+        """Every found plugin, by id; looks for new folders first."""
+        ...
+
+    def entry(self, plugin_id: str) -> PluginEntry:
+        """Raises NotFound."""
+        ...
+
+    def enable(self, plugin_id: str) -> PluginEntry:
+        """Stores the wish and tries; the entry tells how it went. Raises NotFound."""
+        ...
+
+    def disable(self, plugin_id: str) -> PluginEntry:
+        """Raises NotFound; Conflict with code PROTECTED_PLUGIN, HAS_DEPENDENTS or
+        PROVIDER_IN_USE."""
+        ...
+
+    def purge(self, plugin_id: str, scope: Literal["data", "all"] = "data") -> None:
+        """Removes what the plugin keeps. Raises NotFound; Conflict with code PLUGIN_ACTIVE or
+        PROTECTED_PLUGIN for ``all``."""
+        ...
+
+    def inspect(self, source: Path) -> InstallPlan:
+        """Reads a plugin folder, or a ZIP or wheel that holds one; runs nothing. Raises Invalid
+        with what is wrong."""
+        ...
+
+    def install(self, source: Path, *, accept_additions: bool = False) -> PluginEntry:
+        """Copies a plugin folder into the data directory. A version that is active is upgraded
+        live, and stays as it was when the new one fails. Raises Invalid; Conflict with code
+        CONFIRMATION_NEEDED when it declares more than the installed one and
+        ``accept_additions`` is not set, UPGRADE_FAILED when the old version was put back."""
+        ...
+
+    def reload(self, plugin_id: str) -> PluginEntry:
+        """Upgrades an active plugin to what its folder holds now; see `install`."""
+        ...
+
+    def uninstall(self, plugin_id: str, *, purge: bool = False) -> None:
+        """Disables it and removes its code; its data stay unless ``purge``. Raises Conflict for
+        one that did not come by `install`."""
+        ...
+
+    def permissions(self) -> Sequence[Permission]:
+        """The core permissions in order, then those of active plugins by name."""
+        ...
+
+
+class ProviderManagement(Protocol):
+    """``host.providers``."""
+
+    def entries(self) -> Mapping[str, Sequence[ProviderEntry]]:
+        """Providers of active plugins by type; ``storage`` and ``metadata`` are always there."""
+        ...
+
+    def choose(self, type: str, name: str) -> Sequence[ProviderEntry]:
+        """Stores the choice and applies it; raises NotFound for an unknown type or name."""
+        ...
+
+
+class SettingsManagement(Protocol):
+    """``host.settings``: settings of plugins, whatever their state."""
+
+    def schema(self, plugin_id: str) -> Mapping[str, Any] | None:
+        """Raises NotFound for an unknown plugin."""
+        ...
+
+    def shown(self, plugin_id: str) -> Mapping[str, Any]:
+        """Effective values, secrets masked as ``********``."""
+        ...
+
+    def values(self, plugin_id: str) -> Mapping[str, Any]:
+        """Effective values, secrets in clear."""
+        ...
+
+    def replace(self, plugin_id: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Replaces the stored document; absent keys go back to their default, ``********`` keeps
+        a secret. Raises Invalid with details, Conflict for a value pinned by the operator.
+        Returns what `shown` shows."""
+        ...
+
+    def update(self, plugin_id: str, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+        """As `replace`, but for some keys; None returns one to its default."""
+        ...
+
+    def pinned(self, plugin_id: str) -> frozenset[str]:
+        """Names that the operator's file decides."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRoute:
+    """A route of an active plugin (or of the host: plugin id ``host``) with its full path."""
+
+    plugin_id: str
+    path: str
+    route: Route | WebSocketRoute
+
+
+class ApiCatalog(Protocol):
+    """``host.api``: what this host answers right now."""
+
+    @property
+    def version(self) -> int:
+        """Grows whenever the routes change."""
+        ...
+
+    def routes(self) -> Sequence[PublishedRoute]: ...
+
+
+class PluginDataReader(Protocol):
+    """``host.data``: keys and values of any plugin, also of one that is off or gone."""
+
+    def get(self, plugin_id: str, scope: ScopeKind, scope_id: str, key: str) -> str | None:
+        """The stored JSON text, or None when there is nothing."""
+        ...
+
+    def sizes(self, plugin_id: str) -> Mapping[str, int]:
+        """``keys``, ``bytes`` (of the database), for a plugin with or without data."""
+        ...
+
+
+class HostInfo(Protocol):
+    """``host.info``."""
+
+    @property
+    def version(self) -> str: ...
+    @property
+    def started_at(self) -> int:
+        """Milliseconds since the epoch."""
+        ...
+
+    @property
+    def data_dir(self) -> Path: ...
+    def listeners(self) -> Sequence[str]:
+        """Addresses listened on, as URLs; of the last `serve` when none is running here."""
+        ...
+
+    def exposed(self) -> bool:
+        """Whether a listener is bound to an address that is not loopback."""
+        ...
+
+    def build(self) -> Mapping[str, str | None]:
+        """``gitSha``, ``buildDate``, ``sourceUrl``, ``licenseUrl``."""
+        ...
+
+    def log_lines(self, limit_bytes: int) -> Iterator[bytes]:
+        """The end of the server log."""
+        ...
