@@ -1,0 +1,1 @@
+"""The Stagebox host: a small core that loads plugins and serves what they bring."""

@@ -1,0 +1,1 @@
+"""Finding, starting, stopping and upgrading plugins; pluggy's manager stops here."""

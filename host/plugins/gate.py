@@ -1,0 +1,177 @@
+"""The gate of a plugin: counts the calls inside it, limits them, and closes while it drains.
+
+pluggy's ``unregister`` does not wait for calls that run; leases taken here do. A lease is held
+until the response body is closed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from plugin_sdk import Unavailable
+
+__all__ = ["Gate", "Slots"]
+
+_WINDOW_SECONDS = 60.0
+
+
+class Slots:
+    """The worker threads that all plugins share, so that hanging plugins never take the last.
+
+    A plugin may use ``per_plugin`` at once. The last ``reserve`` free slots go only to plugins
+    that hold none, so a plugin that answers quickly still gets through beside several that hang.
+    """
+
+    def __init__(self, total: int, per_plugin: int, reserve: int) -> None:
+        self.total = total
+        self.per_plugin = per_plugin
+        self.reserve = reserve
+        self.used = 0
+        self.lock = threading.Lock()
+
+
+class Gate:
+    """One plugin's gate. ``enter`` and ``leave`` bracket each call from outside."""
+
+    __slots__ = (
+        "_closed",
+        "_failed_at",
+        "_held",
+        "_idle",
+        "_inside",
+        "_now",
+        "_on_failures",
+        "_paused",
+        "_recent",
+        "_slots",
+        "calls",
+        "failures",
+        "plugin_id",
+        "quarantine_failures",
+        "seconds",
+    )
+
+    def __init__(
+        self,
+        plugin_id: str,
+        slots: Slots,
+        *,
+        quarantine_failures: int = 100,
+        on_failures: Callable[[], object] | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.plugin_id = plugin_id
+        self.quarantine_failures = quarantine_failures
+        self.calls = 0
+        self.failures = 0
+        self.seconds = 0.0
+        self._slots = slots
+        self._inside = 0
+        self._held = 0
+        self._closed = False
+        self._paused = False
+        self._idle = threading.Condition(slots.lock)
+        self._failed_at: deque[float] = deque()
+        self._recent: deque[float] = deque(maxlen=4 * max(1, quarantine_failures))
+        self._on_failures = on_failures
+        self._now = now
+
+    @property
+    def closed(self) -> bool:
+        """Whether the plugin drains or is gone."""
+        return self._closed
+
+    @property
+    def inside(self) -> int:
+        """How many calls are inside right now."""
+        return self._inside
+
+    def enter(self, *, slot: bool = True) -> None:
+        """Takes a lease. Raises Unavailable with ``retry_after`` when the plugin is being
+        switched off, or has all the calls at once that it may have.
+
+        ``slot`` is False for calls that run on threads of their own (events, jobs, sockets)."""
+        slots = self._slots
+        with slots.lock:
+            while self._paused and not self._closed:
+                # An upgrade is swapping the code: wait for it rather than fail the request.
+                if self._held + 1 > slots.per_plugin or not self._idle.wait(timeout=30.0):
+                    raise self._busy()
+            if self._closed:
+                raise Unavailable("This plugin is being switched off.", retry_after=1)
+            if slot:
+                free = slots.total - slots.used
+                if self._held >= slots.per_plugin or (self._held and free <= slots.reserve):
+                    raise self._busy()
+                self._held += 1
+                slots.used += 1
+            self._inside += 1
+            self.calls += 1
+
+    def leave(self, *, slot: bool = True, failed: bool = False, seconds: float = 0.0) -> None:
+        """Gives the lease back. ``failed``: the call ended in an exception nobody intended."""
+        slots = self._slots
+        tripped = False
+        with slots.lock:
+            if slot:
+                self._held -= 1
+                slots.used -= 1
+            self._inside -= 1
+            self.seconds += seconds
+            if self.quarantine_failures:
+                tripped = self._note(failed)
+            elif failed:
+                self.failures += 1
+            if self._inside == 0:
+                self._idle.notify_all()
+        if tripped and self._on_failures is not None:
+            self._on_failures()
+
+    def _note(self, failed: bool) -> bool:
+        now = self._now()
+        self._recent.append(now)
+        if not failed:
+            return False
+        self.failures += 1
+        self._failed_at.append(now)
+        while self._failed_at and self._failed_at[0] < now - _WINDOW_SECONDS:
+            self._failed_at.popleft()
+        while self._recent and self._recent[0] < now - _WINDOW_SECONDS:
+            self._recent.popleft()
+        failed_count = len(self._failed_at)
+        return failed_count >= self.quarantine_failures and 2 * failed_count > len(self._recent)
+
+    def close(self) -> None:
+        """No call enters any more."""
+        with self._slots.lock:
+            self._closed = True
+            self._idle.notify_all()
+
+    def pause(self) -> None:
+        """Calls wait at the gate until `resume`."""
+        with self._slots.lock:
+            self._paused = True
+
+    def resume(self) -> None:
+        with self._slots.lock:
+            self._paused = False
+            self._idle.notify_all()
+
+    def wait_idle(self, timeout: float) -> bool:
+        """Waits until nobody is inside; False when ``timeout`` seconds did not suffice."""
+        deadline = time.monotonic() + timeout
+        with self._slots.lock:
+            while self._inside:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                self._idle.wait(left)
+        return True
+
+    def _busy(self) -> Unavailable:
+        return Unavailable(
+            f"Plugin {self.plugin_id} has as many calls at once as it may have.", retry_after=1
+        )
