@@ -1,0 +1,225 @@
+"""The context of one plugin: every member scoped to it by construction."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from host.access import AccessService
+from host.db import Engine, KeyValueData
+from host.events import EventBus
+from host.jobs import JobService
+from host.outbound import OutboundClient
+from host.plugins.hooks import HookRegistry, PluginHooks
+from host.plugins.services import PluginServices, ServiceRegistry
+from host.providers import PluginBlobs, ProviderRegistry
+from host.settings import SettingsStore
+from plugin_sdk import (
+    Blobs,
+    CapabilityMissing,
+    Clock,
+    Context,
+    Data,
+    Database,
+    Events,
+    Hooks,
+    Http,
+    Jobs,
+    Logger,
+    Manifest,
+    Paths,
+    Permissions,
+    Principal,
+    Providers,
+    Realtime,
+    Services,
+    Settings,
+)
+
+__all__ = ["PluginContext", "Resources"]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What contexts are made of: the parts of one host."""
+
+    engine: Engine
+    folders: Path
+    temporary: Path
+    clock: Clock
+    log: Logger
+    bus: EventBus
+    jobs: JobService
+    settings: SettingsStore
+    access: AccessService
+    providers: ProviderRegistry
+    services: ServiceRegistry
+    hooks: HookRegistry
+
+
+class PluginContext(Context):
+    """What a plugin holds. Members are made when first used, so that an idle plugin is small."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        resources: Resources,
+        *,
+        package: Path | None,
+        bundled: bool,
+        log: Logger,
+    ) -> None:
+        self._manifest = manifest
+        self._resources = resources
+        self._package = package
+        self._bundled = bundled
+        self._log = log
+        self._capabilities = frozenset(manifest.capabilities)
+        self._services = PluginServices(resources.services, manifest.id, bundled)
+
+    @property
+    def plugin_id(self) -> str:
+        return self._manifest.id
+
+    @cached_property
+    def data(self) -> Data:  # type: ignore[override]
+        return KeyValueData(self._resources.engine.open(self.plugin_id))
+
+    @cached_property
+    def db(self) -> Database:  # type: ignore[override]
+        self._need("db")
+        return self._resources.engine.open(self.plugin_id)
+
+    @cached_property
+    def blobs(self) -> Blobs:  # type: ignore[override]
+        self._need("blobs")
+        providers = self._resources.providers
+        return PluginBlobs(self.plugin_id, lambda: providers.active("storage"))
+
+    @cached_property
+    def settings(self) -> Settings:  # type: ignore[override]
+        return self._resources.settings.for_plugin(self.plugin_id)
+
+    @cached_property
+    def events(self) -> Events:  # type: ignore[override]
+        database = self._resources.engine.open(self.plugin_id)
+        return self._resources.bus.emitter(self.plugin_id, database)
+
+    @cached_property
+    def jobs(self) -> Jobs:  # type: ignore[override]
+        return self._resources.jobs.of(self.plugin_id)
+
+    @property
+    def providers(self) -> Providers:
+        return self._resources.providers
+
+    @property
+    def services(self) -> Services:
+        return self._services
+
+    @property
+    def permissions(self) -> Permissions:
+        return self._resources.access.permissions
+
+    @cached_property
+    def hooks(self) -> Hooks:  # type: ignore[override]
+        return PluginHooks(self._resources.hooks)
+
+    @cached_property
+    def realtime(self) -> Realtime:  # type: ignore[override]
+        self._need("realtime")
+        return _ActiveRealtime(self._resources.providers, self._log)
+
+    @cached_property
+    def http(self) -> Http:  # type: ignore[override]
+        private = "http.private" in self._capabilities
+        if not private:
+            self._need("http")
+        return OutboundClient(allow_private=private)
+
+    @cached_property
+    def paths(self) -> Paths:  # type: ignore[override]
+        self._need("paths")
+        folder = self._resources.folders / self.plugin_id
+        return PluginPaths(folder, self._package or folder, self._resources.temporary)
+
+    @property
+    def clock(self) -> Clock:
+        return self._resources.clock
+
+    @property
+    def log(self) -> Logger:
+        return self._log
+
+    @property
+    def offered(self) -> PluginServices:
+        """What the plugin offers, for the host to publish and withdraw."""
+        return self._services
+
+    def close(self) -> None:
+        """After the plugin is gone: late offers are refused, connections are given back."""
+        self._services.close()
+        client = self.__dict__.get("http")
+        if client is not None:
+            client.close()
+
+    def _need(self, capability: str) -> None:
+        if capability not in self._capabilities:
+            raise CapabilityMissing(capability, self.plugin_id)
+
+
+class PluginPaths(Paths):
+    """``context.paths``."""
+
+    def __init__(self, data: Path, package: Path, temporary: Path) -> None:
+        self._data = data
+        self._package = package
+        self._temporary = temporary
+
+    @property
+    def data(self) -> Path:
+        self._data.mkdir(parents=True, exist_ok=True)
+        return self._data
+
+    @property
+    def package(self) -> Path:
+        return self._package
+
+    def temporary(self) -> AbstractContextManager[Path]:
+        return _new_folder(self._temporary)
+
+
+@contextmanager
+def _new_folder(parent: Path) -> Iterator[Path]:
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class _ActiveRealtime(Realtime):
+    """``context.realtime``: whatever realtime provider is active at the moment."""
+
+    def __init__(self, providers: ProviderRegistry, log: Logger) -> None:
+        self._providers = providers
+        self._log = log
+
+    def broadcast(
+        self, message: Any, *, allow: Callable[[Principal], bool] | None = None
+    ) -> None:
+        for entry in self._providers.entries("realtime"):
+            if entry.active:
+                try:
+                    self._providers.active("realtime").broadcast(message, allow=allow)
+                except Exception as error:  # a foreign provider: the caller must not suffer
+                    self._log.error("Realtime provider %s failed.", entry.name, exc_info=error)
+
+
