@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from plugin_sdk import Manifest, Provider, Route, WebSocketRoute
-from plugin_sdk.manifest import DEFAULT_PREFIX
 from plugin_sdk.management import PluginFault
+from plugin_sdk.manifest import DEFAULT_PREFIX
 
 __all__ = ["claim_conflict", "full_path", "provider_conflict", "route_conflict"]
 
@@ -41,8 +41,6 @@ def claim_conflict(
                     continue
                 if _lies_in(claim, path) or _lies_in(path, claim):
                     return _conflict(f"the prefix {claim} collides with {path} of plugin {owner}")
-        if _lies_in(claim, DEFAULT_PREFIX.rstrip("/")) and "plugin_admin" != manifest.id:
-            return _conflict(f"the prefix {claim} lies in the area of another plugin")
     return None
 
 

@@ -212,14 +212,10 @@ class _ActiveRealtime(Realtime):
         self._providers = providers
         self._log = log
 
-    def broadcast(
-        self, message: Any, *, allow: Callable[[Principal], bool] | None = None
-    ) -> None:
+    def broadcast(self, message: Any, *, allow: Callable[[Principal], bool] | None = None) -> None:
         for entry in self._providers.entries("realtime"):
             if entry.active:
                 try:
                     self._providers.active("realtime").broadcast(message, allow=allow)
                 except Exception as error:  # a foreign provider: the caller must not suffer
                     self._log.error("Realtime provider %s failed.", entry.name, exc_info=error)
-
-

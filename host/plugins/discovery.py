@@ -9,7 +9,7 @@ import importlib.machinery
 import importlib.metadata
 import importlib.util
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -18,7 +18,17 @@ from host.plugins.manifests import MANIFEST_NAME
 from plugin_sdk import Plugin
 from plugin_sdk.management import PluginConflict
 
-__all__ = ["GROUP", "Discovery", "Found", "Given", "Source", "find_plugins", "is_plugin_id"]
+__all__ = [
+    "GROUP",
+    "Discovery",
+    "Found",
+    "Given",
+    "Source",
+    "find_folders",
+    "find_installed",
+    "is_plugin_id",
+    "ranked",
+]
 
 GROUP: Final = "stagebox.plugins"
 BUNDLED_DISTRIBUTION: Final = "stagebox"
@@ -35,28 +45,9 @@ def is_plugin_id(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A plugin somewhere. ``folder`` holds plugin.json; ``target`` is ``module:attribute`` for
-    an entry point; ``cls`` is given by tests and by `stagebox plugin dev`."""
-
-    id: str
-    source: Source
-    folder: Path | None
-    target: str = ""
-    distribution: str = ""
-    version: str = ""
-    cls: type[Plugin] | None = None
-    document: Mapping[str, object] | None = None
-
-    @property
-    def bundled(self) -> bool:
-        return self.source == "built-in"
-
-
-@dataclass(frozen=True, slots=True)
 class Given:
-    """A plugin handed over in person: a class with its manifest document, which need not lie in
-    a file. It counts as a folder."""
+    """A plugin handed over in person (by a test, or `stagebox plugin dev`): a class with its
+    manifest document, which need not lie in a file. It counts as a folder."""
 
     cls: type[Plugin]
     document: Mapping[str, object]
@@ -64,29 +55,34 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """A plugin somewhere. ``folder`` holds plugin.json; ``target`` is ``module:attribute`` for
+    an entry point."""
+
+    id: str
+    source: Source
+    folder: Path | None
+    target: str = ""
+    distribution: str = ""
+    version: str = ""
+    given: Given | None = None
+
+    @property
+    def bundled(self) -> bool:
+        return self.source == "built-in"
+
+
+@dataclass(frozen=True, slots=True)
 class Discovery:
-    """What was found, by id, with the losers of each id, and what was passed over and why."""
+    """What was found, by id, and the losers of each id."""
 
     found: Mapping[str, Found]
     conflicts: Mapping[str, tuple[PluginConflict, ...]] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
 
 
-def find_plugins(
-    folders: Path | None, *, bundled_only: bool = False, given: Sequence[Given] = ()
-) -> Discovery:
-    """Looks everywhere. ``bundled_only``: third-party plugins are not even listed as found."""
-    warnings: list[str] = []
-    everything = list(_from_entry_points(warnings))
-    if bundled_only:
-        everything = [found for found in everything if found.bundled]
-    else:
-        everything += [
-            Found(str(each.document["id"]), "folder", each.folder, cls=each.cls, document=each.document)
-            for each in given
-        ]
-        if folders is not None:
-            everything += _from_folders(folders, warnings)
+def ranked(everything: Iterable[Found]) -> Discovery:
+    """One plugin for each id: built-in beats package beats folder, and among packages the name
+    of the distribution decides."""
     winners: dict[str, Found] = {}
     losers: dict[str, list[PluginConflict]] = {}
     for found in sorted(everything, key=lambda each: (_STRENGTH[each.source], each.distribution)):
@@ -94,9 +90,7 @@ def find_plugins(
         if winner is not found:
             losers.setdefault(found.id, []).append(_lost(found, winner))
     ordered = {plugin_id: winners[plugin_id] for plugin_id in sorted(winners)}
-    return Discovery(
-        ordered, {key: tuple(value) for key, value in losers.items()}, tuple(warnings)
-    )
+    return Discovery(ordered, {key: tuple(value) for key, value in losers.items()})
 
 
 def _lost(found: Found, winner: Found) -> PluginConflict:
@@ -105,7 +99,9 @@ def _lost(found: Found, winner: Found) -> PluginConflict:
     return PluginConflict(found.source, found.version, text)
 
 
-def _from_entry_points(warnings: list[str]) -> Iterable[Found]:
+def find_installed(warnings: list[str]) -> list[Found]:
+    """Plugins of installed packages, by their entry points; nothing of them is imported."""
+    found: list[Found] = []
     for entry in importlib.metadata.entry_points(group=GROUP):
         distribution = entry.dist.name if entry.dist is not None else ""
         version = entry.dist.version if entry.dist is not None else ""
@@ -117,9 +113,9 @@ def _from_entry_points(warnings: list[str]) -> Iterable[Found]:
         source: Source = "built-in" if distribution == BUNDLED_DISTRIBUTION else "entry-point"
         module, _, attribute = entry.value.partition(":")
         target = f"{module.strip()}:{attribute.partition('[')[0].strip() or 'plugin'}"
-        yield Found(
-            entry.name, source, _folder_of(module.strip()), target, distribution, version
-        )
+        folder = _folder_of(module.strip())
+        found.append(Found(entry.name, source, folder, target, distribution, version))
+    return found
 
 
 def _folder_of(module: str) -> Path | None:
@@ -141,11 +137,13 @@ def _folder_of(module: str) -> Path | None:
     return None
 
 
-def _from_folders(root: Path, warnings: list[str]) -> Iterable[Found]:
+def find_folders(root: Path, warnings: list[str]) -> list[Found]:
+    """Plugin folders of the data directory: one directory listing."""
     try:
         folders = sorted(root.iterdir())
     except FileNotFoundError:
-        return
+        return []
+    found: list[Found] = []
     for folder in folders:
         name = folder.name
         if name.startswith((".", "_")) or not folder.is_dir():
@@ -153,6 +151,9 @@ def _from_folders(root: Path, warnings: list[str]) -> Iterable[Found]:
         if not (folder / MANIFEST_NAME).exists():
             continue  # only the data of a plugin of another form
         if not is_plugin_id(name):
-            warnings.append(f'The folder "{name}" holds a plugin.json, but its name is no plugin id.')
+            warnings.append(
+                f'The folder "{name}" holds a plugin.json, but its name is no plugin id.'
+            )
             continue
-        yield Found(name, "folder", folder)
+        found.append(Found(name, "folder", folder))
+    return found

@@ -13,9 +13,13 @@ from collections.abc import Callable
 
 from plugin_sdk import Unavailable
 
-__all__ = ["Gate", "Slots"]
+__all__ = ["Gate", "GateClosed", "Slots"]
 
 _WINDOW_SECONDS = 60.0
+
+
+class GateClosed(Unavailable):
+    """The plugin instance behind this gate is going; a request asks the present catalog anew."""
 
 
 class Slots:
@@ -85,6 +89,11 @@ class Gate:
         return self._closed
 
     @property
+    def leaving(self) -> bool:
+        """Whether open sockets are to end: the plugin goes, or its code is being replaced."""
+        return self._closed or self._paused
+
+    @property
     def inside(self) -> int:
         """How many calls are inside right now."""
         return self._inside
@@ -101,7 +110,7 @@ class Gate:
                 if self._held + 1 > slots.per_plugin or not self._idle.wait(timeout=30.0):
                     raise self._busy()
             if self._closed:
-                raise Unavailable("This plugin is being switched off.", retry_after=1)
+                raise GateClosed("This plugin is being switched off.", retry_after=1)
             if slot:
                 free = slots.total - slots.used
                 if self._held >= slots.per_plugin or (self._held and free <= slots.reserve):

@@ -104,7 +104,10 @@ class HookRegistry:
                 results.append(_Result(plugin_id, fenced(gate, function)(**arguments)))
             except Exception as error:  # foreign code: anything may come
                 self._log.error(
-                    "Hook %s of plugin %s failed.", name, plugin_id, exc_info=error,
+                    "Hook %s of plugin %s failed.",
+                    name,
+                    plugin_id,
+                    exc_info=error,
                     extra={"plugin": plugin_id},
                 )
                 results.append(_Result(plugin_id, error=error))
@@ -135,5 +138,3 @@ class PluginHooks(Hooks):
             if value is not None:
                 return value
         return None
-
-

@@ -10,7 +10,6 @@ import importlib
 import importlib.util
 import itertools
 import sys
-import threading
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -33,14 +32,12 @@ class Loader:
     """Imports classes and remembers from which state of the files they came."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._stamps: dict[str, dict[str, int]] = {}
-        self._private: dict[str, str] = {}
 
     def load(self, found: Found) -> type[Plugin]:
         """Raises NotAPlugin, or whatever the plugin's code raises while it is imported."""
-        if found.cls is not None:
-            return found.cls
+        if found.given is not None:
+            return found.given.cls
         if found.source == "folder":
             assert found.folder is not None
             module = self._import_folder(found.id, found.folder)
@@ -48,12 +45,12 @@ class Loader:
         name, _, attribute = found.target.partition(":")
         return _class_of(self._import_installed(found.id, name), attribute, found.id)
 
-    def forget(self, plugin_id: str) -> None:
-        """Drops a folder plugin's modules, so that nothing of it is left."""
-        with self._lock:
-            private = self._private.pop(plugin_id, None)
-        if private is not None:
-            _drop(private)
+    @staticmethod
+    def forget(cls: type[Plugin]) -> None:
+        """Drops the modules of a folder plugin's class, so that nothing of it is left."""
+        root = cls.__module__.partition(".")[0]
+        if root.startswith(_PRIVATE):
+            _drop(root)
 
     def _import_folder(self, plugin_id: str, folder: Path) -> ModuleType:
         init = folder / "__init__.py"
@@ -74,9 +71,6 @@ class Loader:
         except BaseException:
             _drop(private)
             raise
-        with self._lock:
-            # The modules of an older load stay while its instance is still at work.
-            self._private[plugin_id] = private
         return module
 
     def _import_installed(self, plugin_id: str, name: str) -> ModuleType:

@@ -55,6 +55,11 @@ def _validator(bundled: bool) -> Validator:
             "uniqueItems": True,
             "items": {"type": "string", "pattern": _CLAIMED_PATH, "maxLength": 100},
         }
+        schema["properties"]["bundled"] = {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {"protected": {"type": "boolean"}, "startsOff": {"type": "boolean"}},
+        }
     return compile_schema(schema)
 
 
@@ -214,4 +219,3 @@ class ManifestReader:
         except OSError as error:
             reason = os.strerror(error.errno or 0)
             return _Read(stamp, None, ManifestInvalid([Problem("", f"cannot be read: {reason}")]))
-

@@ -68,9 +68,7 @@ class WishStore:
             return None
         return Wish(row["enabled"], row["version"], _fault(row["quarantine"]))
 
-    def set(
-        self, plugin_id: str, enabled: bool, quarantine: PluginFault | None = None
-    ) -> Wish:
+    def set(self, plugin_id: str, enabled: bool, quarantine: PluginFault | None = None) -> Wish:
         """Stores a wish; a quarantine mark stays only when given again."""
         with self._db.transaction():
             before = self.get(plugin_id)
@@ -110,6 +108,11 @@ class WishStore:
             }
         )
 
+    def active_before(self) -> frozenset[str]:
+        """Ids that were active when a serving process last noted an outcome."""
+        rows = self._db.query("SELECT plugin_id FROM _stagebox_states WHERE state = 'active'")
+        return frozenset(row["plugin_id"] for row in rows)
+
     def outcome(self, plugin_id: str) -> tuple[int, str, PluginFault | None] | None:
         """What `acted` noted last: wish version, state, fault."""
         row = self._db.table("_stagebox_states").get(plugin_id)
@@ -121,9 +124,7 @@ class WishStore:
 def _fault(document: Mapping[str, str | None] | None) -> PluginFault | None:
     if document is None:
         return None
-    return PluginFault(
-        document["code"] or "", document["message"] or "", document.get("incident")
-    )
+    return PluginFault(document["code"] or "", document["message"] or "", document.get("incident"))
 
 
 def _fault_json(fault: PluginFault | None) -> dict[str, str | None] | None:

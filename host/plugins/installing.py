@@ -1,0 +1,230 @@
+"""Installing, upgrading live, and removing folder plugins.
+
+An upgrade loads the new version beside the old one. When data have to change shape, calls wait at
+the old version's gate while a snapshot is taken and the steps run. Whatever fails puts code and
+data back, and the old version goes on as if nothing had been tried.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from host.db import Engine
+from host.plugins.discovery import is_plugin_id
+from host.plugins.manager import PluginManager
+from host.plugins.manifests import MANIFEST_NAME, check_manifest
+from host.plugins.packages import code_files, is_installed, move_code, put_code, staged
+from host.plugins.register import Record
+from host.plugins.starting import Failed, Running
+from plugin_sdk import Conflict, Invalid, Logger, NotFound, Problem, parse_json
+from plugin_sdk.management import InstallPlan, PluginEntry
+
+__all__ = ["Installer"]
+
+_PREVIOUS = ".previous-"
+_SNAPSHOT = ".snapshot.db"
+
+
+class Installer:
+    """Changes what lies in the plugin folders, in step with the manager."""
+
+    def __init__(self, manager: PluginManager, folders: Path, engine: Engine, log: Logger) -> None:
+        self._manager = manager
+        self._folders = folders
+        self._engine = engine
+        self._log = log
+
+    # What would come
+
+    def inspect(self, source: Path) -> InstallPlan:
+        """Reads a plugin folder, ZIP or wheel; runs nothing. Raises Invalid, NotFound."""
+        with self._staged(source) as folder:
+            return self._plan(folder, source)
+
+    def _plan(self, folder: Path, source: Path) -> InstallPlan:
+        document = parse_json((folder / MANIFEST_NAME).read_bytes(), unique_keys=True)
+        manifest = check_manifest(document, bundled=False, folder=folder)
+        if not is_plugin_id(manifest.id):
+            raise Invalid(f'"{manifest.id}" is reserved and cannot be a plugin id.')
+        if not (folder / "__init__.py").is_file():
+            raise Invalid(
+                f"The plugin {manifest.id} has no __init__.py beside its {MANIFEST_NAME}.",
+                details=[Problem("__init__.py", "is missing")],
+            )
+        self._manager.register.look()
+        record = self._manager.register.find(manifest.id)
+        if record is not None and record.found.source != "folder":
+            kind = "built in" if record.found.bundled else "installed as a Python package"
+            raise Conflict(f"The plugin {manifest.id} is {kind}; a folder would never be loaded.")
+        before = record.manifest if record else None
+        had = before.capabilities if before else ()
+        granted = {each.name for each in before.permissions} if before else set()
+        return InstallPlan(
+            manifest=manifest,
+            source=source.name,
+            replaces=before.version if before else None,
+            added_capabilities=tuple(each for each in manifest.capabilities if each not in had),
+            added_permissions=tuple(
+                each for each in manifest.permissions if each.name not in granted
+            ),
+        )
+
+    @contextmanager
+    def _staged(self, source: Path) -> Iterator[Path]:
+        if not source.exists():
+            raise NotFound(f'"{source}" does not exist.')
+        with staged(source, self._folders) as folder:
+            yield folder
+
+    # Install
+
+    def install(self, source: Path, *, accept_additions: bool = False) -> PluginEntry:
+        """See `plugin_sdk.management.PluginManagement.install`."""
+        with self._staged(source) as folder:
+            plan = self._plan(folder, source)
+            plugin_id = plan.manifest.id
+            self._confirm(plan, accept_additions)
+            with self._manager.change:
+                record = self._manager.register.find(plugin_id)
+                if record is not None and record.running is not None:
+                    self._replace(record, folder)
+                else:
+                    target = self._folders / plugin_id
+                    for path in code_files(target, folder) if target.is_dir() else []:
+                        shutil.rmtree(path) if path.is_dir() else path.unlink()
+                    put_code(folder, target)
+        return self._manager.entry(plugin_id)
+
+    def _confirm(self, plan: InstallPlan, accepted: bool) -> None:
+        added = [*plan.added_capabilities, *(each.name for each in plan.added_permissions)]
+        if plan.replaces is not None and added and not accepted:
+            raise Conflict(
+                f"Version {plan.manifest.version} of {plan.manifest.id} asks for more than "
+                f"{plan.replaces}: {', '.join(added)}. Confirm this to go on.",
+                code="CONFIRMATION_NEEDED",
+            )
+
+    def reload(self, plugin_id: str) -> PluginEntry:
+        """Upgrades an active plugin to what its folder holds now, data included."""
+        with self._manager.change:
+            record = self._manager.register.record(plugin_id)
+            if record.running is None:
+                raise Conflict(f"The plugin {plugin_id} is not active.")
+            self._swap(record)
+        return self._manager.entry(plugin_id)
+
+    def uninstall(self, plugin_id: str) -> None:
+        """Disables it and removes its code; data stay. Raises Conflict for one that came another
+        way."""
+        record = self._manager.register.record(plugin_id)
+        folder = self._folders / plugin_id
+        if record.found.source != "folder" or not is_installed(folder):
+            hint = (
+                "uninstall its Python package"
+                if record.found.source == "entry-point"
+                else (
+                    "it is part of Stagebox"
+                    if record.found.bundled
+                    else "remove its folder yourself"
+                )
+            )
+            raise Conflict(f"{plugin_id} did not come by an installation: {hint}.")
+        self._manager.disable(plugin_id)
+        with self._manager.change:
+            for path in code_files(folder):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            if not any(folder.iterdir()):
+                folder.rmdir()
+            self._manager.wishes.forget(plugin_id)
+            self._manager.register.look()
+
+    # Upgrade
+
+    def _replace(self, record: Record, staged_folder: Path) -> None:
+        """Puts new code in the folder of a plugin at work and swaps it in, or puts the old back."""
+        folder, previous = self._folders / record.found.id, self._previous(record.found.id)
+        move_code(code_files(folder, staged_folder), previous)
+        put_code(staged_folder, folder)
+        try:
+            self._swap(record)
+        except BaseException:
+            self._put_back(record.found.id)
+            self._manager.register.look()
+            raise
+        finally:
+            shutil.rmtree(previous, ignore_errors=True)
+
+    def _swap(self, record: Record) -> None:
+        """Starts what the folder holds beside the running instance and takes its place."""
+        old = record.running
+        assert old is not None
+        plugin_id = record.found.id
+        fault = self._manager.register.examine(record)
+        if fault is not None:
+            record.manifest = old.published.manifest
+            raise self._failed(plugin_id, f"{fault.code}: {fault.message}")
+        assert record.manifest is not None
+        snapshot = self._previous(plugin_id) / _SNAPSHOT
+        try:
+            new = self._manager.attempt(
+                record.found,
+                record.manifest,
+                before_migrations=lambda: self._snapshot(old, snapshot),
+            )
+        except Failed as failure:
+            self._restore(plugin_id, snapshot)
+            record.manifest = old.published.manifest
+            old.published.gate.resume()
+            raise self._failed(
+                plugin_id, f"{failure.fault.code}: {failure.fault.message}"
+            ) from None
+        record.running, record.state, record.fault = new, "active", None
+        self._manager.put(new.published)
+        snapshot.unlink(missing_ok=True)
+        self._manager.retire(old)
+        self._log.info("Plugin %s runs version %s now.", plugin_id, new.published.manifest.version)
+
+    def _snapshot(self, old: Running, snapshot: Path) -> None:
+        """Nobody inside, nobody enters: then a copy of the data."""
+        gate = old.published.gate
+        gate.pause()
+        self._manager.quiet(old)
+        if not gate.wait_idle(self._manager.limits.drain):
+            raise TimeoutError("calls into the running version did not end in time")
+        snapshot.parent.mkdir(parents=True, exist_ok=True)
+        self._engine.open(gate.plugin_id).copy_to(snapshot)
+
+    def _restore(self, plugin_id: str, snapshot: Path) -> None:
+        if snapshot.is_file():
+            self._engine.open(plugin_id).restore_from(snapshot)
+            snapshot.unlink()
+
+    def _put_back(self, plugin_id: str) -> None:
+        folder, previous = self._folders / plugin_id, self._previous(plugin_id)
+        for path in code_files(folder):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        move_code([path for path in previous.iterdir() if path.name != _SNAPSHOT], folder)
+
+    def _failed(self, plugin_id: str, why: str) -> Conflict:
+        return Conflict(
+            f"The new version of {plugin_id} did not start, so the old one goes on: {why}",
+            code="UPGRADE_FAILED",
+        )
+
+    def _previous(self, plugin_id: str) -> Path:
+        return self._folders / f"{_PREVIOUS}{plugin_id}"
+
+    def recover(self) -> None:
+        """At start: an upgrade that a crash cut short is undone, data included."""
+        for previous in sorted(self._folders.glob(f"{_PREVIOUS}*")):
+            plugin_id = previous.name.removeprefix(_PREVIOUS)
+            self._log.warning("An upgrade of %s was cut short; it is undone.", plugin_id)
+            self._restore(plugin_id, previous / _SNAPSHOT)
+            if any(previous.iterdir()):
+                self._put_back(plugin_id)
+            shutil.rmtree(previous, ignore_errors=True)
+        for leftover in self._folders.glob(".incoming-*"):
+            shutil.rmtree(leftover, ignore_errors=True)

@@ -1,0 +1,151 @@
+"""Plugins that arrive as a folder, a ZIP or a wheel: unpacked safely and put in place."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from host.plugins.manifests import MANIFEST_NAME
+from plugin_sdk import Invalid, TooLarge
+
+__all__ = ["code_files", "is_installed", "move_code", "put_code", "staged"]
+
+MAX_FILES: Final = 5000
+MAX_BYTES: Final = 200 * 1024 * 1024
+_DATA: Final = frozenset({"plugin.db", "plugin.db-wal", "plugin.db-shm"})
+_RECORD: Final = ".installed"
+_IGNORED: Final = frozenset({"__pycache__", ".git", ".venv", ".pytest_cache", ".mypy_cache"})
+
+
+@contextmanager
+def staged(source: Path, folders: Path) -> Iterator[Path]:
+    """A temporary copy, beside the plugin folders, of the folder that holds plugin.json.
+
+    Raises Invalid for what is no plugin, TooLarge beyond 5,000 files or 200 MiB."""
+    folders.mkdir(parents=True, exist_ok=True)
+    stage = Path(tempfile.mkdtemp(prefix=".incoming-", dir=folders))
+    try:
+        if source.is_dir():
+            _copy_folder(source, stage / "unpacked")
+        elif zipfile.is_zipfile(source):
+            _unpack(source, stage / "unpacked")
+        else:
+            raise Invalid(f'"{source.name}" is neither a plugin folder nor a ZIP or wheel.')
+        yield _plugin_folder(stage / "unpacked", source.name)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _plugin_folder(root: Path, name: str) -> Path:
+    found = sorted(
+        (path.parent for path in root.rglob(MANIFEST_NAME)), key=lambda path: len(path.parts)
+    )
+    if not found:
+        raise Invalid(f'"{name}" holds no {MANIFEST_NAME}.')
+    nearest = [path for path in found if len(path.parts) == len(found[0].parts)]
+    if len(nearest) > 1:
+        raise Invalid(f'"{name}" holds several plugins; install them one by one.')
+    return nearest[0]
+
+
+def _copy_folder(source: Path, target: Path) -> None:
+    count = size = 0
+    for path in sorted(source.rglob("*")):
+        relative = path.relative_to(source)
+        if _IGNORED.intersection(relative.parts) or (
+            len(relative.parts) == 1 and path.name in _DATA
+        ):
+            continue
+        if path.is_symlink():
+            raise Invalid(f'"{relative}" is a symbolic link; a plugin must hold plain files.')
+        if path.is_file():
+            count, size = count + 1, size + path.stat().st_size
+            _limit(count, size)
+            (target / relative).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target / relative)
+    target.mkdir(parents=True, exist_ok=True)
+
+
+def _unpack(source: Path, target: Path) -> None:
+    """By what arrives, not by what the archive's directory says of itself."""
+    target.mkdir(parents=True)
+    size = 0
+    with zipfile.ZipFile(source) as archive:
+        _limit(len(archive.infolist()), 0)
+        for info in archive.infolist():
+            path = _safe_name(info)
+            if info.is_dir():
+                continue
+            (target / path).parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(info) as entry, (target / path).open("wb") as file:
+                while chunk := entry.read(256 * 1024):
+                    size += len(chunk)
+                    _limit(0, size)
+                    file.write(chunk)
+
+
+def _safe_name(info: zipfile.ZipInfo) -> PurePosixPath:
+    name = info.filename
+    parts = name.rstrip("/").split("/")
+    refused = (
+        not name
+        or name.startswith("/")
+        or "\\" in name
+        or ":" in parts[0]
+        or any(part in ("", ".", "..") for part in parts)
+        or stat.S_ISLNK(info.external_attr >> 16)
+    )
+    if refused:
+        raise Invalid(f'The archive has an entry that cannot be unpacked safely: "{name[:80]}".')
+    return PurePosixPath(name)
+
+
+def _limit(count: int, size: int) -> None:
+    if count > MAX_FILES:
+        raise TooLarge(f"A plugin may have at most {MAX_FILES} files.")
+    if size > MAX_BYTES:
+        raise TooLarge(f"A plugin may have at most {MAX_BYTES // (1024 * 1024)} MiB.")
+
+
+def code_files(folder: Path, replacement: Path | None = None) -> list[Path]:
+    """The top entries of a plugin folder that are code: of an installed one those that the
+    installation brought; of one put there by hand Python files, the manifest, ``static`` and
+    whatever the replacement brings too. The rest is the plugin's data."""
+    record = folder / _RECORD
+    if record.is_file():
+        names = set(record.read_text(encoding="utf-8").splitlines()) | {_RECORD, "__pycache__"}
+    else:
+        names = {MANIFEST_NAME, "static", "__pycache__"}
+        names.update(path.name for path in folder.glob("*.py"))
+        if replacement is not None:
+            names.update(path.name for path in replacement.iterdir())
+    return [folder / name for name in sorted(names - _DATA) if (folder / name).exists()]
+
+
+def is_installed(folder: Path) -> bool:
+    """Whether the folder's code came by an installation."""
+    return (folder / _RECORD).is_file()
+
+
+def move_code(paths: list[Path], target: Path) -> None:
+    """Moves top entries into a folder, in place of what has the same name there."""
+    target.mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        there = target / path.name
+        if there.is_dir() and not there.is_symlink():
+            shutil.rmtree(there)
+        path.replace(there)
+
+
+def put_code(staged_folder: Path, target: Path) -> None:
+    """Moves a staged plugin into its folder, and notes there what came."""
+    paths = sorted(staged_folder.iterdir())
+    move_code(paths, target)
+    names = "\n".join(path.name for path in paths)
+    (target / _RECORD).write_text(names + "\n", encoding="utf-8")

@@ -1,0 +1,263 @@
+"""Starting one plugin: import, check, migrate, enable, collect; each failure undoes the rest.
+
+It runs on a thread of its own, so that one which hangs costs nobody else anything.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from host.plugins.catalog import Endpoint, Published, WebSocketEndpoint
+from host.plugins.conflicts import full_path, provider_conflict, route_conflict
+from host.plugins.context import PluginContext, Resources
+from host.plugins.discovery import Found
+from host.plugins.gate import Gate
+from host.plugins.loading import Loader, NotAPlugin
+from plugin_sdk import (
+    Command,
+    Job,
+    Logger,
+    Manifest,
+    Page,
+    Plugin,
+    Provider,
+    Route,
+    Subscription,
+    WebSocketRoute,
+)
+from plugin_sdk.management import PluginFault
+
+__all__ = ["Failed", "Running", "Start", "fault_of", "teardown"]
+
+_PATHS: Final = re.compile(r"(?:/[\w.@+~-]+){2,}/?|[A-Za-z]:\\[^\s'\"]+")
+_MAX_MESSAGE: Final = 300
+
+
+class Failed(Exception):
+    """A start that did not succeed; the fault goes on the plugin's record."""
+
+    def __init__(self, fault: PluginFault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+
+
+@dataclass(slots=True)
+class Running:
+    """A plugin at work: what was published of it, and what is needed to take it down."""
+
+    published: Published
+    plugin: Plugin
+    context: PluginContext
+
+
+def fault_of(code: str, stage: str, error: BaseException, log: Logger) -> PluginFault:
+    """One line about an exception, without absolute paths; the trace goes to the log."""
+    incident = secrets.token_hex(6)
+    log.error("%s failed (%s).", stage, code, exc_info=error, extra={"incident": incident})
+    name = type(error).__name__
+    text = str(error) if not isinstance(error, SystemExit) else f"sys.exit({error.code!r})"
+    first = " ".join(text.split()) or "no message"
+    where = _place_of(error)
+    message = f"{stage}: {name}: {first}{where}"
+    return PluginFault(code, one_line(message), incident)
+
+
+def one_line(message: str) -> str:
+    """At most 300 characters, absolute paths cut down to their last name."""
+    short = _PATHS.sub(lambda match: Path(match.group().rstrip("/")).name, message)
+    return short if len(short) <= _MAX_MESSAGE else short[: _MAX_MESSAGE - 1] + "…"
+
+
+def _place_of(error: BaseException) -> str:
+    """File name and line of the innermost frame: what an author looks for first."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f" ({Path(error.filename).name}, line {error.lineno})"
+    trace = error.__traceback__
+    if trace is None:
+        return ""
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    name = Path(trace.tb_frame.f_code.co_filename).name
+    return f" ({name}, line {trace.tb_lineno})"
+
+
+@dataclass(slots=True)
+class Start:
+    """One attempt. `run` gives a `Running` or raises `Failed`."""
+
+    found: Found
+    manifest: Manifest
+    resources: Resources
+    loader: Loader
+    gate: Gate
+    log: Logger
+    providers_taken: Mapping[tuple[str, str], str]
+    before_migrations: Callable[[], object] = field(default=lambda: None)
+    """Called when the data are about to change shape; an upgrade takes its snapshot then."""
+
+    _abandoned: bool = False
+    _context: PluginContext | None = None
+    _plugin: Plugin | None = None
+    _enabled: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self, timeout: float) -> Running:
+        """Waits at most ``timeout`` seconds; a start that takes longer goes on alone, and is
+        torn down when it comes back."""
+        outcome: list[Running | BaseException] = []
+
+        def work() -> None:
+            try:
+                outcome.append(self._run())
+            except BaseException as error:  # SystemExit of foreign code included
+                outcome.append(error)
+            with self._lock:
+                late = self._abandoned
+            if late:
+                self._undo()
+
+        thread = threading.Thread(target=work, name=f"start {self.manifest.id}", daemon=True)
+        thread.start()
+        thread.join(timeout)
+        with self._lock:
+            if not outcome:
+                self._abandoned = True
+                if self._context is not None:
+                    self._context.close()
+                raise Failed(
+                    PluginFault("SETUP_TIMEOUT", f"It did not start within {timeout:g} seconds.")
+                )
+        result = outcome[0]
+        if isinstance(result, Running):
+            return result
+        self._undo()
+        if isinstance(result, Failed):
+            raise result
+        raise Failed(fault_of("SETUP_ERROR", "start", result, self.log))
+
+    def _run(self) -> Running:
+        cls = self._import()
+        context = PluginContext(
+            self.manifest,
+            self.resources,
+            package=self.found.folder,
+            bundled=self.found.bundled,
+            log=self.log,
+        )
+        self._context = context
+        plugin = self._step("constructor", lambda: cls(context))
+        self._plugin = plugin
+        self._step("hooks", lambda: self.resources.hooks.add(self.manifest.id, plugin, self.gate))
+        problems = self._step("check", lambda: list(plugin.check() or ()))
+        if problems:
+            text = " ".join(str(problem) for problem in problems)
+            raise Failed(PluginFault("SETUP_ERROR", one_line(f"check: {text}")))
+        self._migrate(plugin)
+        self._enabled = True
+        self._step("enable", plugin.enable)
+        published = self._collect(plugin)
+        return Running(published, plugin, context)
+
+    def _import(self) -> type[Plugin]:
+        try:
+            return self.loader.load(self.found)
+        except NotAPlugin as error:
+            raise Failed(PluginFault("NOT_A_PLUGIN", one_line(str(error)))) from None
+        except (Exception, SystemExit) as error:
+            raise Failed(fault_of("IMPORT_ERROR", "import", error, self.log)) from None
+
+    def _step(self, stage: str, call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except Failed:
+            raise
+        except (Exception, SystemExit) as error:
+            raise Failed(fault_of("SETUP_ERROR", stage, error, self.log)) from None
+
+    def _migrate(self, plugin: Plugin) -> None:
+        steps = self._step("migrations", lambda: list(plugin.migrations()))
+        if steps:
+            database = self.resources.engine.open(self.manifest.id)
+            self.before_migrations()
+            self._step("migrations", lambda: database.migrate(steps))
+
+    def _collect(self, plugin: Plugin) -> Published:
+        routes = self._list(plugin.routes, "routes", (Route, WebSocketRoute))
+        providers = self._list(plugin.providers, "providers", (Provider,))
+        self._refuse(route_conflict(self.manifest, routes))
+        self._refuse(provider_conflict(self.manifest, providers, self.providers_taken))
+        manifest, gate = self.manifest, self.gate
+        own_errors = type(plugin).error_body is not Plugin.error_body
+        error_body = plugin.error_body if own_errors else None
+        return Published(
+            plugin_id=manifest.id,
+            manifest=manifest,
+            gate=gate,
+            plugin=plugin,
+            endpoints=tuple(
+                Endpoint(manifest.id, full_path(manifest, each.path), each, gate, error_body)
+                for each in routes
+                if isinstance(each, Route)
+            ),
+            websockets=tuple(
+                WebSocketEndpoint(manifest.id, full_path(manifest, each.path), each, gate)
+                for each in routes
+                if isinstance(each, WebSocketRoute)
+            ),
+            providers=tuple(providers),
+            subscriptions=tuple(self._list(plugin.subscriptions, "subscriptions", (Subscription,))),
+            jobs=tuple(self._list(plugin.jobs, "jobs", (Job,))),
+            commands=tuple(self._list(plugin.commands, "commands", (Command,))),
+            pages=tuple(self._list(plugin.pages, "pages", (Page,))),
+            error_body=error_body,
+        )
+
+    def _list(
+        self, hook: Callable[[], Iterable[Any]], stage: str, kinds: tuple[type, ...]
+    ) -> list[Any]:
+        values = self._step(stage, lambda: list(hook()))
+        for value in values:
+            if not isinstance(value, kinds):
+                names = " or ".join(kind.__name__ for kind in kinds)
+                text = f"{stage}: must give {names}, not {type(value).__name__}"
+                raise Failed(PluginFault("SETUP_ERROR", text))
+        return values  # type: ignore[no-any-return]
+
+    def _refuse(self, fault: PluginFault | None) -> None:
+        if fault is not None:
+            raise Failed(fault)
+
+    def _undo(self) -> None:
+        """After a failure nothing of the plugin remains registered."""
+        plugin, context = self._plugin, self._context
+        if plugin is not None:
+            if self._enabled:
+                teardown(plugin, self.log)
+            self.resources.hooks.remove(plugin)
+        if context is not None:
+            context.close()
+
+
+def teardown(plugin: Plugin, log: Logger, timeout: float | None = None) -> None:
+    """Calls `disable`; what it raises is logged, and after ``timeout`` seconds nobody waits."""
+
+    def work() -> None:
+        try:
+            plugin.disable()
+        except (Exception, SystemExit) as error:
+            log.error("Disabling failed; it is off all the same.", exc_info=error)
+
+    if timeout is None:
+        work()
+        return
+    thread = threading.Thread(target=work, name="plugin teardown", daemon=True)
+    thread.start()
+    thread.join(timeout)
+    if thread.is_alive():
+        log.error("Disabling did not end within %g seconds; it is off all the same.", timeout)
