@@ -6,7 +6,7 @@ than ``setupTimeoutSeconds``.
 
 Order in a plugin's life: `check`, `migrations`, `enable`, then the contributions (`routes`,
 `providers`, `subscriptions`, `jobs`, `commands`, `pages`), all of which appear in one switch;
-at the end `disable`. `diagnostics` and `decide` are asked while it is active.
+at the end `disable`. `diagnostics`, `purge` and `decide` are asked while it is active.
 """
 
 from __future__ import annotations
@@ -95,6 +95,12 @@ def diagnostics() -> Mapping[str, Any] | str | bytes | None:
 
 
 @hookspec
+def purge(plugin_id: str) -> int:  # type: ignore[empty-body]
+    """Remove, in one transaction, what this plugin keeps on behalf of another one, whether that
+    is installed or not; return the number of rows. Its own data are removed by the host."""
+
+
+@hookspec
 def decide(principal: Principal, permission: str, resources: Sequence[Any]) -> bool | None:
     """May this principal do this to all of these resources? False denies whatever was granted,
     True allows, None leaves it to the others and to the granted permissions."""
@@ -112,6 +118,7 @@ HOOK_NAMES: Final = (
     "commands",
     "pages",
     "diagnostics",
+    "purge",
     "decide",
 )
 """All of the above, in the order in which a plugin meets them."""

@@ -14,6 +14,7 @@ from plugin_sdk.access import Permission
 __all__ = [
     "CAPABILITIES",
     "DEFAULT_PREFIX",
+    "MAX_ID_LENGTH",
     "MAX_MANIFEST_BYTES",
     "SDK_VERSION",
     "Author",
@@ -27,6 +28,7 @@ SDK_VERSION: Final = "1.0.0"
 """The version of this SDK; a manifest's ``sdk`` is a PEP 440 specifier set over it."""
 
 MAX_MANIFEST_BYTES: Final = 256 * 1024
+MAX_ID_LENGTH: Final = 64
 
 DEFAULT_PREFIX: Final = "/api/plugins/"
 """Routes of a plugin that claims no prefix answer below this and its id."""
@@ -83,6 +85,8 @@ class Manifest:
 
     ``claims`` are the path prefixes that are this plugin's alone; ``prefix`` is put before each
     of its route paths (empty for bundled plugins that claim several paths and write them out).
+    ``protected`` and ``starts_off`` are for bundled plugins: one that cannot be disabled, one
+    that is off until an administrator enables it.
     """
 
     id: str
@@ -104,12 +108,15 @@ class Manifest:
     providers: tuple[ProviderDeclaration, ...] = ()
     prefix: str = ""
     claims: tuple[str, ...] = ()
+    protected: bool = False
+    starts_off: bool = False
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Manifest:
         """From a document that fits `manifest_schema`; nothing is checked here."""
         frontend = document.get("frontend", {})
         routes = document.get("routes", {})
+        bundled = document.get("bundled", {})
         plugin_id = document["id"]
         paths: Sequence[str] = routes.get("paths", ())
         prefix = "" if paths else routes.get("prefix", DEFAULT_PREFIX + plugin_id)
@@ -138,4 +145,6 @@ class Manifest:
             ),
             prefix=prefix,
             claims=tuple(paths) or (prefix,),
+            protected=bundled.get("protected", False),
+            starts_off=bundled.get("startsOff", False),
         )

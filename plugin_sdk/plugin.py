@@ -100,6 +100,10 @@ class Plugin:
         return None
 
     @hookimpl
+    def purge(self, plugin_id: str) -> int:
+        return 0
+
+    @hookimpl
     def decide(
         self, principal: Principal, permission: str, resources: Sequence[Any]
     ) -> bool | None:

@@ -25,6 +25,7 @@ from plugin_sdk.management import InstallPlan, PluginEntry
 __all__ = ["Installer"]
 
 _PREVIOUS = ".previous-"
+_DONE = ".replaced-"
 _SNAPSHOT = ".snapshot.db"
 
 
@@ -183,9 +184,18 @@ class Installer:
             ) from None
         record.running, record.state, record.fault = new, "active", None
         self._manager.put(new.published)
-        snapshot.unlink(missing_ok=True)
+        self._commit(plugin_id)
         self._manager.retire(old)
         self._log.info("Plugin %s runs version %s now.", plugin_id, new.published.manifest.version)
+
+    def _commit(self, plugin_id: str) -> None:
+        """From here on a crash does not bring the old version back."""
+        previous = self._previous(plugin_id)
+        if previous.is_dir():
+            done = self._folders / f"{_DONE}{plugin_id}"
+            shutil.rmtree(done, ignore_errors=True)
+            previous.rename(done)
+            shutil.rmtree(done, ignore_errors=True)
 
     def _snapshot(self, old: Running, snapshot: Path) -> None:
         """Nobody inside, nobody enters: then a copy of the data."""
@@ -226,5 +236,6 @@ class Installer:
             if any(previous.iterdir()):
                 self._put_back(plugin_id)
             shutil.rmtree(previous, ignore_errors=True)
-        for leftover in self._folders.glob(".incoming-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+        for pattern in (".incoming-*", f"{_DONE}*"):
+            for leftover in self._folders.glob(pattern):
+                shutil.rmtree(leftover, ignore_errors=True)

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from host.config.options import OPTIONS, Option, address
 from host.errors import ConfigurationError
-from host.options import OPTIONS, Option, address
 from host.suggestions import suggestion_suffix
 from plugin_sdk import Invalid, check_json
 

@@ -1,0 +1,5 @@
+"""The composition: the only module that knows all parts of a host."""
+
+from host.app.host import Host
+
+__all__ = ["Host"]

@@ -1,0 +1,221 @@
+"""The host's services for plugins that manage it (plugin_sdk.management)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from host.db import Engine, read_value
+from host.logs import log_tail
+from host.plugins.catalog import Catalog
+from host.plugins.discovery import is_plugin_id
+from host.plugins.installing import Installer
+from host.plugins.manager import PluginManager
+from host.plugins.purging import Purger
+from host.providers import ProviderRegistry
+from host.settings import SettingsStore
+from plugin_sdk import NotFound, Permission, ProviderEntry
+from plugin_sdk.data import ScopeKind
+from plugin_sdk.management import (
+    ApiCatalog,
+    HostInfo,
+    InstallPlan,
+    PluginDataReader,
+    PluginEntry,
+    PluginManagement,
+    ProviderManagement,
+    PublishedRoute,
+    SettingsManagement,
+)
+
+__all__ = ["Api", "DataReader", "Info", "Plugins", "ProvidersManaged", "SettingsManaged"]
+
+
+class Plugins(PluginManagement):
+    """``host.plugins``."""
+
+    def __init__(self, manager: PluginManager, installer: Installer, purger: Purger) -> None:
+        self._manager = manager
+        self._installer = installer
+        self._purger = purger
+
+    def entries(self) -> Sequence[PluginEntry]:
+        return self._manager.entries()
+
+    def entry(self, plugin_id: str) -> PluginEntry:
+        return self._manager.entry(plugin_id)
+
+    def enable(self, plugin_id: str) -> PluginEntry:
+        return self._manager.enable(plugin_id)
+
+    def disable(self, plugin_id: str) -> PluginEntry:
+        return self._manager.disable(plugin_id)
+
+    def purge(self, plugin_id: str, scope: Literal["data", "all"] = "data") -> None:
+        self._purger.purge(plugin_id, scope)
+
+    def inspect(self, source: Path) -> InstallPlan:
+        return self._installer.inspect(source)
+
+    def install(self, source: Path, *, accept_additions: bool = False) -> PluginEntry:
+        return self._installer.install(source, accept_additions=accept_additions)
+
+    def reload(self, plugin_id: str) -> PluginEntry:
+        return self._installer.reload(plugin_id)
+
+    def uninstall(self, plugin_id: str, *, purge: bool = False) -> None:
+        self._installer.uninstall(plugin_id)
+        if purge:
+            self._purger.purge(plugin_id, "all")
+
+    def permissions(self) -> Sequence[Permission]:
+        return self._manager.permissions()
+
+
+class ProvidersManaged(ProviderManagement):
+    """``host.providers``."""
+
+    def __init__(
+        self, registry: ProviderRegistry, chosen: Callable[[str, str], object]
+    ) -> None:
+        self._registry = registry
+        self._chosen = chosen
+
+    def entries(self) -> Mapping[str, Sequence[ProviderEntry]]:
+        return self._registry.listing()
+
+    def choose(self, type: str, name: str) -> Sequence[ProviderEntry]:
+        self._registry.choose(type, name)
+        self._chosen(type, name)
+        return self._registry.entries(type)
+
+
+class SettingsManaged(SettingsManagement):
+    """``host.settings``."""
+
+    def __init__(self, store: SettingsStore, manager: PluginManager) -> None:
+        self._store = store
+        self._manager = manager
+
+    def schema(self, plugin_id: str) -> Mapping[str, Any] | None:
+        self._known(plugin_id)
+        manifest = self._manager.register.record(plugin_id).manifest
+        return manifest.settings if manifest else None
+
+    def shown(self, plugin_id: str) -> Mapping[str, Any]:
+        self._known(plugin_id)
+        return self._store.shown(plugin_id)
+
+    def values(self, plugin_id: str) -> Mapping[str, Any]:
+        self._known(plugin_id)
+        return self._store.effective(plugin_id)
+
+    def replace(self, plugin_id: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        self._known(plugin_id)
+        return self._store.replace(plugin_id, values)
+
+    def update(self, plugin_id: str, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+        self._known(plugin_id)
+        return self._store.update(plugin_id, changes)
+
+    def pinned(self, plugin_id: str) -> frozenset[str]:
+        self._known(plugin_id)
+        return self._store.pinned_names(plugin_id)
+
+    def _known(self, plugin_id: str) -> None:
+        self._manager.register.look()
+        self._manager.register.record(plugin_id)
+
+
+class Api(ApiCatalog):
+    """``host.api``."""
+
+    def __init__(
+        self, catalog: Callable[[], Catalog], host_routes: Sequence[PublishedRoute]
+    ) -> None:
+        self._catalog = catalog
+        self._host_routes = tuple(host_routes)
+
+    @property
+    def version(self) -> int:
+        return self._catalog().version
+
+    def routes(self) -> Sequence[PublishedRoute]:
+        found = list(self._host_routes)
+        for published in self._catalog().plugins.values():
+            for endpoint in (*published.endpoints, *published.websockets):
+                found.append(PublishedRoute(published.plugin_id, endpoint.path, endpoint.route))
+        return found
+
+
+class DataReader(PluginDataReader):
+    """``host.data``."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def get(self, plugin_id: str, scope: ScopeKind, scope_id: str, key: str) -> str | None:
+        if not is_plugin_id(plugin_id):
+            return None
+        try:
+            database = self._engine.open(plugin_id, create=False)
+        except NotFound:
+            return None
+        return read_value(database, scope, scope_id, key)
+
+    def sizes(self, plugin_id: str) -> Mapping[str, int]:
+        if not is_plugin_id(plugin_id) or not self._engine.exists(plugin_id):
+            return {"keys": 0, "bytes": 0}
+        database = self._engine.open(plugin_id)
+        keys = 0
+        if database.table("_stagebox_data").exists():
+            keys = int(database.value("SELECT count(*) FROM _stagebox_data"))
+        return {"keys": keys, "bytes": self._engine.size(plugin_id)}
+
+
+class Info(HostInfo):
+    """``host.info``."""
+
+    def __init__(
+        self,
+        *,
+        version: str,
+        started_at: int,
+        data_dir: Path,
+        log_file: Path,
+        build: Mapping[str, str | None],
+        listeners: Callable[[], Sequence[str]],
+        exposed: Callable[[], bool],
+    ) -> None:
+        self._version = version
+        self._started_at = started_at
+        self._data_dir = data_dir
+        self._log_file = log_file
+        self._build = dict(build)
+        self._listeners = listeners
+        self._exposed = exposed
+
+    @property
+    def version(self) -> str:
+        return self._version
+
+    @property
+    def started_at(self) -> int:
+        return self._started_at
+
+    @property
+    def data_dir(self) -> Path:
+        return self._data_dir
+
+    def listeners(self) -> Sequence[str]:
+        return self._listeners()
+
+    def exposed(self) -> bool:
+        return self._exposed()
+
+    def build(self) -> Mapping[str, str | None]:
+        return self._build
+
+    def log_lines(self, limit_bytes: int) -> Iterator[bytes]:
+        return log_tail(self._log_file, limit_bytes)

@@ -1,0 +1,131 @@
+"""A log line: what it holds, how it is written, and what must never stand in it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+__all__ = ["HTTP", "LEVELS", "Line", "redacted"]
+
+HTTP: Final = 15
+"""The level of request records, between debug and info."""
+
+LEVELS: Final[Mapping[str, int]] = {
+    "error": logging.ERROR,
+    "warn": logging.WARNING,
+    "info": logging.INFO,
+    "http": HTTP,
+    "debug": logging.DEBUG,
+}
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_CONTROL: Final = {
+    code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code not in (9, 10)
+}
+_NAMES: Final = (
+    r"[\w-]*token|[\w-]*api[_-]?key|[\w-]*secret|[\w-]*passw(?:or)?d|(?:new)?pin"
+    r"|[\w-]*phrase|[\w-]*session"
+)
+_QUOTED: Final = r"\"(?:[^\"\\]|\\.)*(?:\"|\Z)|'(?:[^'\\]|\\.)*(?:'|\Z)"
+_SECRETS: Final = re.compile(
+    # An authorization header, whatever way it was printed.
+    r"(?P<bearer>\b(?:bearer|basic)\s+)[^\s'\"\\,;]+"
+    # name=value as in a query, a form or a repr.
+    rf"|(?P<equals>(?<![\w-])(?:{_NAMES})=)(?:{_QUOTED}|[^\s&'\"#,;)\]}}]+)"
+    # "name": "value" as in JSON (also quoted once more) or the repr of a dict.
+    rf"|(?P<json>(?P<quote>\\?['\"])(?:{_NAMES})(?P=quote)\s*:\s*)(?:\\?(?:{_QUOTED})|[^\s,}}\]]+)"
+    # The password of a URL.
+    r"|(?P<url>://[^\s/:@]*:)[^\s/@]+(?=@)"
+    # A token of the signaling login, wherever it stands.
+    r"|(?P<local>\blocal_)[0-9a-f]{40}\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """``time`` is seconds since the epoch; ``more`` are further members, of JSON types."""
+
+    time: float
+    level: int
+    logger: str
+    message: str
+    plugin: str = ""
+    request: str = ""
+    incident: str = ""
+    trace: str = ""
+    more: Mapping[str, Any] | None = None
+
+    @property
+    def size(self) -> int:
+        """Roughly, in bytes of memory."""
+        return 400 + len(self.message) + len(self.trace)
+
+    def as_json(self) -> str:
+        """One JSON object without line breaks; members that say nothing are left out."""
+        document: dict[str, Any] = {
+            "time": _iso(self.time),
+            "level": _level_name(self.level),
+            "logger": self.logger,
+            "message": redacted(self.message),
+        }
+        for name in ("plugin", "request", "incident"):
+            if value := getattr(self, name):
+                document[name] = value
+        if self.trace:
+            document["trace"] = redacted(self.trace)
+        for name, value in (self.more or {}).items():
+            document[name] = redacted(value) if isinstance(value, str) else value
+        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=repr)
+        # A lone surrogate becomes its escape; U+2028 and U+2029 would break lines for some.
+        text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+        return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+    def as_text(self) -> str:
+        """For people: a line, and below it the trace; nothing can forge a line of its own."""
+        notes = [self.plugin, self.request, self.incident and f"incident {self.incident}"]
+        note = " ".join(f"[{_printable(each)}]" for each in notes if each)
+        head = f"{_iso(self.time)} {_level_name(self.level):5} {self.logger}"
+        text = f"{head} {note}{' ' if note else ''}{_printable(redacted(self.message))}"
+        if self.more and "ms" in self.more:
+            text += f" {self.more['bytes']} B {self.more['ms']} ms"
+        if self.trace:
+            text += "\n    " + _printable(redacted(self.trace))
+        return text
+
+
+def redacted(text: str) -> str:
+    """The text without bearer tokens, and without the values of what is called token, password,
+    secret, PIN, phrase, session or API key in queries and JSON."""
+    return _SECRETS.sub(_replacement, text)
+
+
+def _replacement(found: re.Match[str]) -> str:
+    kept = next(
+        found[name]
+        for name in ("bearer", "equals", "json", "url", "local")
+        if found[name] is not None
+    )
+    return kept + ('"<redacted>"' if found["json"] is not None else "<redacted>")
+
+
+def _printable(text: str) -> str:
+    clean = text.translate(_CONTROL).replace("\n", "\n    ")
+    return clean.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _iso(seconds: float) -> str:
+    moment = _EPOCH + timedelta(milliseconds=int(seconds * 1000))
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def _level_name(level: int) -> str:
+    for name, number in LEVELS.items():
+        if level >= number:
+            return name
+    return "debug"

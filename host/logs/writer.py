@@ -1,0 +1,151 @@
+"""The thread that writes log lines, and the bounded queue before it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from collections import deque
+from typing import Final, TextIO
+
+from host.logs.files import RotatingFile
+from host.logs.lines import Line
+
+__all__ = ["LogWriter"]
+
+_MAX_WAITING: Final = 8 * 1024 * 1024
+_GATHER_SECONDS: Final = 0.05
+_BATCH_LINES: Final = 500
+
+
+class LogWriter:
+    """Takes lines from any thread and writes them in batches.
+
+    At most 8 MiB wait (warnings and errors: twice that); what comes beyond is dropped, counted,
+    and reported in the log as soon as there is room. The thread starts with the first line.
+    """
+
+    def __init__(self, file: RotatingFile | None, stream: TextIO | None, *, as_json: bool) -> None:
+        self._file = file
+        self._stream = stream
+        self._as_json = as_json
+        self._state = threading.Condition(threading.Lock())
+        self._waiting: deque[Line] = deque()
+        self._bytes = 0
+        self._put = 0
+        self._written = 0
+        self._urgent = False
+        self._closed = False
+        self._thread: threading.Thread | None = None
+        self._file_failed = False
+        self.dropped = 0
+        self._reported = 0
+
+    def put(self, line: Line) -> None:
+        """Never waits for the disk."""
+        important = line.level >= logging.WARNING
+        with self._state:
+            if self._closed:
+                return
+            if self._bytes + line.size > _MAX_WAITING * (2 if important else 1):
+                self.dropped += 1
+                return
+            first = not self._waiting
+            self._waiting.append(line)
+            self._bytes += line.size
+            self._put += 1
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+                self._thread.start()
+            elif first:
+                self._state.notify_all()
+            if line.level >= logging.ERROR and not self._urgent:
+                self._urgent = True
+                self._state.notify_all()
+
+    def flush(self, timeout: float) -> bool:
+        """Whether all that was put so far is written."""
+        deadline = time.monotonic() + timeout
+        with self._state:
+            wanted = self._put
+            while self._written < wanted:
+                self._urgent = True
+                self._state.notify_all()
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                self._state.wait(left)
+        return True
+
+    def close(self, timeout: float) -> None:
+        with self._state:
+            self._closed = True
+            thread = self._thread
+            self._state.notify_all()
+        if thread is not None:
+            thread.join(timeout)
+        elif self._file is not None:
+            self._file.close()
+
+    def _run(self) -> None:
+        while batch := self._next_batch():
+            for start in range(0, len(batch), _BATCH_LINES):
+                self._write(batch[start : start + _BATCH_LINES])
+            with self._state:
+                self._written += len(batch)
+                self._state.notify_all()
+        if self._file is not None:
+            self._file.close()
+
+    def _next_batch(self) -> list[Line]:
+        """What waits; empty at the end. Lingers a moment so that busy times cost few writes."""
+        with self._state:
+            while not self._waiting and not self._closed:
+                self._state.wait()
+            if not self._urgent and not self._closed:
+                self._state.wait_for(lambda: self._urgent or self._closed, _GATHER_SECONDS)
+            self._urgent = False
+            batch = list(self._waiting)
+            self._waiting.clear()
+            self._bytes = 0
+            lost = self.dropped - self._reported
+            self._reported = self.dropped
+        if lost:
+            now = batch[-1].time if batch else time.time()
+            text = f"{lost} log lines were dropped: they came faster than they could be written."
+            batch.append(Line(now, logging.WARNING, "log", text))
+            with self._state:
+                self._put += 1
+        return batch
+
+    def _write(self, lines: list[Line]) -> None:
+        try:
+            texts = [line.as_json() for line in lines]
+        except Exception as error:  # one odd line must not end the log
+            texts = [Line(lines[0].time, logging.ERROR, "log", f"Lost lines: {error!r}").as_json()]
+        if self._file is not None:
+            self._write_file("".join(f"{text}\n" for text in texts).encode())
+        if self._stream is not None:
+            shown = texts if self._as_json else [line.as_text() for line in lines]
+            _write_stream(self._stream, "".join(f"{text}\n" for text in shown))
+
+    def _write_file(self, data: bytes) -> None:
+        assert self._file is not None
+        try:
+            self._file.write(data)
+            self._file_failed = False
+        except OSError as error:
+            if not self._file_failed:  # said once, until it works again
+                self._file_failed = True
+                target = self._stream or sys.stderr
+                _write_stream(target, f"The log file cannot be written: {error}\n")
+
+
+def _write_stream(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text)
+        stream.flush()
+    except (OSError, ValueError):
+        # Nobody reads it any more (closed, or a broken pipe): there is no place to tell it.
+        pass

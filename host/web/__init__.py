@@ -1,0 +1,1 @@
+"""HTTP: from the WSGI environment to a plugin's handler and back. Falcon stops here."""

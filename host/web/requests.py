@@ -1,0 +1,114 @@
+"""The SDK's `Request`, built from a WSGI environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, BinaryIO, Final
+
+from host.web.headers import EnvironHeaders
+from plugin_sdk import Invalid, Query, Request, TooLarge
+
+__all__ = ["EMPTY_QUERY", "NO_PARAMS", "BodyReader", "bare_request", "raw_query", "request_host"]
+
+EMPTY_QUERY: Final = Query()
+NO_PARAMS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+def raw_query(params: Mapping[str, str | list[str]]) -> dict[str, Sequence[str]]:
+    """Falcon's parameters as a mapping to all occurrences."""
+    return {
+        name: value if isinstance(value, list) else (value,) for name, value in params.items()
+    }
+
+
+def request_host(environ: Mapping[str, Any]) -> str:
+    """The Host header, or the name of the server where there is none (HTTP/1.0)."""
+    host: str = environ.get("HTTP_HOST") or environ.get("SERVER_NAME", "localhost")
+    return host
+
+
+def bare_request(
+    environ: Mapping[str, Any],
+    path: str,
+    params: Mapping[str, str | list[str]],
+    request_id: str,
+    fields: Mapping[str, str] = NO_PARAMS,
+) -> Request:
+    """A request of which only the head was looked at, for whoever words an error."""
+    return Request(
+        method=environ["REQUEST_METHOD"],
+        path=path,
+        params=fields,
+        query=Query(raw_query(params)),
+        headers=EnvironHeaders(environ),
+        peer=environ.get("REMOTE_ADDR", ""),
+        scheme=environ["wsgi.url_scheme"],
+        host=request_host(environ),
+        id=request_id,
+    )
+
+
+class BodyReader:
+    """``request.read``: the raw body, read once, never more than ``limit`` bytes of it."""
+
+    __slots__ = ("_content", "_environ", "limit")
+
+    def __init__(self, environ: Mapping[str, Any], limit: int) -> None:
+        self._environ = environ
+        self._content: bytes | None = None
+        self.limit = limit
+
+    def __call__(self) -> bytes:
+        """Raises TooLarge; Invalid when less arrives than Content-Length says."""
+        if self._content is None:
+            self._content = self._read()
+        return self._content
+
+    def is_empty(self) -> bool:
+        """Whether there is no body at all. Raises TooLarge."""
+        length = self.length()
+        return length == 0 if length is not None else not self()
+
+    def length(self) -> int | None:
+        """Bytes as declared; None for a body whose end only reading finds. Raises TooLarge."""
+        text = self._environ.get("CONTENT_LENGTH")
+        if not text:
+            return None if self._environ.get("wsgi.input_terminated") else 0
+        if not (text.isascii() and text.isdigit()) or len(text) > 18:
+            raise Invalid("Content-Length is not a number of bytes.")
+        length = int(text)
+        if length > self.limit:
+            raise self.too_large()
+        return length
+
+    def stream(self) -> tuple[BinaryIO, int]:
+        """The body to be read piece by piece, and how many bytes at most. Raises TooLarge."""
+        length = self.length()
+        stream: BinaryIO = self._environ["wsgi.input"]
+        return stream, self.limit + 1 if length is None else length
+
+    def too_large(self) -> TooLarge:
+        return TooLarge(f"The body may have at most {self.limit} bytes.")
+
+    def _read(self) -> bytes:
+        stream, expected = self.stream()
+        content = _read_all(stream.read, expected)
+        if len(content) > self.limit:
+            raise self.too_large()
+        if self._environ.get("CONTENT_LENGTH") and len(content) < expected:
+            raise Invalid("The body ended early: less arrived than Content-Length says.")
+        return content
+
+
+def _read_all(read: Callable[[int], bytes], size: int) -> bytes:
+    """Up to ``size`` bytes; a stream may give fewer at once than asked for."""
+    if not size:
+        return b""
+    content = read(size)
+    while content and len(content) < size:
+        more = read(size - len(content))
+        if not more:
+            break
+        content += more
+    return content

@@ -1,0 +1,169 @@
+"""Who sends a request: tokens, the cookie, the loopback rule, and what may ride along from afar.
+
+The cookie and the loopback rule are *ambient* authority: a browser, or the machine, adds them to
+a request that another site made it send. For methods that change something they count only when
+the request proves to come from our own pages (RFC 6265, 8.2; Fetch Metadata).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, Protocol
+from urllib.parse import quote, unquote
+
+from plugin_sdk import Access, Forbidden, Principal, Unauthenticated
+
+__all__ = [
+    "SESSION_COOKIE",
+    "AccessControl",
+    "Doorkeeper",
+    "bearer_token",
+    "cookie_header",
+    "expired_cookie_header",
+    "is_loopback",
+    "origin_evidence",
+    "session_cookie",
+]
+
+SESSION_COOKIE: Final = "stagebox_session"
+
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+Evidence = Literal["own", "foreign", "none"]
+
+
+class AccessControl(Protocol):
+    """The part of the access service that a request needs."""
+
+    def identify(
+        self, token: str | None, *, loopback: bool, ambient_allowed: bool = True
+    ) -> tuple[Principal, Any]: ...
+
+    def authorise(self, principal: Principal, access: Access, permission: str | None) -> None: ...
+
+
+def is_loopback(peer: str) -> bool:
+    """Whether the socket's other end is this machine (127.0.0.0/8, ::1, ::ffff:127.x)."""
+    return peer.startswith("127.") or peer == "::1" or peer.startswith("::ffff:127.")
+
+
+def bearer_token(authorization: str) -> str | None:
+    """The token of ``Bearer <token>``, the scheme in any case; None for all other values."""
+    scheme, _, token = authorization.strip().partition(" ")
+    return (token.strip() or None) if scheme.lower() == "bearer" else None
+
+
+def session_cookie(cookies: str) -> str | None:
+    """The token in a Cookie header."""
+    for pair in cookies.split(";"):
+        name, _, value = pair.partition("=")
+        if name.strip() == SESSION_COOKIE:
+            return unquote(value.strip().strip('"')) or None
+    return None
+
+
+def cookie_header(token: str, max_age: int, scheme: str) -> str:
+    """The Set-Cookie value that hands a browser its token for ``max_age`` seconds."""
+    value = quote(token, safe="-._~+/=")
+    secure = "; Secure" if scheme == "https" else ""
+    return (
+        f"{SESSION_COOKIE}={value}; HttpOnly; SameSite=Strict; Path=/; "
+        f"Max-Age={max(0, max_age)}{secure}"
+    )
+
+
+def expired_cookie_header(scheme: str) -> str:
+    """The Set-Cookie value that takes the token away again."""
+    return cookie_header("", 0, scheme)
+
+
+def origin_evidence(headers: Mapping[str, str], scheme: str, host: str) -> Evidence:
+    """Where a request comes from: one of our own pages, another site, or nobody says.
+
+    Behind a proxy that ends TLS our own scheme is not the one that the browser sees; then its
+    word ``Sec-Fetch-Site: same-origin`` counts, which no page can forge."""
+    origin = headers.get("origin")
+    site = headers.get("sec-fetch-site")
+    if origin is None:
+        if site is None:
+            return "none"
+        return "own" if site in ("same-origin", "none") else "foreign"
+    own = host.lower()
+    given = origin.lower()
+    if given == f"{scheme}://{own}":
+        return "own"
+    if site == "same-origin" and given.partition("://")[2] == own:
+        return "own"
+    return "foreign"
+
+
+class Doorkeeper:
+    """Identifies and authorises; the same for requests and for WebSocket upgrades."""
+
+    def __init__(self, access: AccessControl) -> None:
+        self._access = access
+
+    def admit(
+        self,
+        method: str,
+        peer: str,
+        scheme: str,
+        host: str,
+        headers: Mapping[str, str],
+        level: Access,
+        permission: str | None,
+        *,
+        query_token: str | None = None,
+    ) -> tuple[Principal, str | None]:
+        """The principal and the token that stands for it.
+
+        Raises Unauthenticated, or Forbidden: also when only ambient authority would open the
+        route and the request does not come from one of our own pages."""
+        authorization = headers.get("authorization")
+        token = bearer_token(authorization) if authorization else None
+        if token is None:
+            token = query_token
+        loopback = is_loopback(peer)
+        if token is None:
+            cookies = headers.get("cookie")
+            cookie = session_cookie(cookies) if cookies else None
+            if cookie is not None or (loopback and method not in _SAFE_METHODS):
+                evidence: Evidence = "own"
+                if method not in _SAFE_METHODS:
+                    evidence = origin_evidence(headers, scheme, host)
+                return self._admit_ambient(cookie, loopback, evidence, level, permission)
+        principal, _ = self._access.identify(token, loopback=loopback)
+        if permission is not None or level != "open":
+            self._access.authorise(principal, level, permission)
+        return principal, token
+
+    def _admit_ambient(
+        self,
+        cookie: str | None,
+        loopback: bool,
+        evidence: Evidence,
+        level: Access,
+        permission: str | None,
+    ) -> tuple[Principal, str | None]:
+        # A script on this machine sends neither Origin nor Sec-Fetch-Site; a browser that has
+        # our cookie sends one of them with everything that changes something.
+        token = cookie if evidence == "own" else None
+        principal = self._ambient(token, loopback, allowed=evidence != "foreign")
+        try:
+            if permission is not None or level != "open":
+                self._access.authorise(principal, level, permission)
+        except Unauthenticated:
+            if evidence != "own" and self._ambient(cookie, loopback, allowed=True).signed_in:
+                raise Forbidden(
+                    "This request did not come from a page of this host: "
+                    "send the token as Authorization: Bearer."
+                ) from None
+            raise
+        return principal, token
+
+    def _ambient(self, token: str | None, loopback: bool, *, allowed: bool) -> Principal:
+        principal, _ = self._access.identify(token, loopback=loopback, ambient_allowed=allowed)
+        if token is not None and not principal.signed_in:
+            # A cookie that outlived its session is as good as none.
+            principal, _ = self._access.identify(None, loopback=loopback, ambient_allowed=allowed)
+        return principal
