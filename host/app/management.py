@@ -72,6 +72,13 @@ class Plugins(PluginManagement):
     def permissions(self) -> Sequence[Permission]:
         return self._manager.permissions()
 
+    def configure(
+        self, *, setup_timeout: float, drain: float, quarantine_failures: int
+    ) -> None:
+        limits = self._manager.limits
+        limits.setup_timeout, limits.drain = setup_timeout, drain
+        limits.quarantine_failures = quarantine_failures
+
 
 class ProvidersManaged(ProviderManagement):
     """``host.providers``."""

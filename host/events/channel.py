@@ -112,6 +112,7 @@ class Channel:
         for letter in letters:
             if lane.mailbox.owner in table.of(letter.name):
                 if not lane.mailbox.has_room:
+                    lane.mailbox.starved.add(self.source)
                     return
                 lane.mailbox.put(lane, letter)
             lane.fed = letter.position

@@ -66,6 +66,7 @@ class Published:
     jobs: tuple[Job, ...] = ()
     commands: tuple[Command, ...] = ()
     pages: tuple[Page, ...] = ()
+    services: Mapping[str, object] = field(default_factory=dict)
     error_body: ErrorBody | None = None
 
     @property

@@ -78,6 +78,7 @@ class PluginManager:
         self._note = CrashNote(crash_folder)
         self._loader = Loader()
         self._catalog = Catalog()
+        self._generation = -1
 
     # Reading
 
@@ -107,11 +108,14 @@ class PluginManager:
 
     # Start and stop of the host
 
-    def start(self) -> None:
-        """Starts everything that is to be on; no failure of a plugin keeps the others."""
+    def start(self, *, serving: bool = True) -> None:
+        """Starts everything that is to be on; no failure of a plugin keeps the others.
+
+        ``serving`` is False in a command that runs beside a server: nothing is noted then."""
         with self.change:
             wishes = self._all_wishes()
-            self._blame_crashes(wishes)
+            if serving:
+                self._blame_crashes(wishes)
             self.register.look(packages=True)
             order, circles = order_of_start(self.register.manifests(), self.wishes.active_before())
             for plugin_id in order:
@@ -126,7 +130,9 @@ class PluginManager:
                 else:
                     self._start(plugin_id, record, at_start=True)
             self._stage.publish(self._catalog)
-            self._note_outcomes(wishes)
+            self._generation = self.wishes.generation()
+            if serving:
+                self._note_outcomes(wishes)
 
     def _note_outcomes(self, wishes: Mapping[str, Wish]) -> None:
         for plugin_id, wish in wishes.items():
@@ -204,10 +210,14 @@ class PluginManager:
             self.wishes.acted(plugin_id, wish.version, record.state, fault)
             self._stage.emit("host.plugin_failed", {"pluginId": plugin_id, "code": fault.code})
 
-    def reconcile(self) -> None:
-        """Follows wishes that another process stored."""
-        self.register.look(packages=True)
+    def follow(self) -> None:
+        """Follows wishes that another process stored; one small query when there are none."""
         with self.change:
+            generation = self.wishes.generation()
+            if generation == self._generation:
+                return
+            self._generation = generation
+            self.register.look(packages=True)
             for plugin_id, wish in self._all_wishes().items():
                 record = self.register.find(plugin_id)
                 if record is not None:

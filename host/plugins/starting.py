@@ -161,7 +161,7 @@ class Start:
         self._migrate(plugin)
         self._enabled = True
         self._step("enable", plugin.enable)
-        published = self._collect(plugin)
+        published = self._collect(plugin, context)
         return Running(published, plugin, context)
 
     def _import(self) -> type[Plugin]:
@@ -187,7 +187,7 @@ class Start:
             self.before_migrations()
             self._step("migrations", lambda: database.migrate(steps))
 
-    def _collect(self, plugin: Plugin) -> Published:
+    def _collect(self, plugin: Plugin, context: PluginContext) -> Published:
         routes = self._list(plugin.routes, "routes", (Route, WebSocketRoute))
         providers = self._list(plugin.providers, "providers", (Provider,))
         self._refuse(route_conflict(self.manifest, routes))
@@ -215,6 +215,7 @@ class Start:
             jobs=tuple(self._list(plugin.jobs, "jobs", (Job,))),
             commands=tuple(self._list(plugin.commands, "commands", (Command,))),
             pages=tuple(self._list(plugin.pages, "pages", (Page,))),
+            services=dict(context.offered.offered),
             error_body=error_body,
         )
 

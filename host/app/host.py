@@ -1,0 +1,315 @@
+"""One host: its parts, made in order, started and stopped."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TextIO
+
+from host.access import AccessService
+from host.app.build import build_info, version
+from host.app.management import Api, DataReader, Info, Plugins, ProvidersManaged, SettingsManaged
+from host.app.presence import BEAT_SECONDS, Presence
+from host.app.presence import MIGRATIONS as PRESENCE_MIGRATIONS
+from host.app.watch import Watch
+from host.clock import SystemClock
+from host.config import Config, address
+from host.db import Engine, HostDatabase, SqliteEngine
+from host.events import EventBus, Subscriber
+from host.jobs import JobKind, JobService
+from host.logs import HostLogs
+from host.plugins.catalog import Catalog
+from host.plugins.context import Resources
+from host.plugins.discovery import Given
+from host.plugins.gate import Slots
+from host.plugins.hooks import HookRegistry, fenced
+from host.plugins.installing import Installer
+from host.plugins.manager import Limits, PluginManager, Stage
+from host.plugins.purging import Purger
+from host.plugins.register import Register
+from host.plugins.services import ServiceRegistry
+from host.plugins.wishes import MIGRATIONS as WISH_MIGRATIONS
+from host.plugins.wishes import WishStore
+from host.providers import ProviderRegistry, Registered
+from host.settings import SettingsStore
+from host.web import WebLayer
+from plugin_sdk import Command, Principal
+from plugin_sdk.management import PluginEntry
+
+__all__ = ["Host"]
+
+_RESERVE = 2
+"""Worker threads that stay for plugins which hold none."""
+
+
+class Host:
+    """Everything of one host. `open` it to manage, `start` it to serve; `stop` it in the end."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        env: Mapping[str, str],
+        log_stream: TextIO | None = None,
+        given: Sequence[Given] = (),
+        log_file: bool = True,
+    ) -> None:
+        self.config = config
+        self.clock = SystemClock(config.test_clock_offset_file)
+        self.version = version()
+        self.logs = HostLogs(
+            level=config.log_level,
+            file=config.log_file if log_file else None,
+            stream=log_stream,
+            stream_format=config.log_format,
+            clock=self.clock,
+        )
+        self.log = self.logs.logger("host")
+        self.engine: Engine = _engine(config)
+        self.database: HostDatabase = self.engine.open("host")
+        self.folders = config.data_dir / "plugins"
+        self._env = env
+        self._given = tuple(given)
+        self._build()
+
+    def _build(self) -> None:
+        """Makes the parts, lower layers first; starts nothing."""
+        config, log = self.config, self.log
+        self.settings_store = SettingsStore(self.database, config.plugins)
+        self.registry = ProviderRegistry(self.database)
+        self.bus = EventBus(self.clock, self.logs.logger("events"))
+        self.jobs = JobService(self.database, self.clock, self.logs.logger("jobs"))
+        self.hooks = HookRegistry(self.logs.logger("hooks"))
+        self.access = AccessService(
+            providers=lambda: self.registry.chain("auth"),
+            decide=self._decide,
+            available=lambda: self.manager.permissions(),
+            log=self.logs.logger("access"),
+        )
+        self.presence = Presence(self.database, self.clock)
+        self._services = ServiceRegistry()
+        self._emitter = self.bus.emitter("host", self.database)
+        self._listeners: list[str] = []
+        self._withdrawn: Callable[[], object] = lambda: None
+        self.slots = Slots(config.threads, config.max_calls_per_plugin, _RESERVE)
+        resources = Resources(
+            engine=self.engine,
+            folders=self.folders,
+            temporary=config.data_dir / "tmp",
+            clock=self.clock,
+            log=self.logs.logger("plugins"),
+            bus=self.bus,
+            jobs=self.jobs,
+            settings=self.settings_store,
+            access=self.access,
+            providers=self.registry,
+            services=self._services,
+            hooks=self.hooks,
+        )
+        self.web = WebLayer(
+            access=self.access,
+            clock=self.clock,
+            log=self.logs.logger("web"),
+            logs=self.logs,
+            allowed_hosts=self._allowed_hosts,
+        )
+        register = Register(
+            self.folders,
+            self.settings_store,
+            resources.log,
+            bundled_only=config.safe_mode,
+            given=self._given,
+        )
+        stage = Stage(
+            offer=self._offer,
+            publish=self._publish,
+            withdrawn=lambda: self._withdrawn(),
+            emit=self._emit,
+            log_for=self.logs.plugin_logger,
+            host_paths=self.web.host_paths,
+        )
+        self.manager = PluginManager(
+            resources,
+            register,
+            WishStore(self.database),
+            stage,
+            slots=self.slots,
+            limits=Limits(),
+            crash_folder=config.data_dir,
+        )
+        self._installer = Installer(self.manager, self.folders, self.engine, resources.log)
+        purger = Purger(
+            self.manager,
+            engine=self.engine,
+            folders=self.folders,
+            settings=self.settings_store,
+            providers=self.registry,
+            jobs=self.jobs,
+            hooks=self.hooks,
+            emit=self._emit,
+        )
+        self.plugins = Plugins(self.manager, self._installer, purger)
+        self.providers = ProvidersManaged(self.registry, self._provider_chosen)
+        self.settings = SettingsManaged(self.settings_store, self.manager)
+        self._watch = Watch(self.database, self._follow, self.presence.beat, log)
+        self._provide()
+
+    def _provide(self) -> None:
+        """The host's services for bundled plugins."""
+        self.info = Info(
+            version=self.version,
+            started_at=self.clock.ms(),
+            data_dir=self.config.data_dir,
+            log_file=self.config.log_file,
+            build=build_info(self._env),
+            listeners=self._known_listeners,
+            exposed=self._exposed,
+        )
+        self._services.provide("plugins", self.plugins)
+        self._services.provide("providers", self.providers)
+        self._services.provide("settings", self.settings)
+        self._services.provide("data", DataReader(self.engine))
+        self._services.provide("info", self.info)
+        routes = self.web.host_routes
+        self._services.provide("api", Api(lambda: self.manager.catalog, routes))
+
+    # Life
+
+    def open(self) -> None:
+        """Makes the host's own tables; afterwards everything can be managed. No plugin runs."""
+        self.config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.folders.mkdir(exist_ok=True)
+        self.database.migrate([*WISH_MIGRATIONS, *PRESENCE_MIGRATIONS])
+        self.settings_store.on_change(self._settings_changed)
+        self.manager.register.look(packages=True)
+
+    def start(self) -> None:
+        """Starts events, jobs, plugins, and following other processes."""
+        self.open()
+        self._installer.recover()
+        self.bus.start()
+        self.bus.recover("host", self.database)
+        self.jobs.start()
+        self.manager.start()
+        self._watch.start()
+
+    def start_for_command(self) -> None:
+        """Starts plugins so that one of their commands can run beside a server: no jobs run."""
+        self.open()
+        self.bus.start()
+        self.manager.start(serving=False)
+
+    def serve(self, listeners: Sequence[str], withdrawn: Callable[[], object]) -> None:
+        """The server listens now, at these URLs. ``withdrawn`` ends sockets of plugins that are
+        gone."""
+        self._listeners = list(listeners)
+        self._withdrawn = withdrawn
+        self.presence.announce(listeners, self.info.started_at)
+        self._emit("host.started", {"version": self.version})
+
+    def stop(self) -> None:
+        """Takes everything down, also what `open` alone has made."""
+        if self._listeners:
+            self._emit("host.stopping", {})
+            self.presence.leave()
+        self._watch.stop()
+        self.manager.stop()
+        self.jobs.stop(self.manager.limits.drain)
+        self.bus.stop(self.manager.limits.drain)
+        self.engine.close()
+        self.logs.close()
+
+    # The switch
+
+    def _offer(self, catalog: Catalog) -> None:
+        registered = [
+            Registered(published.plugin_id, each.type, each.name, each.implementation)
+            for published in catalog.plugins.values()
+            for each in published.providers
+        ]
+        self.registry.publish(registered)
+        offered: dict[str, object] = {}
+        for published in catalog.plugins.values():
+            offered.update(published.services)
+        self._services.publish(offered)
+
+    def _publish(self, catalog: Catalog) -> None:
+        self._offer(catalog)
+        self.web.publish(catalog)
+        subscribers, kinds = [], []
+        for published in catalog.plugins.values():
+            gate = published.gate
+            for each in published.subscriptions:
+                call = fenced(gate, each.handler)
+                subscribers.append(Subscriber(published.plugin_id, each.event, call))
+            for job in published.jobs:
+                kinds.append(JobKind(published.plugin_id, job, fenced(gate, job.handler)))
+        self.bus.subscribe(subscribers)
+        self.jobs.declare(kinds)
+
+    def commands(self) -> list[tuple[str, bool, Command]]:
+        """Plugin id, whether it is bundled, and command, of all active plugins."""
+        return [
+            (published.plugin_id, self.manager.register.record(published.plugin_id).found.bundled, each)
+            for published in self.manager.catalog.plugins.values()
+            for each in published.commands
+        ]
+
+    # Answers for the parts
+
+    def _decide(
+        self, principal: Principal, permission: str, resources: Sequence[Any]
+    ) -> bool | None:
+        results = self.hooks.call(
+            "decide", principal=principal, permission=permission, resources=resources
+        )
+        verdicts = [False if each.error else each.value for each in results]
+        if any(verdict is False for verdict in verdicts):
+            return False
+        return True if any(verdict is True for verdict in verdicts) else None
+
+    def _emit(self, name: str, data: Mapping[str, Any]) -> None:
+        self._emitter.emit(name, data)
+
+    def _provider_chosen(self, type: str, name: str) -> None:
+        self.manager.wishes.bump()
+        self._emit("host.provider_changed", {"type": type, "name": name})
+
+    def _settings_changed(self, plugin_id: str, names: frozenset[str]) -> None:
+        self._emit("host.settings_changed", {"pluginId": plugin_id, "keys": sorted(names)})
+
+    def _follow(self) -> None:
+        """Another process may have changed something: look at what matters."""
+        self.settings_store.reload()
+        self.registry.reload()
+        self.manager.follow()
+
+    def _known_listeners(self) -> list[str]:
+        return self._listeners or self.presence.last_listeners()
+
+    def _exposed(self) -> bool:
+        return any(not _is_loopback(url) for url in self._listeners)
+
+    def _allowed_hosts(self) -> frozenset[str]:
+        names = {name.lower() for name in self.config.allowed_hosts}
+        for text in self.config.listen:
+            names.add(address(text)[0].strip("[]").lower())
+        return frozenset(names)
+
+    def entry(self, plugin_id: str) -> PluginEntry:
+        return self.manager.entry(plugin_id)
+
+
+def _engine(config: Config) -> Engine:
+    durability = "normal" if config.durability == "normal" else "full"
+    return SqliteEngine(config.data_dir, durability=durability)
+
+
+def _is_loopback(url: str) -> bool:
+    host = url.partition("://")[2].rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+

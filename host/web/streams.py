@@ -1,0 +1,137 @@
+"""Bodies that are sent piece by piece: a part of a file, and bytes made on the way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import BinaryIO, Final
+
+from plugin_sdk import Logger
+
+__all__ = ["CHUNK_BYTES", "Chunks", "FileSlice", "read_chunks"]
+
+CHUNK_BYTES: Final = 64 * 1024
+
+
+class FileSlice:
+    """``length`` bytes of a file from where it stands, as a file of their own.
+
+    Made for ``wsgi.file_wrapper``: waitress asks for the size by seeking to the end, reads ahead,
+    seeks back, and closes the file when the last byte is sent or the client is gone. ``closed``
+    is called then, once."""
+
+    def __init__(self, file: BinaryIO, length: int, closed: Callable[[], object]) -> None:
+        self._file = file
+        self._base = file.tell()
+        self._length = length
+        self._position = 0
+        self._closed: Callable[[], object] | None = closed
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = self._length - self._position
+        wanted = left if size is None or size < 0 or size > left else size
+        if wanted <= 0:
+            return b""
+        chunk = self._file.read(wanted)
+        if not chunk:
+            # waitress would ask again and again; an error makes it close the connection.
+            raise OSError("The file became shorter while it was being sent.")
+        self._position += len(chunk)
+        return chunk
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._length}[whence]
+        self._position = max(0, origin + offset)
+        self._file.seek(self._base + self._position)
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def seekable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        closed, self._closed = self._closed, None
+        if closed is not None:
+            try:
+                self._file.close()
+            finally:
+                closed()
+
+
+def read_chunks(stream: BinaryIO, length: int) -> Iterator[bytes]:
+    """Exactly ``length`` bytes of a stream that cannot seek; closes it. Raises OSError when the
+    stream ends early."""
+    try:
+        while length > 0:
+            chunk = stream.read(min(CHUNK_BYTES, length))
+            if not chunk:
+                raise OSError("The blob ended before its length was reached.")
+            length -= len(chunk)
+            yield chunk
+    finally:
+        stream.close()
+
+
+class Chunks:
+    """A body made on the way. What its maker raises is logged against the plugin, and the
+    connection is closed so that the client sees that the answer is not whole."""
+
+    def __init__(
+        self,
+        chunks: Iterable[bytes],
+        *,
+        failed: Callable[[], object],
+        closed: Callable[[], object],
+        log: Logger,
+        plugin_id: str,
+        request_id: str,
+    ) -> None:
+        self._chunks = chunks
+        self._iterator = iter(chunks)
+        self._failed = failed
+        self._closed: Callable[[], object] | None = closed
+        self._log = log
+        self._extra = {"plugin": plugin_id, "request_id": request_id}
+        self._first: bytes | None = None
+
+    def start(self) -> None:
+        """Makes the first piece, so that what fails at once can still become a proper error."""
+        self._first = self._next()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        try:
+            return self._next()
+        except StopIteration:
+            raise
+        except (Exception, SystemExit):
+            self._failed()
+            self._log.exception("The body of an answer failed while it was sent.", extra=self._extra)
+            raise OSError("The body of an answer failed while it was sent.") from None
+
+    def _next(self) -> bytes:
+        chunk = next(self._iterator)
+        if not isinstance(chunk, bytes | bytearray | memoryview):
+            raise TypeError(f"A stream gives bytes, not {type(chunk).__name__}.")
+        return bytes(chunk)
+
+    def close(self) -> None:
+        closed, self._closed = self._closed, None
+        if closed is None:
+            return
+        try:
+            for each in (self._iterator, self._chunks):
+                if callable(close := getattr(each, "close", None)):
+                    close()
+        except (Exception, SystemExit):
+            self._failed()
+            self._log.exception("Closing the body of an answer failed.", extra=self._extra)
+        finally:
+            closed()
