@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from host.config import Config, load_config
+from host.config.options import OPTIONS, address
 from host.errors import ConfigurationError
-from host.options import OPTIONS, address
 from plugin_sdk import Invalid
 
 
