@@ -13,13 +13,14 @@ They are handed out by ``context.services.get(name)`` to bundled plugins only:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
+from urllib.parse import quote
 
 from plugin_sdk.access import Permission
 from plugin_sdk.data import ScopeKind
-from plugin_sdk.manifest import Manifest
+from plugin_sdk.manifest import DEFAULT_PREFIX, Manifest
 from plugin_sdk.pages import Page
 from plugin_sdk.providers import ProviderEntry
 from plugin_sdk.routes import Route, WebSocketRoute
@@ -86,6 +87,79 @@ class PluginEntry:
     def bundled(self) -> bool:
         return self.source == "built-in"
 
+    def as_json(self) -> dict[str, Any]:
+        """The plugin entry of section 10.1 of the plugin contract. What could not be read from a
+        broken manifest is empty; the front end is listed only while the plugin is active."""
+        manifest = self.manifest
+        fault = self.fault
+        entry: dict[str, Any] = {
+            "id": self.id,
+            "name": self._text("name") or self.id,
+            "version": self._text("version"),
+            "sdk": self._text("sdk"),
+            "description": self._text("description"),
+            "authors": [],
+            "homepage": None,
+            "license": None,
+            "state": self.state,
+            "enabled": self.enabled,
+            "bundled": self.bundled,
+            "protected": self.protected,
+            "source": self.source,
+            "error": asdict(fault) if fault else None,
+            "requires": [],
+            "capabilities": [],
+            "permissions": [],
+            "providers": [],
+            "routes": {"prefix": DEFAULT_PREFIX + self.id},
+            "hasSettings": False,
+            "hasSettingsHtml": False,
+            "settingsSchema": None,
+            "frontend": {"scripts": [], "styles": [], "pages": []},
+            "conflicts": [asdict(conflict) for conflict in self.conflicts],
+        }
+        if manifest is not None:
+            entry.update(_manifest_json(manifest))
+            if self.state == "active":
+                entry["frontend"] = _frontend_json(manifest)
+        return entry
+
+    def _text(self, key: str) -> str:
+        value = self.raw.get(key, "") if self.manifest is None else getattr(self.manifest, key)
+        return value if isinstance(value, str) else ""
+
+
+def _manifest_json(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "authors": [
+            {key: value for key, value in asdict(author).items() if value is not None}
+            for author in manifest.authors
+        ],
+        "homepage": manifest.homepage,
+        "license": manifest.license,
+        "requires": list(manifest.requires),
+        "capabilities": list(manifest.capabilities),
+        "permissions": [
+            {"name": each.name, "description": each.description} for each in manifest.permissions
+        ],
+        "providers": [{"type": each.type, "name": each.name} for each in manifest.providers],
+        "routes": {"prefix": manifest.claims[0]},
+        "hasSettings": manifest.settings is not None,
+        "hasSettingsHtml": manifest.settings_html is not None,
+        "settingsSchema": manifest.settings,
+    }
+
+
+def _frontend_json(manifest: Manifest) -> dict[str, Any]:
+    def url(path: str) -> str:
+        return f"{DEFAULT_PREFIX}{manifest.id}/file/{quote(path)}?v={manifest.version}"
+
+    return {
+        "scripts": [url(path) for path in manifest.scripts],
+        "styles": [url(path) for path in manifest.styles],
+        "pages": [{**asdict(page), "url": url(page.path)} for page in manifest.pages],
+    }
+
 
 @dataclass(frozen=True, slots=True)
 class InstallPlan:
@@ -148,6 +222,12 @@ class PluginManagement(Protocol):
 
     def permissions(self) -> Sequence[Permission]:
         """The core permissions in order, then those of active plugins by name."""
+        ...
+
+    def configure(self, *, setup_timeout: float, drain: float, quarantine_failures: int) -> None:
+        """Limits of the host over plugins: seconds for one start or teardown, seconds that a
+        switched-off plugin's calls may take to end, failures within a minute that quarantine
+        (0: never). They hold for plugins that are started from now on."""
         ...
 
 

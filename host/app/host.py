@@ -9,8 +9,8 @@ from typing import Any, TextIO
 from host.access import AccessService
 from host.app.build import build_info, version
 from host.app.management import Api, DataReader, Info, Plugins, ProvidersManaged, SettingsManaged
-from host.app.presence import BEAT_SECONDS, Presence
 from host.app.presence import MIGRATIONS as PRESENCE_MIGRATIONS
+from host.app.presence import Presence
 from host.app.watch import Watch
 from host.clock import SystemClock
 from host.config import Config, address
@@ -137,7 +137,7 @@ class Host:
             limits=Limits(),
             crash_folder=config.data_dir,
         )
-        self._installer = Installer(self.manager, self.folders, self.engine, resources.log)
+        self.installer = Installer(self.manager, self.folders, self.engine, resources.log)
         purger = Purger(
             self.manager,
             engine=self.engine,
@@ -148,7 +148,7 @@ class Host:
             hooks=self.hooks,
             emit=self._emit,
         )
-        self.plugins = Plugins(self.manager, self._installer, purger)
+        self.plugins = Plugins(self.manager, self.installer, purger)
         self.providers = ProvidersManaged(self.registry, self._provider_chosen)
         self.settings = SettingsManaged(self.settings_store, self.manager)
         self._watch = Watch(self.database, self._follow, self.presence.beat, log)
@@ -186,7 +186,7 @@ class Host:
     def start(self) -> None:
         """Starts events, jobs, plugins, and following other processes."""
         self.open()
-        self._installer.recover()
+        self.installer.recover()
         self.bus.start()
         self.bus.recover("host", self.database)
         self.jobs.start()
@@ -250,7 +250,11 @@ class Host:
     def commands(self) -> list[tuple[str, bool, Command]]:
         """Plugin id, whether it is bundled, and command, of all active plugins."""
         return [
-            (published.plugin_id, self.manager.register.record(published.plugin_id).found.bundled, each)
+            (
+                published.plugin_id,
+                self.manager.register.record(published.plugin_id).found.bundled,
+                each,
+            )
             for published in self.manager.catalog.plugins.values()
             for each in published.commands
         ]
@@ -283,6 +287,7 @@ class Host:
         self.settings_store.reload()
         self.registry.reload()
         self.manager.follow()
+        self.installer.take_left()
 
     def _known_listeners(self) -> list[str]:
         return self._listeners or self.presence.last_listeners()
@@ -311,5 +316,3 @@ def _is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-

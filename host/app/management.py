@@ -72,9 +72,7 @@ class Plugins(PluginManagement):
     def permissions(self) -> Sequence[Permission]:
         return self._manager.permissions()
 
-    def configure(
-        self, *, setup_timeout: float, drain: float, quarantine_failures: int
-    ) -> None:
+    def configure(self, *, setup_timeout: float, drain: float, quarantine_failures: int) -> None:
         limits = self._manager.limits
         limits.setup_timeout, limits.drain = setup_timeout, drain
         limits.quarantine_failures = quarantine_failures
@@ -83,9 +81,7 @@ class Plugins(PluginManagement):
 class ProvidersManaged(ProviderManagement):
     """``host.providers``."""
 
-    def __init__(
-        self, registry: ProviderRegistry, chosen: Callable[[str, str], object]
-    ) -> None:
+    def __init__(self, registry: ProviderRegistry, chosen: Callable[[str, str], object]) -> None:
         self._registry = registry
         self._chosen = chosen
 

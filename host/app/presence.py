@@ -103,9 +103,7 @@ class Presence:
 
     def last_listeners(self) -> list[str]:
         """Addresses of the host that began to serve last, running or not."""
-        row = self._db.one(
-            "SELECT listeners FROM _stagebox_hosts ORDER BY started_at DESC LIMIT 1"
-        )
+        row = self._db.one("SELECT listeners FROM _stagebox_hosts ORDER BY started_at DESC LIMIT 1")
         return list(row["listeners"]) if row else []
 
 

@@ -7,6 +7,7 @@ data back, and the old version goes on as if nothing had been tried.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,13 +20,15 @@ from host.plugins.manifests import MANIFEST_NAME, check_manifest
 from host.plugins.packages import code_files, is_installed, move_code, put_code, staged
 from host.plugins.register import Record
 from host.plugins.starting import Failed, Running
-from plugin_sdk import Conflict, Invalid, Logger, NotFound, Problem, parse_json
+from plugin_sdk import Conflict, Invalid, Logger, NotFound, Problem, StageboxError, parse_json
 from plugin_sdk.management import InstallPlan, PluginEntry
 
 __all__ = ["Installer"]
 
 _PREVIOUS = ".previous-"
 _DONE = ".replaced-"
+_PENDING = ".pending-"
+_ANSWER = ".answer"
 _SNAPSHOT = ".snapshot.db"
 
 
@@ -226,6 +229,38 @@ class Installer:
 
     def _previous(self, plugin_id: str) -> Path:
         return self._folders / f"{_PREVIOUS}{plugin_id}"
+
+    # Beside a running server: the command leaves the code, the server puts it in place
+
+    def leave(self, source: Path, *, accept_additions: bool) -> Path:
+        """For a serving process to take: returns the file in which its answer will stand."""
+        with self._staged(source) as folder:
+            plan = self._plan(folder, source)
+            self._confirm(plan, accept_additions)
+            pending = self._folders / f"{_PENDING}{plan.manifest.id}"
+            answer = pending.with_name(pending.name + _ANSWER)
+            answer.unlink(missing_ok=True)
+            shutil.rmtree(pending, ignore_errors=True)
+            folder.rename(pending)
+        self._manager.wishes.bump()
+        return answer
+
+    def take_left(self) -> None:
+        """Installs what a command left; the answer is ``{}`` or ``{code, message}``."""
+        for pending in sorted(self._folders.glob(f"{_PENDING}*")):
+            if not pending.is_dir():
+                continue
+            answer: dict[str, str] = {}
+            try:
+                self.install(pending, accept_additions=True)
+            except StageboxError as error:
+                answer = {"code": error.code, "message": error.message}
+            finally:
+                shutil.rmtree(pending, ignore_errors=True)
+            file = pending.with_name(pending.name + _ANSWER)
+            part = file.with_name(file.name + ".part")
+            part.write_text(json.dumps(answer), encoding="utf-8")
+            part.replace(file)
 
     def recover(self) -> None:
         """At start: an upgrade that a crash cut short is undone, data included."""

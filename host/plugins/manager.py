@@ -79,6 +79,7 @@ class PluginManager:
         self._loader = Loader()
         self._catalog = Catalog()
         self._generation = -1
+        self._serving = True
 
     # Reading
 
@@ -113,6 +114,7 @@ class PluginManager:
 
         ``serving`` is False in a command that runs beside a server: nothing is noted then."""
         with self.change:
+            self._serving = serving
             wishes = self._all_wishes()
             if serving:
                 self._blame_crashes(wishes)
@@ -131,14 +133,19 @@ class PluginManager:
                     self._start(plugin_id, record, at_start=True)
             self._stage.publish(self._catalog)
             self._generation = self.wishes.generation()
-            if serving:
-                self._note_outcomes(wishes)
+            for plugin_id, wish in wishes.items():
+                record = self.register.find(plugin_id)
+                if record is not None:
+                    self._acted(plugin_id, wish, record)
 
-    def _note_outcomes(self, wishes: Mapping[str, Wish]) -> None:
-        for plugin_id, wish in wishes.items():
-            record = self.register.find(plugin_id)
-            if record is not None:
-                self.wishes.acted(plugin_id, wish.version, record.state, record.fault)
+    def _acted(self, plugin_id: str, wish: Wish, record: Record) -> None:
+        """Tells a waiting command how its wish ended; only a serving process can."""
+        if self._serving:
+            self.wishes.acted(plugin_id, wish.version, record.state, record.fault)
+
+    def _tell(self, name: str, plugin_id: str, **more: Any) -> None:
+        if self._serving:
+            self._stage.emit(name, {"pluginId": plugin_id, **more})
 
     def stop(self) -> None:
         """Takes everything down, dependents first."""
@@ -163,7 +170,7 @@ class PluginManager:
             if record.state != "active":
                 wish = self.wishes.set(plugin_id, True)
                 self._start(plugin_id, record)
-                self.wishes.acted(plugin_id, wish.version, record.state, record.fault)
+                self._acted(plugin_id, wish, record)
                 self._retry_waiting()
             elif not record.wished(self.wishes.get(plugin_id)):
                 self.wishes.set(plugin_id, True)
@@ -178,7 +185,7 @@ class PluginManager:
             self.refuse_disable(plugin_id)
             wish = self.wishes.set(plugin_id, False)
             self._switch_off(plugin_id, record, "disabled", None)
-            self.wishes.acted(plugin_id, wish.version, record.state, None)
+            self._acted(plugin_id, wish, record)
             return self._entry(plugin_id)
 
     def refuse_disable(self, plugin_id: str) -> None:
@@ -207,8 +214,8 @@ class PluginManager:
             self._log.error("Plugin %s is quarantined: %s", plugin_id, fault.message)
             wish = self.wishes.set(plugin_id, True, fault)
             self._switch_off(plugin_id, record, "quarantined", fault)
-            self.wishes.acted(plugin_id, wish.version, record.state, fault)
-            self._stage.emit("host.plugin_failed", {"pluginId": plugin_id, "code": fault.code})
+            self._acted(plugin_id, wish, record)
+            self._tell("host.plugin_failed", plugin_id, code=fault.code)
 
     def follow(self) -> None:
         """Follows wishes that another process stored; one small query when there are none."""
@@ -235,7 +242,7 @@ class PluginManager:
             state: PluginState = "quarantined" if wish.enabled else "disabled"
             self._switch_off(plugin_id, record, state, wish.quarantine if wish.enabled else None)
         if not known:
-            self.wishes.acted(plugin_id, wish.version, record.state, record.fault)
+            self._acted(plugin_id, wish, record)
 
     # One plugin up
 
@@ -257,7 +264,7 @@ class PluginManager:
         assert record.running is not None
         record.state, record.fault = "active", None
         self.put(record.running.published, everything=not at_start)
-        self._stage.emit("host.plugin_enabled", {"pluginId": plugin_id})
+        self._tell("host.plugin_enabled", plugin_id)
 
     def attempt(
         self,
@@ -327,7 +334,7 @@ class PluginManager:
             record.state = "quarantined"
             self.wishes.set(plugin_id, True, fault)
         self._log.error("Plugin %s did not start: %s: %s", plugin_id, fault.code, fault.message)
-        self._stage.emit("host.plugin_failed", {"pluginId": plugin_id, "code": fault.code})
+        self._tell("host.plugin_failed", plugin_id, code=fault.code)
 
     def _retry_waiting(self) -> None:
         """Plugins that failed for want of another are tried again once it is there."""
@@ -356,7 +363,7 @@ class PluginManager:
         self._stage.publish(self._catalog)
         self.retire(running)
         if state == "disabled":
-            self._stage.emit("host.plugin_disabled", {"pluginId": plugin_id})
+            self._tell("host.plugin_disabled", plugin_id)
 
     def retire(self, running: Running) -> None:
         """Lets the calls inside end, stops the jobs, disables; nothing of the instance is left."""

@@ -1,0 +1,55 @@
+"""The front of the command line: its own commands, and those of plugins."""
+
+from __future__ import annotations
+
+import click
+
+from host.app.build import version
+from host.cli.contributed import contributed_commands
+from host.cli.doctor import doctor
+from host.cli.plugins import plugin
+from host.cli.providers import provider
+from host.cli.serving import serve
+from host.cli.settings import settings
+
+__all__ = ["main"]
+
+
+class _Commands(click.Group):
+    """Own commands first; others are looked up among active plugins, only when asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), *sorted(contributed_commands(ctx))]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        own = super().get_command(ctx, cmd_name)
+        return own if own is not None else contributed_commands(ctx).get(cmd_name)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version(), prog_name="stagebox")
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False),
+    help="Where everything is kept.  [env: STAGEBOX_DATA_DIR]",
+)
+@click.option(
+    "--database",
+    metavar="URL",
+    help="A PostgreSQL database in place of SQLite files.  [env: STAGEBOX_DATABASE]",
+)
+@click.pass_context
+def main(ctx: click.Context, data_dir: str | None, database: str | None) -> None:
+    """Stagebox hosts plugins: `stagebox serve` starts it, the rest looks after it.
+
+    Every command works beside a running server, which follows within a second.
+    """
+    flags = ctx.ensure_object(dict)
+    if data_dir is not None:
+        flags["data_dir"] = data_dir
+    if database is not None:
+        flags["database"] = database
+
+
+for _command in (serve, plugin, provider, settings, doctor):
+    main.add_command(_command)

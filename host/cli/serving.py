@@ -1,0 +1,93 @@
+"""``stagebox serve``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import Any
+
+import click
+
+from host.app import Host
+from host.cli.session import configured, fail, settings_from
+from host.server import Server
+
+__all__ = ["serve"]
+
+_STOP_SECONDS = 30.0
+
+
+@click.command()
+@click.option(
+    "--listen",
+    multiple=True,
+    metavar="HOST:PORT",
+    help="Where to listen; may be given several times.  [default: 127.0.0.1:8085]",
+)
+@click.option("--threads", type=int, help="Worker threads.  [default: 16]")
+@click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="A host name by which clients may call this host; may be given several times.",
+)
+@click.option("--safe-mode", is_flag=True, default=None, help="Start with bundled plugins only.")
+@click.option("--log-level", metavar="LEVEL", help="error, warn, info, http or debug.")
+@click.option("--log-format", metavar="FORMAT", help="text or json, on standard error.")
+@configured
+def serve(**flags: Any) -> None:
+    """Start the host and answer until SIGTERM or Ctrl-C."""
+    config = settings_from(**flags)
+    host = Host(config, env=os.environ, log_stream=sys.stderr)
+    stopping = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    try:
+        host.start()
+        server = Server(
+            host.web.gateway,
+            listen=config.listen,
+            threads=config.threads,
+            body_limit=host.web.body_limit,
+            render_error=host.web.render_error,
+            upgrades=host.web.upgrades,
+            log=host.logs.logger("server"),
+        )
+        try:
+            server.start()
+        except OSError as error:
+            where = ", ".join(config.listen)
+            host.stop()
+            fail(f"Cannot listen on {where}: {error.strerror or error}.")
+        host.serve(server.urls, server.close_gone)
+        _greet(host)
+        while not stopping.wait(timeout=3600):
+            pass
+        click.echo("Stopping: finishing what is under way.", err=True)
+        server.stop(_STOP_SECONDS)
+    finally:
+        host.stop()
+
+
+def _greet(host: Host) -> None:
+    """What to open, for the person who just started it."""
+    urls = list(host.info.listeners())
+    click.echo(f"Stagebox {host.version} listens on {', '.join(urls)}")
+    base = urls[0]
+    for published in host.manager.catalog.plugins.values():
+        for page in published.pages:
+            icon = f"{page.icon} " if page.icon else ""
+            click.echo(f"  {icon}{page.title}: {base}{published.manifest.prefix}{page.path}")
+    troubled = [entry for entry in host.plugins.entries() if entry.fault is not None]
+    for entry in troubled:
+        assert entry.fault is not None
+        click.echo(f"  Plugin {entry.id} is {entry.state}: {entry.fault.message}", err=True)
+    sys.stdout.flush()

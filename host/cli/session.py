@@ -1,0 +1,104 @@
+"""What the commands share: the configuration, a host to work on, and how errors are told."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+
+from host.app import Host
+from host.config import Config, load_config
+from plugin_sdk import StageboxError
+
+__all__ = ["configured", "echo_json", "fail", "managed_host", "settings_from", "wait_for"]
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def fail(text: str) -> None:
+    """Ends the command: one sentence on standard error, exit status 1."""
+    click.echo(text, err=True)
+    sys.exit(1)
+
+
+def configured(command: _Command) -> _Command:
+    """Adds the options that every command takes, and turns errors into one sentence."""
+
+    @click.option(
+        "--data-dir",
+        type=click.Path(file_okay=False),
+        help="Where everything is kept.  [env: STAGEBOX_DATA_DIR]",
+    )
+    @click.option(
+        "--database",
+        metavar="URL",
+        help="A PostgreSQL database in place of SQLite files.  [env: STAGEBOX_DATABASE]",
+    )
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> Any:
+        context = click.get_current_context()
+        flags = context.find_root().ensure_object(dict)
+        for name in ("data_dir", "database"):
+            value = options.pop(name, None)
+            if value is not None:
+                flags[name] = value
+        with telling_errors():
+            return command(*arguments, **options)
+
+    return run  # type: ignore[return-value]
+
+
+@contextmanager
+def telling_errors() -> Iterator[None]:
+    """A StageboxError becomes one sentence on standard error and exit status 1."""
+    try:
+        yield
+    except StageboxError as error:
+        lines = [error.message]
+        for problem in error.details:
+            path = f"{problem.path}: " if problem.path else ""
+            if problem.message not in error.message:
+                lines.append(f"  {path}{problem.message}")
+        fail("\n".join(lines))
+
+
+def settings_from(**flags: Any) -> Config:
+    """The configuration: the command's flags, then what stands before the command."""
+    context = click.get_current_context()
+    given = {**context.find_root().ensure_object(dict)}
+    given.update({key: value for key, value in flags.items() if value not in (None, ())})
+    return load_config(given, os.environ)
+
+
+@contextmanager
+def managed_host(*, plugins: bool = False) -> Iterator[Host]:
+    """A host to manage, beside a server that may be running. ``plugins``: with all that are on,
+    in this process too, so that they can be asked."""
+    config = settings_from()
+    host = Host(config, env=os.environ, log_file=False, log_stream=None)
+    try:
+        host.start_for_command() if plugins else host.open()
+        yield host
+    finally:
+        host.stop()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
+    """Looks ten times a second, for as long as it may take."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def echo_json(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
