@@ -157,9 +157,10 @@ class Request:
     read: Callable[[], bytes] = field(default=_no_body, repr=False)
     """Reads the whole raw body, at most the route's ``max_body`` bytes; raises TooLarge."""
 
-    def json(self) -> Any:
-        """The raw body as strict JSON, whatever its Content-Type; raises Invalid."""
-        return parse_json(self.read())
+    def json(self, *, unique_keys: bool = False) -> Any:
+        """The raw body as strict JSON, whatever its Content-Type; raises Invalid. With
+        ``unique_keys`` a key that occurs twice in one object is refused too."""
+        return parse_json(self.read(), unique_keys=unique_keys)
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,15 +249,11 @@ class Host:
 
     def commands(self) -> list[tuple[str, bool, Command]]:
         """Plugin id, whether it is bundled, and command, of all active plugins."""
-        return [
-            (
-                published.plugin_id,
-                self.manager.register.record(published.plugin_id).found.bundled,
-                each,
-            )
-            for published in self.manager.catalog.plugins.values()
-            for each in published.commands
-        ]
+        found = []
+        for plugin_id, published in self.manager.catalog.plugins.items():
+            bundled = self.manager.register.record(plugin_id).found.bundled
+            found.extend((plugin_id, bundled, each) for each in published.commands)
+        return found
 
     # Answers for the parts
 

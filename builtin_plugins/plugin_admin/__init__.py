@@ -1,0 +1,199 @@
+"""Running plugins as an administrator: `/api/plugins` and everything below it, `/api/version`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from builtin_plugins.plugin_admin.files import AssetServer
+from builtin_plugins.plugin_admin.shapes import (
+    CHOICE,
+    PERMISSIONS,
+    PLUGIN,
+    PLUGINS,
+    PROVIDERS,
+    PURGE,
+    VERSION,
+    provider_json,
+)
+from plugin_sdk import SDK_VERSION, Plugin, Request, Response, route
+from plugin_sdk.management import (
+    HostInfo,
+    PluginManagement,
+    ProviderManagement,
+    SettingsManagement,
+)
+
+__all__ = ["PluginAdmin", "plugin"]
+
+_TAGS = ("Plugins",)
+
+
+class PluginAdmin(Plugin):
+    """The routes of sections 9 to 12 of the plugin contract."""
+
+    def enable(self) -> None:
+        services = self.context.services
+        self.plugins: PluginManagement = services.get("host.plugins")
+        self.providers_of_host: ProviderManagement = services.get("host.providers")
+        self.settings: SettingsManagement = services.get("host.settings")
+        self.info: HostInfo = services.get("host.info")
+        self.assets = AssetServer()
+        self._apply_limits()
+        self.context.settings.on_change(lambda _names: self._apply_limits())
+
+    def _apply_limits(self) -> None:
+        settings = self.context.settings
+        self.plugins.configure(
+            setup_timeout=settings["setupTimeoutSeconds"],
+            drain=settings["drainSeconds"],
+            quarantine_failures=settings["quarantineFailures"],
+        )
+
+    # Version
+
+    @route("GET", "/api/version", access="open", returns=VERSION, tags=("Host",))
+    def version(self, request: Request) -> Any:
+        """The version of the host and of its SDK"""
+        return {"version": self.info.version, "sdk": SDK_VERSION, **self.info.build()}
+
+    # Plugins
+
+    @route("GET", "/api/plugins", access="open", returns=PLUGINS, tags=_TAGS)
+    def list_plugins(self, request: Request) -> Any:
+        """Every plugin that was found, in whatever state, by id"""
+        return [entry.as_json() for entry in self.plugins.entries()]
+
+    @route("GET", "/api/plugins/{id}", access="open", returns=PLUGIN, errors=(404,), tags=_TAGS)
+    def get_plugin(self, request: Request) -> Any:
+        """One plugin"""
+        return self.plugins.entry(request.params["id"]).as_json()
+
+    @route(
+        "POST",
+        "/api/plugins/{id}/enable",
+        permission="MANAGE_PLUGINS",
+        returns=PLUGIN,
+        errors=(401, 403, 404),
+        tags=_TAGS,
+    )
+    def enable_plugin(self, request: Request) -> Any:
+        """Switch a plugin on, at once; the state in the answer tells how it went"""
+        return self.plugins.enable(request.params["id"]).as_json()
+
+    @route(
+        "POST",
+        "/api/plugins/{id}/disable",
+        permission="MANAGE_PLUGINS",
+        returns=PLUGIN,
+        errors=(401, 403, 404, 409),
+        tags=_TAGS,
+    )
+    def disable_plugin(self, request: Request) -> Any:
+        """Switch a plugin off, at once; its data stay"""
+        return self.plugins.disable(request.params["id"]).as_json()
+
+    @route(
+        "POST",
+        "/api/plugins/{id}/purge",
+        permission="ADMIN",
+        body=PURGE,
+        body_required=False,
+        status=204,
+        errors=(400, 401, 403, 404, 409),
+        tags=_TAGS,
+    )
+    def purge_plugin(self, request: Request) -> None:
+        """Remove what a plugin keeps, also of one that is not installed any more"""
+        scope = (request.body or {}).get("scope", "data")
+        self.plugins.purge(request.params["id"], scope)
+
+    # Files and settings
+
+    @route("GET", "/api/plugins/{id}/file/{path:path}", access="open", errors=(404,), tags=_TAGS)
+    def get_file(self, request: Request) -> Response:
+        """A static file of an active plugin"""
+        entry = self.plugins.entry(request.params["id"])
+        raw_version = request.query.all("v")
+        return self.assets.file(
+            entry, request.params["path"], raw_version[0] if raw_version else None
+        )
+
+    @route("GET", "/api/plugins/{id}/settings", access="open", errors=(404,), tags=_TAGS)
+    def get_settings_page(self, request: Request) -> Response:
+        """The settings page that a plugin brings, sandboxed"""
+        return self.assets.settings_page(self.plugins.entry(request.params["id"]))
+
+    @route(
+        "GET",
+        "/api/plugins/{id}/config",
+        returns={"type": "object"},
+        errors=(401, 404),
+        tags=_TAGS,
+    )
+    def get_config(self, request: Request) -> Any:
+        """The settings of a plugin in force, secrets masked"""
+        return self.settings.shown(request.params["id"])
+
+    @route(
+        "PUT",
+        "/api/plugins/{id}/config",
+        permission="MANAGE_SETTINGS",
+        body={"type": "object"},
+        returns={"type": "object"},
+        errors=(400, 401, 403, 404, 409),
+        tags=_TAGS,
+    )
+    def put_config(self, request: Request) -> Any:
+        """Replace the stored settings of a plugin; absent ones go back to their default"""
+        self._refuse_duplicates(request)
+        return self.settings.replace(request.params["id"], request.body)
+
+    @staticmethod
+    def _refuse_duplicates(request: Request) -> None:
+        """In settings a key that occurs twice is refused (section 1.1.4)."""
+        request.json(unique_keys=True)
+
+    # Providers and permissions
+
+    @route("GET", "/api/plugins/providers", access="open", returns=PROVIDERS, tags=("Providers",))
+    def list_providers(self, request: Request) -> Any:
+        """The providers of active plugins by type"""
+        return {
+            type: [provider_json(each) for each in entries]
+            for type, entries in self.providers_of_host.entries().items()
+        }
+
+    @route(
+        "PUT",
+        "/api/plugins/providers/{type}/active",
+        permission="MANAGE_SETTINGS",
+        body=CHOICE,
+        errors=(400, 401, 403, 404),
+        tags=("Providers",),
+    )
+    def choose_provider(self, request: Request) -> Any:
+        """Choose the active provider of a type"""
+        type = request.params["type"]
+        entries = self.providers_of_host.choose(type, request.body["name"])
+        return {
+            "type": type,
+            "active": next((each.name for each in entries if each.active), None),
+            "providers": [provider_json(each) for each in entries],
+        }
+
+    @route(
+        "GET",
+        "/api/plugins/permissions/available",
+        access="open",
+        returns=PERMISSIONS,
+        tags=("Permissions",),
+    )
+    def list_permissions(self, request: Request) -> Any:
+        """The permissions of the host in order, then those of active plugins by name"""
+        return [
+            {"name": each.name, "description": each.description, "pluginId": each.plugin_id}
+            for each in self.plugins.permissions()
+        ]
+
+
+plugin = PluginAdmin

@@ -1,0 +1,113 @@
+"""Bodies and answers of the plugin routes, as JSON Schemas and as values."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from plugin_sdk import ProviderEntry, Schema
+
+__all__ = [
+    "CHOICE",
+    "PERMISSIONS",
+    "PLUGIN",
+    "PLUGINS",
+    "PROVIDERS",
+    "PURGE",
+    "VERSION",
+    "provider_json",
+]
+
+_TEXT: Final = {"type": "string"}
+_TEXT_OR_NULL: Final = {"type": ["string", "null"]}
+_TEXTS: Final = {"type": "array", "items": _TEXT}
+
+PLUGIN: Final[Schema] = {
+    "title": "Plugin",
+    "type": "object",
+    "required": ["id", "name", "version", "state", "enabled", "bundled", "source", "error"],
+    "properties": {
+        "id": _TEXT,
+        "name": _TEXT,
+        "version": _TEXT,
+        "sdk": _TEXT,
+        "description": _TEXT,
+        "authors": {"type": "array", "items": {"type": "object"}},
+        "homepage": _TEXT_OR_NULL,
+        "license": _TEXT_OR_NULL,
+        "state": {"enum": ["active", "disabled", "errored", "quarantined", "incompatible"]},
+        "enabled": {"type": "boolean"},
+        "bundled": {"type": "boolean"},
+        "protected": {"type": "boolean"},
+        "source": {"enum": ["built-in", "entry-point", "folder"]},
+        "error": {
+            "type": ["object", "null"],
+            "properties": {"code": _TEXT, "message": _TEXT, "incident": _TEXT_OR_NULL},
+        },
+        "requires": _TEXTS,
+        "capabilities": _TEXTS,
+        "permissions": {"type": "array", "items": {"type": "object"}},
+        "providers": {"type": "array", "items": {"type": "object"}},
+        "routes": {"type": "object", "properties": {"prefix": _TEXT}},
+        "hasSettings": {"type": "boolean"},
+        "hasSettingsHtml": {"type": "boolean"},
+        "settingsSchema": {"type": ["object", "null"]},
+        "frontend": {"type": "object"},
+        "conflicts": {"type": "array", "items": {"type": "object"}},
+    },
+}
+PLUGINS: Final[Schema] = {"type": "array", "items": PLUGIN}
+
+PURGE: Final[Schema] = {
+    "type": "object",
+    "properties": {"scope": {"enum": ["data", "all"], "default": "data"}},
+}
+
+CHOICE: Final[Schema] = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {"name": {"type": "string", "minLength": 1, "maxLength": 40}},
+}
+
+_PROVIDER: Final = {
+    "type": "object",
+    "properties": {
+        "name": _TEXT,
+        "pluginId": _TEXT,
+        "active": {"type": "boolean"},
+        "chosen": {"type": "boolean"},
+    },
+}
+PROVIDERS: Final[Schema] = {
+    "type": "object",
+    "additionalProperties": {"type": "array", "items": _PROVIDER},
+}
+
+PERMISSIONS: Final[Schema] = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"name": _TEXT, "description": _TEXT, "pluginId": _TEXT_OR_NULL},
+    },
+}
+
+VERSION: Final[Schema] = {
+    "type": "object",
+    "properties": {
+        "version": _TEXT,
+        "gitSha": _TEXT,
+        "buildDate": _TEXT,
+        "sdk": _TEXT,
+        "sourceUrl": _TEXT_OR_NULL,
+        "licenseUrl": _TEXT_OR_NULL,
+    },
+}
+
+
+def provider_json(entry: ProviderEntry) -> dict[str, Any]:
+    """A provider as section 12 of the plugin contract shows it."""
+    return {
+        "name": entry.name,
+        "pluginId": entry.plugin_id,
+        "active": entry.active,
+        "chosen": entry.chosen,
+    }
