@@ -145,7 +145,7 @@ def _operation(
     return operation
 
 
-_BEARER: Final = [{"bearerAuth": []}]
+_BEARER: Final[Sequence[Mapping[str, Any]]] = [{"bearerAuth": []}]
 
 
 def _operation_id(published: PublishedRoute, route: Route, used: set[str]) -> str:
@@ -198,7 +198,7 @@ def _responses(route: Route, components: _Components) -> dict[str, Any]:
         statuses.add(401)
     if route.permission is not None or route.access == "profile":
         statuses.add(403)
-    if route.body is not None or route.query is not None:
+    if route.body is not None or (route.query or {}).get("required"):
         statuses.add(400)
     for status in sorted(statuses):
         responses[str(status)] = {

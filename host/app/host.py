@@ -70,6 +70,7 @@ class Host:
         self.folders = config.data_dir / "plugins"
         self._env = env
         self._given = tuple(given)
+        self._opened = False
         self._build()
 
     def _build(self) -> None:
@@ -177,6 +178,9 @@ class Host:
 
     def open(self) -> None:
         """Makes the host's own tables; afterwards everything can be managed. No plugin runs."""
+        if self._opened:
+            return
+        self._opened = True
         self.config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.folders.mkdir(exist_ok=True)
         self.database.migrate([*WISH_MIGRATIONS, *PRESENCE_MIGRATIONS])
