@@ -230,9 +230,10 @@ class FakeContext:
 
     def _migrate(self, plugin: Plugin) -> None:
         for step in plugin.migrations():
-            with self.transactions.transaction():
-                step.apply(self.db)
-            self.migrated.append(step.name)
+            if step.name not in self.migrated:
+                with self.transactions.transaction():
+                    step.apply(self.db)
+                self.migrated.append(step.name)
 
     def _connect(self, plugin: Plugin) -> None:
         self.events.connect(plugin.subscriptions())

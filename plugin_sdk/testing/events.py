@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -16,6 +17,9 @@ from plugin_sdk.testing.transactions import Transactions
 __all__ = ["FakeEvents"]
 
 _MAX_ROUNDS: Final = 10_000
+_MAX_DATA_BYTES: Final = 256 * 1024
+# No dot: what stands before the last one is the plugin that tells.
+_WHAT: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 class FakeEvents:
@@ -46,9 +50,10 @@ class FakeEvents:
 
     def emit(self, name: str, data: Mapping[str, Any] | None = None) -> None:
         prefix = self._plugin_id + "."
-        if not name.startswith(prefix) or name == prefix:
+        if not name.startswith(prefix) or not _WHAT.fullmatch(name.removeprefix(prefix)):
             raise Invalid(
-                f'The event "{name}" is not of {self._plugin_id}: names begin with "{prefix}".'
+                f'The event "{name}" must be named "{prefix}<what_happened>", in lower-case words '
+                "joined by underscores."
             )
         event = self._event(name, data, self._plugin_id)
         self._transactions.after_commit(lambda: self._keep(event))
@@ -98,9 +103,11 @@ class FakeEvents:
     def _event(self, name: str, data: Mapping[str, Any] | None, source: str) -> Event:
         if not isinstance(data, Mapping | None):
             raise Invalid(f"The data of {name} must be a JSON object.")
-        copy = json.loads(dump_json(dict(data or {})))
+        text = dump_json(dict(data or {}))
+        if len(text.encode()) > _MAX_DATA_BYTES:
+            raise Invalid(f"The data of {name} are larger than {_MAX_DATA_BYTES} bytes.")
         self._number += 1
-        return Event(name, copy, f"event-{self._number}", self._clock.ms(), source)
+        return Event(name, json.loads(text), f"event-{self._number}", self._clock.ms(), source)
 
     def _keep(self, event: Event) -> None:
         self.emitted.append(event)

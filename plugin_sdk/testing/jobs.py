@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from plugin_sdk.errors import Invalid, NotFound
+from plugin_sdk.errors import Invalid, NotFound, StageboxError
 from plugin_sdk.jobs import Job, JobInfo, JobState
 from plugin_sdk.strict_json import dump_json
 from plugin_sdk.testing.clock import FakeClock
@@ -34,7 +34,7 @@ class FakeJobRun:
         assert run.reports[-1] == Progress(2, 10)     # it stopped when it was told to
 
     ``cancel_after`` counts looks at ``cancelled`` that still see False. ``sleep`` does not wait:
-    it moves the clock.
+    it moves the clock. `noticed` tells whether the handler saw that it should stop.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class FakeJobRun:
     ) -> None:
         self.reports: list[Progress] = []
         """Every call of ``progress``, in order."""
+        self.noticed = False
         self._id = id
         self._args = json.loads(dump_json(dict(args or {})))
         self._attempt = attempt
@@ -85,6 +86,7 @@ class FakeJobRun:
         if self._looks_left is not None and not self._cancelled:
             self._cancelled = self._looks_left <= 0
             self._looks_left -= 1
+        self.noticed = self.noticed or self._cancelled
         return self._cancelled
 
     def cancel(self) -> None:
@@ -95,7 +97,7 @@ class FakeJobRun:
         if self.cancelled:
             return False
         self._clock.advance(seconds)
-        return not self._cancelled
+        return not self.cancelled
 
 
 class FakeJobs:
@@ -137,7 +139,7 @@ class FakeJobs:
         if name not in self._kinds:
             raise NotFound(f'Plugin {self._plugin_id} declares no job "{name}".')
         with self._lock:
-            twin = self._unfinished(key)
+            twin = self._unfinished(name, key)
             if twin is not None:
                 return self.get(twin)
             job_id = f"job-{len(self._infos) + 1}"
@@ -205,11 +207,11 @@ class FakeJobs:
         self.get(job_id)
         return tuple(self._runs[job_id].reports)
 
-    def _unfinished(self, key: str | None) -> str | None:
-        if key is None:
-            return None
-        found = (each.id for each in self._infos.values() if each.key == key and not each.finished)
-        return next(found, None)
+    def _unfinished(self, name: str, key: str | None) -> str | None:
+        for each in self._infos.values():
+            if (each.name, each.key) == (name, key) and key is not None and not each.finished:
+                return each.id
+        return None
 
     def _next(self) -> str | None:
         queued = (
@@ -237,23 +239,24 @@ class FakeJobs:
                 id=job_id,
             )
             self._runs[job_id] = run
-            self._change(job_id, state="running", attempt=attempt, started_at=self._clock.ms())
+            started = self._clock.ms() if info.started_at is None else info.started_at
+            self._change(job_id, state="running", attempt=attempt, started_at=started)
         kind = self._kinds[info.name]
         try:
-            result = kind.handler(run)
-            self._finish(job_id, "succeeded", result=json.loads(_as_result(result)))
+            result = json.loads(_as_result(kind.handler(run)))
         except Exception as error:  # a job may raise anything; it is its state that tells
             self._log.exception("Job %s (%s) raised.", info.name, job_id)
             self.errors[job_id] = error
-            if attempt < kind.attempts and not self.get(job_id).cancel_requested:
-                self._change(job_id, state="queued", error=_sentence(error))
-            else:
-                self._finish(job_id, "failed", error=_sentence(error))
+            again = attempt < kind.attempts and not self.get(job_id).cancel_requested
+            self._end(run, "queued" if again else "failed", error=_sentence(error))
+        else:
+            self._end(run, "succeeded", result=result)
 
-    def _finish(self, job_id: str, state: JobState, **changes: Any) -> None:
-        if self.get(job_id).cancel_requested:
-            state = "cancelled"
-        self._change(job_id, state=state, finished_at=self._clock.ms(), **changes)
+    def _end(self, run: FakeJobRun, state: JobState, **changes: Any) -> None:
+        if run.noticed and self.get(run.id).cancel_requested:
+            state = "cancelled"  # a handler that did not look has done its work
+        finished = None if state == "queued" else self._clock.ms()
+        self._change(run.id, state=state, finished_at=finished, **changes)
 
 
 def _as_result(value: Any) -> str:
@@ -264,4 +267,6 @@ def _as_result(value: Any) -> str:
 
 
 def _sentence(error: Exception) -> str:
+    if isinstance(error, StageboxError):
+        return error.message
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -43,7 +43,10 @@ class FakeSettings:
         self._callbacks: list[Callable[[frozenset[str]], object]] = []
 
     def __getitem__(self, name: str) -> Any:
-        return self.as_dict()[name]
+        values = self.as_dict()
+        if name not in values:
+            raise KeyError(f'There is no setting "{name}": plugin.json does not declare it.')
+        return values[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.as_dict())
@@ -55,7 +58,8 @@ class FakeSettings:
         return name in self.as_dict()
 
     def get(self, name: str, default: Any = None) -> Any:
-        return self.as_dict().get(name, default)
+        value = self.as_dict().get(name)
+        return default if value is None else value
 
     def as_dict(self) -> dict[str, Any]:
         values: dict[str, Any] = json.loads(dump_json({**self._defaults, **self._stored}))

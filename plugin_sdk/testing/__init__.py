@@ -1,0 +1,81 @@
+"""The test kit for plugins: an honest fake context, conformance suites, a real host on demand.
+
+    from plugin_sdk.testing import FakeContext, PluginSuite, request, signed_in
+
+Installed, it brings pytest fixtures too: ``fake_context``, ``stagebox`` and ``no_leaks``; see
+`plugin_sdk.testing.plugin`.
+"""
+
+# ruff: noqa: E402  # pytest must know of the suites before they are imported
+import pytest
+
+# So that a failed check of a suite shows the values that it compared.
+pytest.register_assert_rewrite(
+    "plugin_sdk.testing.auth_suite",
+    "plugin_sdk.testing.metadata_suite",
+    "plugin_sdk.testing.plugin_suite",
+    "plugin_sdk.testing.storage_suite",
+)
+
+from plugin_sdk.testing.access import Decider, FakePermissions, signed_in
+from plugin_sdk.testing.auth_suite import AuthSuite
+from plugin_sdk.testing.clock import FakeClock
+from plugin_sdk.testing.context import FakeContext, FakePaths
+from plugin_sdk.testing.data import FakeData, FakeScope
+from plugin_sdk.testing.events import FakeEvents
+from plugin_sdk.testing.import_check import import_effects
+from plugin_sdk.testing.installed import PluginSource, Reply, RunningHost, installed
+from plugin_sdk.testing.jobs import FakeJobRun, FakeJobs, Progress
+from plugin_sdk.testing.leaks import Leaked, leak_check
+from plugin_sdk.testing.logs import FakeLog
+from plugin_sdk.testing.metadata_suite import FakeProviderContext, MetadataSuite
+from plugin_sdk.testing.outbound import Answer, FakeHttp, HttpRequest
+from plugin_sdk.testing.plugin_suite import PluginSuite
+from plugin_sdk.testing.providers import FakeHooks, FakeProviders, FakeServices
+from plugin_sdk.testing.realtime import FakeConnection, FakeRealtime
+from plugin_sdk.testing.requests import FakeCommandIO, FakeUpload, request
+from plugin_sdk.testing.settings import FakeSettings
+from plugin_sdk.testing.storage import FakeBlobs, MemoryStorage
+from plugin_sdk.testing.storage_suite import StorageSuite
+
+__all__ = [
+    "Answer",
+    "AuthSuite",
+    "Decider",
+    "FakeBlobs",
+    "FakeClock",
+    "FakeCommandIO",
+    "FakeConnection",
+    "FakeContext",
+    "FakeData",
+    "FakeEvents",
+    "FakeHooks",
+    "FakeHttp",
+    "FakeJobRun",
+    "FakeJobs",
+    "FakeLog",
+    "FakePaths",
+    "FakePermissions",
+    "FakeProviderContext",
+    "FakeProviders",
+    "FakeRealtime",
+    "FakeScope",
+    "FakeServices",
+    "FakeSettings",
+    "FakeUpload",
+    "HttpRequest",
+    "Leaked",
+    "MemoryStorage",
+    "MetadataSuite",
+    "PluginSource",
+    "PluginSuite",
+    "Progress",
+    "Reply",
+    "RunningHost",
+    "StorageSuite",
+    "import_effects",
+    "installed",
+    "leak_check",
+    "request",
+    "signed_in",
+]
