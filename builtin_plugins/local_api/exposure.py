@@ -1,0 +1,63 @@
+"""Whether other machines reach the local REST API (section 1.3 of its contract)."""
+
+from __future__ import annotations
+
+import threading
+from ipaddress import IPv6Address, ip_address
+
+from plugin_sdk import Forbidden, Logger, Request, Settings
+from plugin_sdk.management import HostInfo
+
+__all__ = ["Exposure", "is_loopback"]
+
+
+class Exposure:
+    """The setting ``exposeOnLan``, and what the host's listeners make of it."""
+
+    def __init__(self, settings: Settings, host: HostInfo, log: Logger) -> None:
+        self._settings = settings
+        self._host = host
+        self._log = log
+        self._announced = False
+        self._lock = threading.Lock()
+
+    @property
+    def exposed(self) -> bool:
+        """The running state: wished for, and a listener is bound beyond loopback."""
+        return bool(self._settings["exposeOnLan"]) and self._host.exposed()
+
+    def check(self, request: Request) -> None:
+        """Raises Forbidden (LAN_DISABLED) for another machine while the setting is off. Only the
+        socket's other end counts, never what a header says."""
+        if not self._settings["exposeOnLan"] and not is_loopback(request.peer):
+            raise Forbidden(
+                "This API answers its own machine only (setting exposeOnLan of local_api).",
+                code="LAN_DISABLED",
+            )
+
+    def announce(self) -> None:
+        """Warns once each time that the API becomes reachable for other machines."""
+        exposed = self.exposed
+        with self._lock:
+            news = exposed and not self._announced
+            self._announced = exposed
+        if not news:
+            return
+        self._log.warning(
+            "The local REST API answers other machines: passwords and tokens travel unencrypted.%s",
+            ""
+            if self._settings["restrictToLocalUser"]
+            else " Any user whom a signaling server vouches for may sign in"
+            " (setting restrictToLocalUser is off).",
+        )
+
+
+def is_loopback(peer: str) -> bool:
+    """Whether a socket address is of this machine: 127.0.0.0/8, ::1, ::ffff:127.0.0.0/104."""
+    try:
+        address = ip_address(peer)
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped.is_loopback
+    return address.is_loopback

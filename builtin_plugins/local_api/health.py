@@ -1,0 +1,32 @@
+"""The answer of ``GET /api/health`` (section 3.1 of the local REST contract)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from plugin_sdk import Response
+
+__all__ = ["HEALTH", "health"]
+
+HEALTH: Final[dict[str, Any]] = {
+    "title": "Health",
+    "type": "object",
+    "required": ["status", "version", "timestamp", "exposeOnLan"],
+    "additionalProperties": False,
+    "properties": {
+        "status": {"const": "ok"},
+        "version": {"type": "string", "description": "The version of the host"},
+        "timestamp": {"type": "integer", "description": "Milliseconds since the epoch"},
+        "exposeOnLan": {
+            "type": "boolean",
+            "description": "Whether other machines can use the local REST API right now",
+        },
+    },
+}
+_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def health(version: str, now: int, exposed: bool) -> Response:
+    """``now`` in milliseconds since the epoch."""
+    body = {"status": "ok", "version": version, "timestamp": now, "exposeOnLan": exposed}
+    return Response(body, headers=_HEADERS)
