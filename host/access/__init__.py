@@ -1,0 +1,6 @@
+"""Who calls, and what they may do: the front is `AccessService`."""
+
+from host.access.permissions import PermissionService, canonical_permission
+from host.access.service import AccessService
+
+__all__ = ["AccessService", "PermissionService", "canonical_permission"]
