@@ -113,7 +113,7 @@ class TestHost:
             log=self.host.logs.logger("server"),
         )
         self.server.start()
-        self.host.serve(self.server.urls, self.server.close_gone)
+        self.host.serve(self.server.addresses, self.server.hub.close_gone)
 
     def stop(self) -> None:
         self.server.stop(10.0)
@@ -129,8 +129,7 @@ class TestHost:
     @property
     def url(self) -> str:
         """``http://127.0.0.1:<port>``, without a slash at the end."""
-        url: str = self.server.urls[0]
-        return url
+        return f"http://{self.server.addresses[0]}"
 
     def entry(self, plugin_id: str) -> PluginEntry:
         """Raises NotFound."""

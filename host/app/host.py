@@ -17,11 +17,11 @@ from host.config import Config, address
 from host.db import Engine, HostDatabase, SqliteEngine
 from host.events import EventBus, Subscriber
 from host.jobs import JobKind, JobService
-from host.logs import HostLogs
-from host.plugins.catalog import Catalog
+from host.logs import AccessRecord, HostLogs, request_id
+from host.plugins.catalog import Catalog, Endpoint
 from host.plugins.context import Resources
 from host.plugins.discovery import Given
-from host.plugins.gate import Slots
+from host.plugins.gate import Gate, Slots
 from host.plugins.hooks import HookRegistry, fenced
 from host.plugins.installing import Installer
 from host.plugins.manager import Limits, PluginManager, Stage
@@ -32,9 +32,11 @@ from host.plugins.wishes import MIGRATIONS as WISH_MIGRATIONS
 from host.plugins.wishes import WishStore
 from host.providers import ProviderRegistry, Registered
 from host.settings import SettingsStore
-from host.web import WebLayer
+from host.web.exchange import RequestRecord
+from host.web.layer import WebLayer
+from host.web.login import login_endpoints
 from plugin_sdk import Command, Principal
-from plugin_sdk.management import PluginEntry
+from plugin_sdk.management import PluginEntry, PublishedRoute
 
 __all__ = ["Host"]
 
@@ -107,12 +109,15 @@ class Host:
             services=self._services,
             hooks=self.hooks,
         )
+        host_routes = login_endpoints(self.access, self.clock, Gate("host", self.slots))
         self.web = WebLayer(
-            access=self.access,
-            clock=self.clock,
-            log=self.logs.logger("web"),
-            logs=self.logs,
-            allowed_hosts=self._allowed_hosts,
+            self.access,
+            self.logs.logger("web"),
+            request_id=request_id,
+            host_routes=host_routes,
+            allowed_hosts=lambda: frozenset(config.allowed_hosts),
+            listening=[address(text)[0] for text in config.listen],
+            on_request=self._log_request if self.logs.access_enabled else None,
         )
         register = Register(
             self.folders,
@@ -128,6 +133,7 @@ class Host:
             emit=self._emit,
             log_for=self.logs.plugin_logger,
             host_paths=self.web.host_paths,
+            check=self.web.check,
         )
         self.manager = PluginManager(
             resources,
@@ -153,9 +159,9 @@ class Host:
         self.providers = ProvidersManaged(self.registry, self._provider_chosen)
         self.settings = SettingsManaged(self.settings_store, self.manager)
         self._watch = Watch(self.database, self._follow, self.presence.beat, log)
-        self._provide()
+        self._provide(host_routes)
 
-    def _provide(self) -> None:
+    def _provide(self, host_routes: Sequence[Endpoint]) -> None:
         """The host's services for bundled plugins."""
         self.info = Info(
             version=self.version,
@@ -171,7 +177,7 @@ class Host:
         self._services.provide("settings", self.settings)
         self._services.provide("data", DataReader(self.engine))
         self._services.provide("info", self.info)
-        routes = self.web.host_routes
+        routes = [PublishedRoute("host", each.path, each.route) for each in host_routes]
         self._services.provide("api", Api(lambda: self.manager.catalog, routes))
 
     # Life
@@ -203,12 +209,12 @@ class Host:
         self.bus.start()
         self.manager.start(serving=False)
 
-    def serve(self, listeners: Sequence[str], withdrawn: Callable[[], object]) -> None:
-        """The server listens now, at these URLs. ``withdrawn`` ends sockets of plugins that are
-        gone."""
-        self._listeners = list(listeners)
+    def serve(self, addresses: Sequence[str], withdrawn: Callable[[], object]) -> None:
+        """The server listens now, at these addresses. ``withdrawn`` ends sockets of plugins that
+        are gone."""
+        self._listeners = [f"http://{address}" for address in addresses]
         self._withdrawn = withdrawn
-        self.presence.announce(listeners, self.info.started_at)
+        self.presence.announce(self._listeners, self.info.started_at)
         self._emit("host.started", {"version": self.version})
 
     def stop(self) -> None:
@@ -295,11 +301,17 @@ class Host:
     def _exposed(self) -> bool:
         return any(not _is_loopback(url) for url in self._listeners)
 
-    def _allowed_hosts(self) -> frozenset[str]:
-        names = {name.lower() for name in self.config.allowed_hosts}
-        for text in self.config.listen:
-            names.add(address(text)[0].strip("[]").lower())
-        return frozenset(names)
+    def _log_request(self, record: RequestRecord) -> None:
+        self.logs.access(
+            AccessRecord(
+                record.method,
+                record.path,
+                record.status,
+                record.duration,
+                plugin=record.plugin_id,
+                request=record.request_id,
+            )
+        )
 
     def entry(self, plugin_id: str) -> PluginEntry:
         return self.manager.entry(plugin_id)

@@ -13,6 +13,7 @@ import click
 
 from host.app import Host
 from host.cli.session import configured, fail, settings_from
+from host.errors import ConfigurationError
 from host.server import Server
 
 __all__ = ["serve"]
@@ -63,11 +64,9 @@ def serve(**flags: Any) -> None:
         )
         try:
             server.start()
-        except OSError as error:
-            where = ", ".join(config.listen)
-            host.stop()
-            fail(f"Cannot listen on {where}: {error.strerror or error}.")
-        host.serve(server.urls, server.close_gone)
+        except ConfigurationError as error:
+            fail(error.message)
+        host.serve(server.addresses, server.hub.close_gone)
         _greet(host)
         while not stopping.wait(timeout=3600):
             pass

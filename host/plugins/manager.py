@@ -50,6 +50,8 @@ class Stage:
     emit: Callable[[str, Mapping[str, Any]], object]
     log_for: Callable[[str], Logger]
     host_paths: tuple[str, ...]
+    check: Callable[[Published], object] = lambda _published: None
+    """Raises Invalid when a plugin's routes cannot be mounted."""
 
 
 class PluginManager:
@@ -290,6 +292,7 @@ class PluginManager:
             log=self._stage.log_for(manifest.id),
             providers_taken=self._providers_taken(),
             before_migrations=before_migrations,
+            check_routes=self._stage.check,
         )
         if found.bundled:
             # An operator who kills the process while it starts must not lose the admin's tools.

@@ -21,6 +21,7 @@ from host.plugins.gate import Gate
 from host.plugins.loading import Loader, NotAPlugin
 from plugin_sdk import (
     Command,
+    Invalid,
     Job,
     Logger,
     Manifest,
@@ -101,6 +102,9 @@ class Start:
     before_migrations: Callable[[], object] = field(default=lambda: None)
     """Called when the data are about to change shape; an upgrade takes its snapshot then."""
 
+    check_routes: Callable[[Published], object] = field(default=lambda _published: None)
+    """Raises Invalid when the routes cannot be mounted."""
+
     _abandoned: bool = False
     _context: PluginContext | None = None
     _plugin: Plugin | None = None
@@ -162,6 +166,10 @@ class Start:
         self._enabled = True
         self._step("enable", plugin.enable)
         published = self._collect(plugin, context)
+        try:
+            self.check_routes(published)
+        except Invalid as error:
+            raise Failed(PluginFault("ROUTE_CONFLICT", one_line(error.message))) from None
         return Running(published, plugin, context)
 
     def _import(self) -> type[Plugin]:

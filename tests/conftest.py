@@ -1,0 +1,64 @@
+"""What all tests share: a real host in a temporary directory, and plugins written on the spot."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from host.testing import TestHost
+
+
+@pytest.fixture
+def write_plugin(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a plugin folder: ``write_plugin("hello", code, version="1.0.0", **manifest)``."""
+
+    def write(plugin_id: str, code: str, *, into: Path | None = None, **manifest: Any) -> Path:
+        folder = (into or tmp_path / "sources") / plugin_id
+        folder.mkdir(parents=True, exist_ok=True)
+        document = {
+            "id": plugin_id,
+            "name": plugin_id.title(),
+            "version": "1.0.0",
+            "sdk": ">=1,<2",
+            **manifest,
+        }
+        (folder / "plugin.json").write_text(json.dumps(document))
+        (folder / "__init__.py").write_text(textwrap.dedent(code))
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def make_host(tmp_path: Path) -> Iterator[Callable[..., TestHost]]:
+    """Makes and starts hosts; all of them are stopped at the end."""
+    hosts: list[TestHost] = []
+
+    def make(*plugins: Any, data_dir: Path | None = None, **options: Any) -> TestHost:
+        host = TestHost(data_dir or tmp_path / "data", plugins=plugins, **options)
+        host.start()
+        hosts.append(host)
+        return host
+
+    yield make
+    for host in reversed(hosts):
+        host.stop()
+
+
+@pytest.fixture
+def wait_until() -> Callable[..., None]:
+    """Waits for a condition with a deadline; fails when that passes."""
+
+    def wait(condition: Callable[[], object], seconds: float = 15.0, what: str = "") -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, what or "the condition did not come true in time"
+            time.sleep(0.02)
+
+    return wait

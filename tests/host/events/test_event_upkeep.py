@@ -1,0 +1,406 @@
+"""What a crash leaves, what is removed when, and which threads there are."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import host.events.bus
+import host.events.mailbox
+import host.events.sweeper
+from host.db import SqliteEngine
+from host.events import EventBus, Subscriber
+from host.events.outbox import Outbox
+from plugin_sdk import Event
+
+Listen = Callable[[str, str], Any]
+Eventually = Callable[[Callable[[], object]], None]
+MakeBus = Callable[..., EventBus]
+Rows = Callable[[str], int]
+
+DYING = """
+import logging, os, signal, sys
+from pathlib import Path
+from host.clock import SystemClock
+from host.db import SqliteEngine
+from host.events import EventBus, Subscriber
+
+bus = EventBus(SystemClock(), logging.getLogger("dying"))
+bus.subscribe([Subscriber("x", "*", lambda event: print("told", flush=True))])
+bus.start()
+database = SqliteEngine(Path(sys.argv[1])).open("rooms")
+rooms = bus.emitter("rooms", database)
+database.table("notes").create({"id": "integer", "text": "text"}, pk="id")
+try:
+    with database.transaction():
+        database.table("notes").insert({"text": "rolled back"})
+        rooms.emit("rooms.counted", {"n": -1})
+        raise ZeroDivisionError
+except ZeroDivisionError:
+    pass
+with database.transaction():
+    # Asked for before the emit: the process dies between the commit and the hand-over.
+    if sys.argv[2] == "after":
+        database.after_commit(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    database.table("notes").insert({"text": "kept"})
+    rooms.emit("rooms.counted", {"n": 1})
+    rooms.emit("rooms.counted", {"n": 2})
+    if sys.argv[2] == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def die(folder: Path, when: str) -> None:
+    root = Path(__file__).parents[3]
+    done = subprocess.run(
+        [sys.executable, "-c", DYING, str(folder), when],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert done.stdout == "", "it died before it told anybody"
+
+
+def test_killed_between_commit_and_hand_over(
+    tmp_path: Path, make_bus: MakeBus, listen: Listen, eventually: Eventually
+) -> None:
+    die(tmp_path, "after")
+    engine = SqliteEngine(tmp_path)
+    database = engine.open("rooms")
+    bus, one = make_bus(start=False), listen("x", "*")
+    bus.subscribe([one.subscriber])
+    bus.recover("rooms", database)
+    bus.start()
+    rooms = bus.emitter("rooms", database)
+    rooms.emit("rooms.counted", {"n": 3})
+    assert rooms.settle()
+    assert one.numbers == [1, 2, 3], "what a crash left comes first, in its order"
+    assert len({event.id for event in one.events}) == 3
+    assert [row["text"] for row in database.query("SELECT text FROM notes")] == ["kept"]
+    bus.stop(10)
+    engine.close()
+
+
+def test_killed_before_the_commit(tmp_path: Path, make_bus: MakeBus, listen: Listen) -> None:
+    die(tmp_path, "before")
+    engine = SqliteEngine(tmp_path)
+    database = engine.open("rooms")
+    bus, one = make_bus(), listen("x", "*")
+    bus.subscribe([one.subscriber])
+    bus.recover("rooms", database)
+    assert bus.emitter("rooms", database).settle()
+    assert one.events == []
+    assert database.query("SELECT text FROM notes") == []
+    bus.stop(10)
+    engine.close()
+
+
+def test_what_is_left_at_a_stop_is_told_by_the_next_life(
+    make_bus: MakeBus, engine: SqliteEngine, listen: Listen, eventually: Eventually, rows: Rows
+) -> None:
+    database = engine.open("rooms")
+    first, hanging, quick = make_bus(), listen("hanging", "*"), listen("quick", "*")
+    hanging.gate.clear()
+    first.subscribe([hanging.subscriber, quick.subscriber])
+    rooms = first.emitter("rooms", database)
+    for n in range(5):
+        rooms.emit("rooms.counted", {"n": n})
+    eventually(lambda: len(quick.events) == 5)
+    eventually(hanging.entered.is_set)
+    release = threading.Timer(0.05, hanging.gate.set)
+    release.start()
+    first.stop(10)
+    release.join()
+    assert hanging.numbers == [0], "the handler that ran came to its end, no other was begun"
+    assert rows("rooms") == 4, "what everybody has handled is gone at once"
+    rooms.emit("rooms.counted", {"n": 5})  # after the stop: stored at least
+
+    second = make_bus()
+    again, never = listen("hanging", "*"), listen("quick", "*")
+    second.subscribe([again.subscriber, never.subscriber])
+    second.recover("rooms", database)
+    assert second.emitter("rooms", database).settle()
+    assert again.numbers == [1, 2, 3, 4, 5]
+    assert again.events[0].id == quick.events[1].id, "the id is still the same"
+    eventually(lambda: rows("rooms") == 0)
+
+
+def test_recover_leaves_the_living_alone(
+    make_bus: MakeBus, engine: SqliteEngine, listen: Listen, rows: Rows
+) -> None:
+    living = {"a"}
+    database = engine.open("rooms")
+    for owner in ("a", "b"):
+        emitter = make_bus(start=False, owner=owner).emitter("rooms", database)
+        emitter.emit("rooms.counted", {"n": ord(owner)})
+    bus, one = make_bus(owner="c", alive=living.__contains__), listen("x", "*")
+    bus.subscribe([one.subscriber])
+    bus.recover("rooms", database)
+    rooms = bus.emitter("rooms", database)
+    assert rooms.settle()
+    assert one.numbers == [ord("b")]
+    living.clear()
+    bus.recover("rooms", database)
+    bus.recover("rooms", database)
+    assert rooms.settle()
+    assert one.numbers == [ord("b"), ord("a")]
+
+
+def test_recover_of_a_plugin_without_data_makes_no_file(
+    bus: EventBus, engine: SqliteEngine
+) -> None:
+    bus.recover("rooms", engine.open("rooms"))
+    assert not engine.exists("rooms")
+
+
+def test_events_without_subscribers_are_cheap(
+    bus: EventBus,
+    engine: SqliteEngine,
+    eventually: Eventually,
+    rows: Rows,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[str] = []
+    for name in ("read", "delete"):
+        original = getattr(Outbox, name)
+
+        def counted(self: Outbox, *args: Any, name: str = name, call: Any = original) -> Any:
+            calls.append(name)
+            return call(self, *args)
+
+        monkeypatch.setattr(Outbox, name, counted)
+    bus.subscribe([Subscriber("x", "songs.*", print)])
+    rooms = bus.emitter("rooms", engine.open("rooms"))
+    for n in range(100):
+        rooms.emit("rooms.counted", {"n": n})
+    eventually(lambda: rows("rooms") == 0)
+    assert "read" not in calls
+    assert len(calls) < 20, "they are removed in batches"
+    assert not [t for t in threading.enumerate() if t.name.startswith("stagebox-events-x")]
+
+
+def test_handled_rows_are_removed_in_batches(
+    bus: EventBus, engine: SqliteEngine, listen: Listen, eventually: Eventually, rows: Rows
+) -> None:
+    one = listen("x", "rooms.*")
+    bus.subscribe([one.subscriber])
+    database = engine.open("rooms")
+    rooms = bus.emitter("rooms", database)
+    deleted: list[int] = []
+    channel = bus._channels["rooms"]
+    delete = channel.outbox.delete
+    channel.outbox.delete = lambda *span: (deleted.append(1), delete(*span))  # type: ignore[method-assign, func-returns-value, assignment]
+    for n in range(200):
+        rooms.emit("rooms.counted", {"n": n})
+    eventually(lambda: rows("rooms") == 0)
+    assert len(deleted) < 50
+    assert one.numbers == list(range(200))
+
+
+def test_threads_come_with_mail_and_go_when_idle(
+    bus: EventBus,
+    engine: SqliteEngine,
+    listen: Listen,
+    eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(host.events.mailbox, "IDLE_SECONDS", 0.01)
+    one = listen("lazy", "*")
+    bus.subscribe([one.subscriber])
+    rooms = bus.emitter("rooms", engine.open("rooms"))
+
+    def threads() -> list[threading.Thread]:
+        return [t for t in threading.enumerate() if t.name == "stagebox-events-lazy"]
+
+    for n in range(3):
+        assert threads() == []
+        rooms.emit("rooms.counted", {"n": n})
+        assert rooms.settle()
+        eventually(lambda: not threads())
+    assert one.numbers == [0, 1, 2]
+
+
+def test_no_thread_before_the_start_and_none_after_the_stop(
+    make_bus: MakeBus, engine: SqliteEngine, listen: Listen
+) -> None:
+    before = set(threading.enumerate())
+    bus, one = make_bus(start=False), listen("x", "*")
+    bus.subscribe([one.subscriber])
+    rooms = bus.emitter("rooms", engine.open("rooms"))
+    rooms.emit("rooms.counted", {"n": 0})
+    assert set(threading.enumerate()) == before
+    bus.start()
+    assert rooms.settle()
+    bus.stop(10)
+    assert set(threading.enumerate()) == before
+
+
+def test_a_handler_that_hangs_at_the_stop_is_named(
+    make_bus: MakeBus,
+    engine: SqliteEngine,
+    listen: Listen,
+    eventually: Eventually,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bus, one = make_bus(), listen("hanging", "*")
+    one.gate.clear()
+    bus.subscribe([one.subscriber])
+    rooms = bus.emitter("rooms", engine.open("rooms"))
+    rooms.emit("rooms.counted", {"n": 0})
+    eventually(one.entered.is_set)
+    bus.stop(0.05)
+    assert any("plugin hanging" in record.getMessage() for record in caplog.records)
+    one.gate.set()
+    eventually(lambda: one.numbers == [0])
+
+
+@pytest.mark.parametrize("method", ["read", "delete"])
+def test_a_database_that_fails_for_a_while(
+    bus: EventBus,
+    engine: SqliteEngine,
+    listen: Listen,
+    eventually: Eventually,
+    rows: Rows,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+) -> None:
+    monkeypatch.setattr(host.events.bus, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(host.events.sweeper, "RETRY_SECONDS", 0.01)
+    failures = 3
+    original = getattr(Outbox, method)
+
+    def failing(self: Outbox, *args: Any) -> Any:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise OSError("the disk is away")
+        return original(self, *args)
+
+    monkeypatch.setattr(Outbox, method, failing)
+    one = listen("x", "*")
+    bus.subscribe([one.subscriber])
+    rooms = bus.emitter("rooms", engine.open("rooms"))
+    rooms.emit("rooms.counted", {"n": 1})
+    assert rooms.settle(10)
+    assert one.numbers == [1]
+    eventually(lambda: rows("rooms") == 0)
+    assert failures == 0
+    said = [record for record in caplog.records if "outbox of rooms" in record.getMessage()]
+    assert len(said) == 1, "once until it works again"
+
+
+def test_a_database_that_is_replaced(
+    bus: EventBus, engine: SqliteEngine, listen: Listen, tmp_path: Path
+) -> None:
+    one = listen("x", "*")
+    bus.subscribe([one.subscriber])
+    database = engine.open("rooms")
+    rooms = bus.emitter("rooms", database)
+    database.table("notes").create({"id": "integer"}, pk="id")
+    database.copy_to(tmp_path / "before")
+    for n in range(3):
+        rooms.emit("rooms.counted", {"n": n})
+    assert rooms.settle()
+    database.copy_to(tmp_path / "later")
+
+    bus.release("rooms")
+    database.restore_from(tmp_path / "before")  # has no outbox
+    bus.recover("rooms", database)
+    rooms.emit("rooms.counted", {"n": 3})
+    assert rooms.settle()
+
+    bus.release("rooms")
+    database.restore_from(tmp_path / "later")
+    bus.recover("rooms", database)
+    rooms.emit("rooms.counted", {"n": 4})
+    assert rooms.settle()
+    assert one.numbers[:4] == [0, 1, 2, 3]
+    assert one.numbers[-1] == 4
+
+
+def test_a_database_that_is_dropped(bus: EventBus, engine: SqliteEngine, listen: Listen) -> None:
+    one = listen("x", "*")
+    bus.subscribe([one.subscriber])
+    rooms = bus.emitter("rooms", engine.open("rooms"))
+    rooms.emit("rooms.counted", {"n": 1})
+    assert rooms.settle()
+    bus.release("rooms")
+    engine.drop("rooms")
+    rooms = bus.emitter("rooms", engine.open("rooms"))
+    assert not engine.exists("rooms")
+    rooms.emit("rooms.counted", {"n": 2})
+    assert rooms.settle()
+    assert one.numbers == [1, 2]
+    bus.release("never heard of")
+
+
+class Undone(Exception):
+    pass
+
+
+steps = st.recursive(
+    st.just("emit"),
+    lambda inner: st.tuples(st.sampled_from(["commit", "rollback"]), st.lists(inner, max_size=4)),
+    max_leaves=12,
+)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(program=st.lists(steps, max_size=6))
+def test_any_nesting_of_commits_and_rollbacks(
+    bus: EventBus, engine: SqliteEngine, program: list[Any]
+) -> None:
+    """What is told is what a list would keep that is cut back at each rollback."""
+    database = engine.open("rooms")
+    rooms = bus.emitter("rooms", database)
+    told: list[int] = []
+    bus.subscribe([Subscriber("x", "rooms.*", lambda event: told.append(event.data["n"]))])
+    count = 0
+
+    def run(part: Any, kept: list[int]) -> None:
+        nonlocal count
+        if part == "emit":
+            count += 1
+            rooms.emit("rooms.counted", {"n": count})
+            kept.append(count)
+            return
+        verb, inner = part
+        mine: list[int] = []
+        try:
+            with database.transaction():
+                for step in inner:
+                    run(step, mine)
+                if verb == "rollback":
+                    raise Undone
+        except Undone:
+            return
+        kept.extend(mine)
+
+    expected: list[int] = []
+    for part in program:
+        run(part, expected)
+    assert rooms.settle(20)
+    assert told == expected
+
+
+def test_an_event_names_its_emitter(bus: EventBus, engine: SqliteEngine) -> None:
+    told: list[Event] = []
+    bus.subscribe([Subscriber("x", "*", told.append)])
+    started = bus.emitter("host", engine.open("host"))
+    started.emit("host.started")
+    assert started.settle()
+    assert [event.source for event in told] == ["host"]

@@ -1,0 +1,139 @@
+"""Installing and upgrading folder plugins, live."""
+
+from __future__ import annotations
+
+import threading
+import zipfile
+
+import pytest
+
+from plugin_sdk import Conflict, Invalid
+
+V1 = """
+    from plugin_sdk import Plugin, migration, route
+
+    class plugin(Plugin):
+        @migration("001")
+        def first(self, db):
+            db.table("notes").create({"id": "integer", "text": "text"}, pk="id")
+            db.table("notes").insert({"text": "kept"})
+
+        @route("GET", "/version", access="open")
+        def version(self, request):
+            return {"version": 1, "notes": self.context.db.value("SELECT count(*) FROM notes")}
+
+        @route("POST", "/notes", access="open")
+        def add(self, request):
+            return self.context.db.table("notes").insert({"text": "x"})
+"""
+V2 = V1.replace('"version": 1', '"version": 2').replace(
+    "        @route", '''        @migration("002")
+        def second(self, db):
+            db.table("notes").add_column("stars", "integer")
+
+        @route''', 1
+)
+V2_BROKEN = V2.replace(
+    'db.table("notes").add_column("stars", "integer")',
+    'db.table("notes").delete_where(); raise RuntimeError("second step broke")',
+)
+V2_BROKEN_LATE = V2 + """
+        def enable(self):
+            raise RuntimeError("enable broke after the data changed")
+"""
+
+
+def hammer(host, path, stop, statuses):
+    while not stop.is_set():
+        statuses.append(host.get(path).status)
+
+
+def test_an_upgrade_under_load_loses_no_request(make_host, write_plugin, tmp_path):
+    host = make_host(write_plugin("notes", V1, capabilities=["db"]))
+    newer = write_plugin("notes", V2, into=tmp_path / "v2", capabilities=["db"], version="2.0.0")
+    stop, statuses = threading.Event(), []
+    clients = [
+        threading.Thread(target=hammer, args=(host, "/api/plugins/notes/version", stop, statuses))
+        for _ in range(4)
+    ]
+    for client in clients:
+        client.start()
+    try:
+        entry = host.host.plugins.install(newer)
+    finally:
+        stop.set()
+        for client in clients:
+            client.join()
+    assert entry.state == "active"
+    assert entry.manifest.version == "2.0.0"
+    assert host.get("/api/plugins/notes/version").json() == {"version": 2, "notes": 1}
+    assert set(statuses) == {200}
+
+
+@pytest.mark.parametrize("broken", [V2_BROKEN, V2_BROKEN_LATE, "def broken(:"])
+def test_a_failing_upgrade_is_rolled_back_with_its_data(broken, make_host, write_plugin, tmp_path):
+    host = make_host(write_plugin("notes", V1, capabilities=["db"]))
+    newer = write_plugin("notes", broken, into=tmp_path / "v2", capabilities=["db"], version="2.0.0")
+    with pytest.raises(Conflict) as caught:
+        host.host.plugins.install(newer)
+    assert caught.value.code == "UPGRADE_FAILED"
+    assert host.get("/api/plugins/notes/version").json() == {"version": 1, "notes": 1}
+    assert host.entry("notes").manifest.version == "1.0.0"
+    assert host.post("/api/plugins/notes/notes").status == 200
+    host.restart()
+    assert host.get("/api/plugins/notes/version").json() == {"version": 1, "notes": 2}
+    left = [path.name for path in (host.data_dir / "plugins").iterdir() if path.name[0] == "."]
+    assert left == []
+
+
+def test_an_update_that_asks_for_more_waits_for_a_word(make_host, write_plugin, tmp_path):
+    host = make_host(write_plugin("notes", V1, capabilities=["db"]))
+    newer = write_plugin(
+        "notes", V2, into=tmp_path / "v2", capabilities=["db", "http"], version="2.0.0"
+    )
+    plan = host.host.plugins.inspect(newer)
+    assert plan.added_capabilities == ("http",)
+    with pytest.raises(Conflict) as caught:
+        host.host.plugins.install(newer)
+    assert caught.value.code == "CONFIRMATION_NEEDED"
+    assert host.get("/api/plugins/notes/version").json()["version"] == 1
+    assert host.host.plugins.install(newer, accept_additions=True).state == "active"
+
+
+def test_installed_plugins_start_off_and_go_without_their_data(make_host, write_plugin):
+    host = make_host()
+    entry = host.host.plugins.install(write_plugin("notes", V1, capabilities=["db"]))
+    assert entry.state == "disabled"
+    host.enable("notes")
+    host.post("/api/plugins/notes/notes")
+    host.host.plugins.uninstall("notes")
+    assert "notes" not in [each.id for each in host.host.plugins.entries()]
+    assert (host.data_dir / "plugins" / "notes" / "plugin.db").is_file()
+    host.host.plugins.install(write_plugin("notes", V1, capabilities=["db"]))
+    host.enable("notes")
+    assert host.get("/api/plugins/notes/version").json()["notes"] == 2
+
+
+@pytest.mark.parametrize("name", ["../escape.py", "/abs.py", "a/../../b.py", "..\\x.py", "C:/x.py"])
+def test_archives_cannot_write_elsewhere(name, make_host, write_plugin, tmp_path):
+    host = make_host()
+    folder = write_plugin("zipped", V1)
+    archive = tmp_path / "zipped.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.write(folder / "plugin.json", "plugin.json")
+        file.write(folder / "__init__.py", "__init__.py")
+        file.writestr(name, "x = 1")
+    with pytest.raises(Invalid):
+        host.host.plugins.install(archive)
+    assert not (tmp_path / "escape.py").exists()
+
+
+def test_a_zip_with_one_folder_inside_is_installed(make_host, write_plugin, tmp_path):
+    host = make_host()
+    folder = write_plugin("zipped", V1, capabilities=["db"])
+    archive = tmp_path / "zipped.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in folder.iterdir():
+            file.write(path, f"zipped-1.0.0/{path.name}")
+    assert host.host.plugins.install(archive).id == "zipped"
+    assert host.enable("zipped").state == "active"

@@ -1,0 +1,98 @@
+"""A serving process of its own, spoken to over real sockets."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+
+class Served:
+    """`stagebox serve` in a process of its own."""
+
+    def __init__(self, data_dir: Path, *options: str, env: dict[str, str] | None = None) -> None:
+        self.data_dir = data_dir
+        self.options = options
+        self.env = {**os.environ, "STAGEBOX_DATA_DIR": str(data_dir), **(env or {})}
+        self.url = ""
+        self.process: subprocess.Popen[str]
+        self.client: httpx.Client
+
+    def start(self) -> Served:
+        log = (self.data_dir.parent / f"{self.data_dir.name}.err").open("a")
+        with log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "host", "serve", "--listen", "127.0.0.1:0", *self.options],
+                env=self.env,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        found = re.search(r"http://\S+?:\d+", line)
+        if found is None:
+            self.process.wait(timeout=20)
+            self.process.stdout.close()
+            raise AssertionError(f"it did not start: {line!r} {self.errors()[-2000:]}")
+        self.url = found.group()
+        self.client = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        return self
+
+    def errors(self) -> str:
+        return (self.data_dir.parent / f"{self.data_dir.name}.err").read_text()
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> int:
+        """SIGKILL: nothing can be tidied up."""
+        return self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        status = self.process.wait(timeout=30)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        if hasattr(self, "client"):
+            self.client.close()
+        return status
+
+    def command(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Another `stagebox` command on the same data."""
+        return subprocess.run(
+            [sys.executable, "-m", "host", *arguments],
+            env=self.env,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    started: list[Served] = []
+
+    def start(*options: str, data_dir: Path | None = None, **more: Any) -> Served:
+        folder = data_dir or tmp_path / "served"
+        folder.mkdir(exist_ok=True)
+        served = Served(folder, *options, **more)
+        started.append(served)
+        return served.start()
+
+    yield start
+    for served in started:
+        if served.process.poll() is None:
+            served.kill()

@@ -1,0 +1,191 @@
+"""Plugins are switched under load, and nobody else notices."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections import Counter
+from urllib.parse import urlsplit
+
+GOOD = """
+    from plugin_sdk import Plugin, route
+
+    class plugin(Plugin):
+        @route("GET", "/hello", access="open")
+        def hello(self, request):
+            return {"hello": "world"}
+"""
+
+SLEEPER = """
+    import threading
+    from plugin_sdk import Plugin, route
+
+    class plugin(Plugin):
+        def enable(self):
+            self.wake = threading.Event()
+
+        def disable(self):
+            self.wake.set()
+
+        @route("GET", "/sleep", access="open")
+        def sleep(self, request):
+            self.wake.wait(10)
+            return "woke"
+
+        @route("POST", "/wake", access="open")
+        def wake_all(self, request):
+            self.wake.set()
+"""
+
+
+def keep_asking(url: str, path: str, stop: threading.Event, statuses: Counter[int]) -> None:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    while not stop.is_set():
+        connection.request("GET", path)
+        reply = connection.getresponse()
+        reply.read()
+        statuses[reply.status] += 1
+    connection.close()
+
+
+def test_switching_one_plugin_under_load_fails_no_request(make_host, write_plugin):
+    host = make_host(write_plugin("steady", GOOD), write_plugin("blinking", GOOD))
+    stop = threading.Event()
+    steady: Counter[int] = Counter()
+    blinking: Counter[int] = Counter()
+    clients = [
+        threading.Thread(target=keep_asking, args=(host.url, f"/api/plugins/{name}/hello", stop, seen))
+        for name, seen in [("steady", steady), ("blinking", blinking)]
+        for _ in range(4)
+    ]
+    for client in clients:
+        client.start()
+    try:
+        for _ in range(20):
+            assert host.post("/api/plugins/blinking/disable").json()["state"] == "disabled"
+            assert host.post("/api/plugins/blinking/enable").json()["state"] == "active"
+    finally:
+        stop.set()
+        for client in clients:
+            client.join()
+    assert set(steady) == {200}
+    assert set(blinking) == {200, 404}
+
+
+def test_a_plugin_that_blocks_every_call_it_may_have_holds_up_nobody(make_host, write_plugin):
+    host = make_host(write_plugin("sleeper", SLEEPER), write_plugin("steady", GOOD))
+    statuses: Counter[int] = Counter()
+
+    def ask() -> None:
+        statuses[host.get("/api/plugins/sleeper/sleep").status] += 1
+
+    clients = [threading.Thread(target=ask) for _ in range(40)]
+    for client in clients:
+        client.start()
+    gate = host.host.manager.catalog.plugins["sleeper"].gate
+    allowed = host.host.slots.per_plugin
+    deadline = time.monotonic() + 15
+    while gate.inside < allowed or statuses[503] < 40 - allowed:
+        assert time.monotonic() < deadline
+        assert host.get("/api/health").status == 200
+        assert host.get("/api/plugins/steady/hello").status == 200
+    refused = host.get("/api/plugins/sleeper/sleep")
+    assert refused.status == 503
+    assert int(refused.headers["retry-after"]) >= 1
+    host.plugin("sleeper").wake.set()
+    for client in clients:
+        client.join()
+    assert statuses == {200: allowed, 503: 40 - allowed}
+
+
+def test_requests_inside_finish_undisturbed_when_their_plugin_is_disabled(make_host, write_plugin):
+    host = make_host(write_plugin("sleeper", SLEEPER.replace("self.wake.wait(10)", "self.wake.wait(1)")))
+    replies = []
+    client = threading.Thread(
+        target=lambda: replies.append(host.get("/api/plugins/sleeper/sleep"))
+    )
+    client.start()
+    gate = host.host.manager.catalog.plugins["sleeper"].gate
+    while not gate.inside:
+        assert client.is_alive()
+    assert host.disable("sleeper").state == "disabled"
+    assert host.get("/api/plugins/sleeper/sleep").status == 404
+    client.join()
+    assert replies[0].json() == "woke"
+
+
+def test_nothing_is_left_of_a_disabled_plugin(make_host, write_plugin):
+    code = """
+        import threading
+        from plugin_sdk import Plugin, event_handler, job, route, websocket
+
+        class plugin(Plugin):
+            def enable(self):
+                self.stopped = threading.Event()
+                self.thread = threading.Thread(target=self.stopped.wait, name="of-many")
+                self.thread.start()
+                self.context.services.offer("many.thing", self)
+
+            def disable(self):
+                self.stopped.set()
+                self.thread.join()
+
+            @route("GET", "/hello", access="open")
+            def hello(self, request): return 1
+
+            @websocket("/socket", access="open")
+            def socket(self, connection): connection.send("hi")
+
+            @job("work", every=3600)
+            def work(self, run): pass
+
+            @event_handler("host.plugin_disabled")
+            def heard(self, event): pass
+    """
+    host = make_host(write_plugin("many", code, capabilities=["websocket"]))
+    with host.websocket("/api/plugins/many/socket") as socket:
+        assert socket.recv(timeout=10) == "hi"
+        host.disable("many")
+        try:
+            socket.recv(timeout=10)
+            raise AssertionError("the socket stayed open")
+        except Exception as error:
+            assert "1001" in str(error) or "going away" in str(error)
+    assert "of-many" not in [thread.name for thread in threading.enumerate()]
+    assert "many" not in host.host.manager.catalog.plugins
+    assert all(owner != "many" for owner, _, _ in host.host.hooks.implementations("enable"))
+    assert not any("/many/" in path for path in host.get("/api/openapi.json").json()["paths"])
+    import sys
+
+    assert not any("_many" in name for name in sys.modules if name.startswith("_stagebox_plugin_"))
+
+
+def test_two_hosts_in_one_process_do_not_see_each_other(make_host, write_plugin, tmp_path):
+    code = """
+        from plugin_sdk import Plugin, route
+        class plugin(Plugin):
+            @route("GET", "/value", access="open")
+            def value(self, request): return self.context.data.get("value")
+            @route("POST", "/value", access="open")
+            def store(self, request): self.context.data.set("value", request.json())
+    """
+    folder = write_plugin("keeper", code)
+    one = make_host(folder, data_dir=tmp_path / "one")
+    two = make_host(folder, data_dir=tmp_path / "two")
+    one.post("/api/plugins/keeper/value", json="of one")
+    assert two.get("/api/plugins/keeper/value").json() is None
+    two.disable("keeper")
+    assert one.get("/api/plugins/keeper/value").json() == "of one"
+
+
+def test_a_disabled_plugin_is_never_imported(make_host, write_plugin, tmp_path):
+    mark = tmp_path / "imported"
+    folder = write_plugin("quiet", f"open({str(mark)!r}, 'w').close()")
+    host = make_host()
+    write_plugin("quiet", (folder / "__init__.py").read_text(), into=host.data_dir / "plugins")
+    assert host.get("/api/plugins/quiet").json()["state"] == "disabled"
+    host.restart()
+    assert host.entry("quiet").state == "disabled"
+    assert not mark.exists()
