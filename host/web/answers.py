@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, cast
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any, BinaryIO, Final
 
 import falcon
 
 from host.web.error_bodies import encode_json
+from host.web.exchange import EXCHANGE, Exchange
 from host.web.files import Content, content_disposition, open_content
-from host.web.headers import check_header
+from host.web.headers import EnvironHeaders, check_header
 from host.web.leases import Lease
-from host.web.ranges import plan
-from host.web.streams import CHUNK_BYTES, Chunks, FileSlice, read_chunks
-from plugin_sdk import FileBody, Logger, Response, StreamBody, TextBody
+from host.web.ranges import Plan, plan
+from host.web.streams import CHUNK_BYTES, Chunks, FileChunks, FileSlice, read_chunks
+from plugin_sdk import JSON, FileBody, Logger, Response, StreamBody, TextBody
 
-__all__ = ["Answers", "BadAnswer"]
+__all__ = ["Answers", "BadAnswer", "Hold"]
+
+Hold = Callable[[], Lease]
+"""Makes the lease of a body that is sent after the handler returned."""
 
 PAGE_POLICY: Final = (
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'; "
@@ -32,6 +37,7 @@ _POLICIES: Final = {
     "text/xml": DRAWING_POLICY,
 }
 _BODILESS: Final = frozenset({204, 304})
+_OWN_HEADERS: Final = frozenset({"content-length", "x-content-type-options", "x-request-id"})
 
 
 class BadAnswer(TypeError):
@@ -41,52 +47,80 @@ class BadAnswer(TypeError):
 class Answers:
     """Writes a handler's result into Falcon's response.
 
-    Every method returns whether the body keeps the lease until it is closed."""
+    What may fail comes first, so that an error finds the response untouched."""
 
     def __init__(self, log: Logger) -> None:
         self._log = log
 
     def write(
-        self,
-        req: falcon.Request,
-        resp: falcon.Response,
-        result: Any,
-        headers: Mapping[str, str],
-        lease: Lease,
-        plugin_id: str,
-        request_id: str,
-    ) -> bool:
-        """Raises BadAnswer, ValueError or TypeError for what cannot be sent; NotFound and
-        RangeNotSatisfiable for files."""
+        self, req: falcon.Request, resp: falcon.Response, result: Any, hold: Hold
+    ) -> Lease | None:
+        """The lease, where the body keeps one until it is closed.
+
+        Raises BadAnswer, ValueError or TypeError for what cannot be sent; NotFound and
+        RangeNotSatisfiable for files; whatever a stream raises before its first byte."""
         if not isinstance(result, Response):
             if result is None:
                 resp.status = 204
             else:
                 resp.data = encode_json(result)
-                resp.content_type = "application/json"
-            return False
-        status = result.status
-        if status != 200:
-            if not isinstance(status, int) or not 200 <= status <= 599:
-                raise BadAnswer(f"{status!r} is no status of an answer (200 to 599).")
-            resp.status = status
-        if result.headers:
-            _write_headers(resp, result.headers)
+                resp.content_type = JSON
+            return None
+        _check_head(result)
         body = result.body
-        if isinstance(body, TextBody):
-            if result.content_type:
-                _write_type(resp, result.content_type)
-            if status not in _BODILESS:
-                resp.data = body.content
-            return False
         if isinstance(body, FileBody):
-            return self._file(req, resp, result, body, headers, lease)
+            return self._file(req, resp, result, body, hold)
         if isinstance(body, StreamBody):
-            return self._stream(req, resp, result, body, lease, plugin_id, request_id)
-        if status not in _BODILESS:
-            resp.data = encode_json(body)
-            _write_type(resp, result.content_type)
-        return False
+            return self._stream(req, resp, result, body, hold)
+        data = body.content if isinstance(body, TextBody) else encode_json(body)
+        _write_head(resp, result, result.content_type)
+        if result.status not in _BODILESS:
+            resp.data = data
+        return None
+
+    def _file(
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,
+        result: Response,
+        body: FileBody,
+        hold: Hold,
+    ) -> Lease | None:
+        content = open_content(body, self._log)
+        try:
+            _policy(content.content_type)
+            decided = _decide(req, result, content)
+            lease = None
+            if req.method != "HEAD" and decided.length:
+                lease = self._send(req, resp, content, decided, hold)
+        except BaseException:
+            content.close()
+            raise
+        if lease is None:
+            content.close()
+        _write_file_head(resp, result, body, content, decided)
+        return lease
+
+    def _send(
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,
+        content: Content,
+        decided: Plan,
+        hold: Hold,
+    ) -> Lease:
+        stream = content.open(decided.start, decided.length)
+        try:
+            lease = hold()
+            if _seekable(stream):
+                part = FileSlice(stream, decided.length, lease)
+                resp.stream = req.env.get("wsgi.file_wrapper", FileChunks)(part, CHUNK_BYTES)
+            else:
+                resp.stream = self._chunks(req, read_chunks(stream, decided.length), lease)
+        except BaseException:
+            stream.close()
+            raise
+        return lease
 
     def _stream(
         self,
@@ -94,39 +128,100 @@ class Answers:
         resp: falcon.Response,
         result: Response,
         body: StreamBody,
-        lease: Lease,
-        plugin_id: str,
-        request_id: str,
-    ) -> bool:
-        _write_type(resp, result.content_type)
-        if body.length is not None:
-            resp.set_header("Content-Length", str(body.length))
-        chunks = self._chunks(body.chunks, lease, plugin_id, request_id)
-        if req.method == "HEAD" or result.status in _BODILESS:
-            chunks.close()
-            return True
-        try:
+        hold: Hold,
+    ) -> Lease | None:
+        lease = hold()
+        chunks = self._chunks(req, body.chunks, lease)
+        headless = req.method == "HEAD" or result.status in _BODILESS
+        if headless:
+            chunks.discard()
+        else:
             chunks.start()
-        except StopIteration:
-            pass
-        except BaseException:
-            lease.failed = True
-            chunks.close()
-            raise
-        resp.stream = chunks
-        return True
+            resp.stream = chunks
+        _write_head(resp, result, result.content_type)
+        if body.length is not None and result.status not in _BODILESS:
+            resp.set_header("Content-Length", str(body.length))
+        return None if headless else lease
 
-    def _chunks(
-        self, chunks: Iterable[bytes], lease: Lease, plugin_id: str, request_id: str
-    ) -> Chunks:
-        def failed() -> None:
-            lease.failed = True
+    def _chunks(self, req: falcon.Request, chunks: Iterable[bytes], lease: Lease) -> Chunks:
+        exchange: Exchange = req.env[EXCHANGE]
+        extra = {"plugin": exchange.plugin_id, "request": exchange.id}
+        return Chunks(chunks, lease, self._log, extra)
 
-        return Chunks(
-            chunks,
-            failed=failed,
-            closed=lease.release,
-            log=self._log,
-            plugin_id=plugin_id,
-            request_id=request_id,
-        )
+
+def _decide(req: falcon.Request, result: Response, content: Content) -> Plan:
+    conditional = req.method in ("GET", "HEAD") and result.status == 200
+    return plan(
+        req.method if conditional else "",
+        EnvironHeaders(req.env) if conditional else {},
+        size=content.size,
+        etag=content.etag,
+        modified=content.modified,
+    )
+
+
+def _check_head(result: Response) -> None:
+    status = result.status
+    if not isinstance(status, int) or not 200 <= status <= 599:
+        raise BadAnswer(f"{status!r} is no status of an answer (200 to 599).")
+    for name, value in result.headers.items():
+        refused = check_header(name, value)
+        if refused is not None:
+            raise BadAnswer(f"A header of the answer cannot be sent: {refused}.")
+    if result.content_type:
+        _policy(result.content_type)
+
+
+def _write_head(resp: falcon.Response, result: Response, content_type: str) -> None:
+    """Status, the handler's headers, Content-Type, and the policy that goes with that."""
+    if result.status != 200:
+        resp.status = result.status
+    policy = None
+    if content_type and result.status not in _BODILESS:
+        resp.content_type = content_type
+        policy = _policy(content_type)
+    for name, value in result.headers.items():
+        lower = name.lower()
+        if lower == "set-cookie":
+            resp.append_header(name, value)
+        elif lower not in _OWN_HEADERS:
+            resp.set_header(name, value)
+            if lower == "content-security-policy":
+                policy, content_type = None, ""
+            elif lower == "content-type" and content_type:
+                policy = _policy(value)
+    if policy is not None:
+        resp.set_header("Content-Security-Policy", policy)
+
+
+def _write_file_head(
+    resp: falcon.Response, result: Response, body: FileBody, content: Content, decided: Plan
+) -> None:
+    content_type = result.content_type or content.content_type
+    _write_head(resp, result, "" if decided.status == 304 else content_type)
+    for name, value in decided.headers:
+        resp.set_header(name, value)
+    if decided.status != 200:
+        resp.status = decided.status
+    if decided.status == 304:
+        return
+    resp.set_header("Content-Length", str(decided.length))
+    disposition = content_disposition(body.filename, attachment=body.attachment)
+    if disposition is not None and resp.get_header("content-disposition") is None:
+        resp.set_header("Content-Disposition", disposition)
+
+
+@lru_cache(maxsize=256)
+def _policy(content_type: str) -> str | None:
+    """The default Content-Security-Policy of a type. Raises BadAnswer for what is no type."""
+    refused = check_header("Content-Type", content_type)
+    if refused is not None:
+        raise BadAnswer(f"The content type of the answer cannot be sent: {refused}.")
+    return _POLICIES.get(content_type.partition(";")[0].strip().lower())
+
+
+def _seekable(stream: BinaryIO) -> bool:
+    try:
+        return stream.seekable()
+    except (AttributeError, OSError, ValueError):
+        return False

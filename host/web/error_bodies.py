@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import secrets
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -13,7 +12,7 @@ from host.plugins.gate import Gate
 from host.web.headers import check_header
 from plugin_sdk import Logger, Request, StageboxError, Unavailable
 
-__all__ = ["HOST", "Errors", "Owner", "Rendered", "encode_json", "error_of_status", "new_incident"]
+__all__ = ["HOST", "Errors", "Owner", "Rendered", "encode_json", "error_of_status"]
 
 _dump: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
@@ -66,11 +65,6 @@ def error_of_status(
     error = _Foreign(message, code=code, headers=headers)
     error.status = status  # type: ignore[misc]
     return error
-
-
-def new_incident() -> str:
-    """Twelve hex digits that join an answer with its line in the log."""
-    return secrets.token_hex(6)
 
 
 class Errors:
@@ -142,7 +136,7 @@ class Errors:
         except (Exception, SystemExit):
             self._log.exception(
                 "error_body failed; the host's own shape was sent.",
-                extra={"plugin": owner.plugin_id, "request_id": request.id},
+                extra={"plugin": owner.plugin_id, "request": request.id},
             )
             return None
         finally:
@@ -165,4 +159,3 @@ def _host_body(error: StageboxError, incident: str | None) -> dict[str, Any]:
     if incident is not None:
         body["incident"] = incident
     return body
-

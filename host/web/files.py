@@ -60,6 +60,8 @@ def _file(path: Path, etag: str | None, log: Logger) -> Content:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
             raise NotFound
+        made = f"{facts.st_mtime_ns:x}-{facts.st_size:x}"
+        tag = _quoted(etag if etag is not None else made)
         file = os.fdopen(descriptor, "rb", buffering=0)
     except BaseException:
         os.close(descriptor)
@@ -67,17 +69,23 @@ def _file(path: Path, etag: str | None, log: Logger) -> Content:
 
     def open_at(start: int, _length: int) -> BinaryIO:
         file.seek(start)
-        return file  # type: ignore[return-value]
+        return file
 
-    tag = etag if etag is not None else f"{facts.st_mtime_ns:x}-{facts.st_size:x}"
     return Content(
         size=facts.st_size,
-        etag=f'"{tag}"',
+        etag=tag,
         modified=facts.st_mtime,
         content_type=content_type_of(path),
         open=open_at,
         close=file.close,
     )
+
+
+def _quoted(tag: str) -> str:
+    """An entity tag (RFC 9110, 8.8.3). Raises ValueError for a text that cannot be one."""
+    if not all("!" <= c <= "~" and c != '"' for c in tag):
+        raise ValueError(f"{tag!r} cannot be an ETag: it takes visible ASCII without quotes.")
+    return f'"{tag}"'
 
 
 def _open(path: Path, log: Logger) -> int:
@@ -99,7 +107,7 @@ def _blob(blob: Blob, etag: str | None) -> Content:
     info = blob.info
     return Content(
         size=info.size,
-        etag=f'"{etag if etag is not None else info.etag}"',
+        etag=_quoted(etag if etag is not None else info.etag),
         modified=info.modified,
         content_type=info.content_type,
         open=blob.open,

@@ -32,7 +32,7 @@ class UploadedFile:
         self.size = 0
         # Closed by the host when the request is over: it must outlive this function.
         spooled = SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115
-        self.file = cast(BinaryIO, spooled)
+        self.file = cast("BinaryIO", spooled)
 
     def close(self) -> None:
         """Gives memory and disk back."""
@@ -99,8 +99,8 @@ class _Counted:
         self._reader = reader
         self._seen = 0
 
-    def read(self, size: int = -1, /) -> bytes:
-        chunk = self._stream.read(size)
+    def read(self, size: int | None = -1, /) -> bytes:
+        chunk = self._stream.read(-1 if size is None else size)
         self._seen += len(chunk)
         if self._seen > self._reader.limit:
             raise self._reader.too_large()

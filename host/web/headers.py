@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
 from plugin_sdk import Headers
 
-__all__ = ["HOP_BY_HOP", "EnvironHeaders", "check_header", "is_private"]
+__all__ = ["HOP_BY_HOP", "NO_SNIFFING", "EnvironHeaders", "check_header", "is_private"]
 
 HOP_BY_HOP: Final = frozenset(
     {
@@ -24,6 +24,9 @@ HOP_BY_HOP: Final = frozenset(
     }
 )
 """Headers of the connection, not of the answer: a WSGI application must not send them."""
+
+NO_SNIFFING: Final = ("X-Content-Type-Options", "nosniff")
+"""On every answer: what we call text is not to be run as a script."""
 
 _NAME: Final = frozenset(
     "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -87,8 +90,3 @@ def is_private(path: str) -> bool:
     """Whether answers at this path are never to be stored (accounts-and-plugins, 1.1)."""
     parts = path.split("/", 3)
     return len(parts) > 2 and parts[1] == "api" and parts[2] in _PRIVATE
-
-
-def without(headers: Iterable[tuple[str, str]], name: str) -> list[tuple[str, str]]:
-    """The headers but those of one name (in lower case)."""
-    return [pair for pair in headers if pair[0].lower() != name]

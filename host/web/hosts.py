@@ -12,11 +12,22 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 from host.web.tokens import is_loopback
+from plugin_sdk import Forbidden, Problem
 
-__all__ = ["HostNames"]
+__all__ = ["HostNames", "HostRefused"]
 
 _ALWAYS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _MAX_REMEMBERED: Final = 64
+
+
+class HostRefused(Forbidden):
+    """The Host header names somebody else."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Host not allowed",
+            details=[Problem("Host", "is no name of this machine; add it to the allowed hosts")],
+        )
 
 
 class HostNames:

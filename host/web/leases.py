@@ -12,23 +12,25 @@ __all__ = ["Lease"]
 
 
 class Lease:
-    """A call inside a plugin, from its first line to the last byte of its answer.
+    """A call inside a plugin whose answer outlives the handler.
 
     `release` may be called more than once and by any thread: the server closes a body from the
-    worker that made it, or from the loop that sent it."""
+    worker that made it, or from the loop that sent it. ``callbacks`` run then, once."""
 
     __slots__ = ("_callbacks", "_gate", "_lock", "_started", "failed")
 
-    def __init__(self, gate: Gate, started: float) -> None:
+    def __init__(
+        self, gate: Gate, started: float, callbacks: tuple[Callable[[], object], ...]
+    ) -> None:
         self.failed = False
         self._gate: Gate | None = gate
         self._started = started
-        self._callbacks: list[Callable[[], object]] = []
+        self._callbacks = callbacks
         self._lock = threading.Lock()
 
-    def on_release(self, callback: Callable[[], object]) -> None:
-        """Calls back once, when the lease is given back."""
-        self._callbacks.append(callback)
+    def fail(self) -> None:
+        """The call counts as one that went wrong."""
+        self.failed = True
 
     def release(self) -> None:
         with self._lock:

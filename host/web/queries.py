@@ -20,7 +20,15 @@ _WORDS: Final = {
     "number": "must be a number",
     "boolean": "must be true or false",
 }
-_PLAIN: Final = frozenset({"type", "default", "title", "description", "examples", "deprecated"})
+_NOTES: Final = frozenset({"type", "default", "title", "description", "examples", "deprecated"})
+_LIMITS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    "minimum": lambda value, limit: value >= limit,
+    "maximum": lambda value, limit: value <= limit,
+    "minLength": lambda value, limit: len(value) >= limit,
+    "maxLength": lambda value, limit: len(value) <= limit,
+    "enum": lambda value, allowed: value in allowed,
+}
+Check = Callable[[Any], bool]
 
 
 class _Unfit(ValueError):
@@ -41,9 +49,9 @@ class QuerySchema:
         self._defaults = {
             name: each["default"] for name, each in resolved.items() if "default" in each
         }
-        self._validator: Validator | None = None
-        if not _is_plain(schema, resolved):
-            self._validator = compile_schema(schema)
+        self._required = frozenset(schema.get("required", ()))
+        self._quick = _quick_checks(schema, resolved)
+        self._validator: Validator = compile_schema(schema)
 
     def read(self, params: Mapping[str, str | list[str]]) -> Query:
         """Raises Invalid that lists every problem."""
@@ -62,7 +70,7 @@ class QuerySchema:
         for name, default in self._defaults.items():
             if name not in raw:
                 values[name] = copy.copy(default) if isinstance(default, list) else default
-        if self._validator is not None:
+        if problems or not self._fits(values):
             unread = {problem.path for problem in problems}
             problems += [
                 problem
@@ -73,15 +81,50 @@ class QuerySchema:
             raise Invalid("The query is not valid.", details=problems)
         return Query(raw, values)
 
+    def _fits(self, values: Mapping[str, Any]) -> bool:
+        """Whether it is plain that nothing is wrong; else the validator has the word. It takes
+        twenty times as long, and most queries are a number within its limits."""
+        if self._quick is None or not self._required <= values.keys():
+            return False
+        return all(
+            check(values[name])
+            for name, checks in self._quick.items()
+            if name in values
+            for check in checks
+        )
 
-def _is_plain(schema: Schema, properties: Mapping[str, Schema]) -> bool:
-    """Whether typing says all that the schema says, so that nothing is left to be checked."""
-    if not set(schema) <= {"type", "properties", "$schema", "title", "description", "$defs"}:
+
+def _quick_checks(
+    schema: Schema, properties: Mapping[str, Schema]
+) -> Mapping[str, list[Check]] | None:
+    """The limits of each parameter; None for a schema that says more than such limits."""
+    known = {"type", "properties", "required", "$schema", "title", "description", "$defs"}
+    if not set(schema) <= known:
+        return None
+    quick: dict[str, list[Check]] = {}
+    for name, each in properties.items():
+        rules = set(each) - _NOTES
+        simple = each.get("type", "string") in ("string", *_WORDS)
+        if not simple or not rules <= set(_LIMITS) or not _comparable(each):
+            return None
+        quick[name] = [_check(_LIMITS[rule], each[rule]) for rule in rules]
+    return quick
+
+
+def _comparable(schema: Schema) -> bool:
+    """Whether Python compares the values as JSON does (``True`` is no 1 there), and each limit
+    is one for the type."""
+    if any(isinstance(each, bool) for each in schema.get("enum", ())):
         return False
-    return all(
-        set(each) <= _PLAIN and each.get("type", "string") in ("string", *_WORDS)
-        for each in properties.values()
+    numeric = schema.get("type") in ("integer", "number")
+    textual = schema.get("type", "string") == "string"
+    return (numeric or not {"minimum", "maximum"} & set(schema)) and (
+        textual or not {"minLength", "maxLength"} & set(schema)
     )
+
+
+def _check(rule: Callable[[Any, Any], bool], limit: Any) -> Check:
+    return lambda value: rule(value, limit)
 
 
 def _resolve(schema: Schema, root: Schema) -> Schema:

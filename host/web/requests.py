@@ -17,9 +17,7 @@ NO_PARAMS: Final[Mapping[str, str]] = MappingProxyType({})
 
 def raw_query(params: Mapping[str, str | list[str]]) -> dict[str, Sequence[str]]:
     """Falcon's parameters as a mapping to all occurrences."""
-    return {
-        name: value if isinstance(value, list) else (value,) for name, value in params.items()
-    }
+    return {name: value if isinstance(value, list) else (value,) for name, value in params.items()}
 
 
 def request_host(environ: Mapping[str, Any]) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import BinaryIO, Final
 
+from host.web.leases import Lease
 from plugin_sdk import Logger
 
-__all__ = ["CHUNK_BYTES", "Chunks", "FileSlice", "read_chunks"]
+__all__ = ["CHUNK_BYTES", "Chunks", "FileChunks", "FileSlice", "read_chunks"]
 
 CHUNK_BYTES: Final = 64 * 1024
 
@@ -17,15 +18,15 @@ class FileSlice:
     """``length`` bytes of a file from where it stands, as a file of their own.
 
     Made for ``wsgi.file_wrapper``: waitress asks for the size by seeking to the end, reads ahead,
-    seeks back, and closes the file when the last byte is sent or the client is gone. ``closed``
-    is called then, once."""
+    seeks back, and closes the file when the last byte is sent or the client is gone. The lease is
+    given back then."""
 
-    def __init__(self, file: BinaryIO, length: int, closed: Callable[[], object]) -> None:
+    def __init__(self, file: BinaryIO, length: int, lease: Lease) -> None:
         self._file = file
         self._base = file.tell()
         self._length = length
         self._position = 0
-        self._closed: Callable[[], object] | None = closed
+        self._lease = lease
 
     def read(self, size: int | None = -1, /) -> bytes:
         left = self._length - self._position
@@ -52,12 +53,30 @@ class FileSlice:
         return True
 
     def close(self) -> None:
-        closed, self._closed = self._closed, None
-        if closed is not None:
-            try:
-                self._file.close()
-            finally:
-                closed()
+        try:
+            self._file.close()
+        finally:
+            self._lease.release()
+
+
+class FileChunks:
+    """``wsgi.file_wrapper`` for servers that have none (PEP 3333)."""
+
+    def __init__(self, file: FileSlice, block_size: int) -> None:
+        self._file = file
+        self._block_size = block_size
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        chunk = self._file.read(self._block_size)
+        if not chunk:
+            raise StopIteration
+        return chunk
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def read_chunks(stream: BinaryIO, length: int) -> Iterator[bytes]:
@@ -79,26 +98,24 @@ class Chunks:
     connection is closed so that the client sees that the answer is not whole."""
 
     def __init__(
-        self,
-        chunks: Iterable[bytes],
-        *,
-        failed: Callable[[], object],
-        closed: Callable[[], object],
-        log: Logger,
-        plugin_id: str,
-        request_id: str,
+        self, chunks: Iterable[bytes], lease: Lease, log: Logger, extra: Mapping[str, str]
     ) -> None:
         self._chunks = chunks
         self._iterator = iter(chunks)
-        self._failed = failed
-        self._closed: Callable[[], object] | None = closed
+        self._lease = lease
         self._log = log
-        self._extra = {"plugin": plugin_id, "request_id": request_id}
+        self._extra = extra
         self._first: bytes | None = None
 
     def start(self) -> None:
         """Makes the first piece, so that what fails at once can still become a proper error."""
-        self._first = self._next()
+        try:
+            self._first = self._next()
+        except StopIteration:
+            pass
+        except BaseException:
+            self.discard()
+            raise
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -112,26 +129,29 @@ class Chunks:
         except StopIteration:
             raise
         except (Exception, SystemExit):
-            self._failed()
-            self._log.exception("The body of an answer failed while it was sent.", extra=self._extra)
-            raise OSError("The body of an answer failed while it was sent.") from None
+            self._lease.fail()
+            self._log.exception("The body of an answer failed on its way.", extra=self._extra)
+            raise OSError("The body of an answer failed on its way.") from None
+
+    def close(self) -> None:
+        try:
+            self.discard()
+        finally:
+            self._lease.release()
+
+    def discard(self) -> None:
+        """Closes what makes the pieces; the lease stays with its owner."""
+        for each in (self._iterator, self._chunks):
+            close = getattr(each, "close", None)
+            if callable(close):
+                try:
+                    close()
+                except (Exception, SystemExit):
+                    self._lease.fail()
+                    self._log.exception("Closing a body failed.", extra=self._extra)
 
     def _next(self) -> bytes:
         chunk = next(self._iterator)
         if not isinstance(chunk, bytes | bytearray | memoryview):
             raise TypeError(f"A stream gives bytes, not {type(chunk).__name__}.")
         return bytes(chunk)
-
-    def close(self) -> None:
-        closed, self._closed = self._closed, None
-        if closed is None:
-            return
-        try:
-            for each in (self._iterator, self._chunks):
-                if callable(close := getattr(each, "close", None)):
-                    close()
-        except (Exception, SystemExit):
-            self._failed()
-            self._log.exception("Closing the body of an answer failed.", extra=self._extra)
-        finally:
-            closed()

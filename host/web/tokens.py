@@ -44,7 +44,7 @@ class AccessControl(Protocol):
 
 def is_loopback(peer: str) -> bool:
     """Whether the socket's other end is this machine (127.0.0.0/8, ::1, ::ffff:127.x)."""
-    return peer.startswith("127.") or peer == "::1" or peer.startswith("::ffff:127.")
+    return peer.startswith(("127.", "::ffff:127.")) or peer == "::1"
 
 
 def bearer_token(authorization: str) -> str | None:

@@ -1,0 +1,99 @@
+"""One request and its answer, as the outermost layer sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any, Final
+
+from host.logs import AccessRecord
+from host.web.headers import NO_SNIFFING
+
+__all__ = ["EXCHANGE", "Exchange", "OnRequest", "StaleCatalog"]
+
+OnRequest = Callable[[AccessRecord], object]
+"""Told of every answer; must be quick."""
+
+EXCHANGE: Final = "stagebox.exchange"
+"""Where the WSGI environment holds it."""
+
+
+class StaleCatalog(Exception):
+    """The plugin that was found is going; the present catalog may know another, or none."""
+
+
+class Exchange:
+    """The request's id, and the ``start_response`` that puts it on the answer."""
+
+    __slots__ = (
+        "_done",
+        "_start_response",
+        "id",
+        "kept",
+        "method",
+        "path",
+        "peer",
+        "plugin_id",
+        "size",
+        "started",
+        "status",
+    )
+
+    def __init__(
+        self,
+        id: str,
+        method: str,
+        path: str,
+        peer: str,
+        start_response: Callable[..., Any],
+        done: OnRequest | None,
+    ) -> None:
+        self.id = id
+        self.method = method
+        self.path = path
+        self.peer = peer
+        self.plugin_id = ""
+        self.status = 0
+        self.size = 0
+        self.kept = False
+        """Whether the body is sent after the application returned, and calls `finish` itself."""
+        self.started = perf_counter()
+        self._start_response = start_response
+        self._done = done
+
+    def __call__(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[[bytes], object]:
+        """``start_response`` of PEP 3333, with the headers that every answer has."""
+        self.status = int(status[:3])
+        if self._done is not None:
+            self.size = _content_length(headers)
+        headers.append(NO_SNIFFING)
+        headers.append(("X-Request-Id", self.id))
+        if exc_info is None:
+            return self._start_response(status, headers)  # type: ignore[no-any-return]
+        return self._start_response(status, headers, exc_info)  # type: ignore[no-any-return]
+
+    def finish(self) -> None:
+        """Hands the record over, once."""
+        done, self._done = self._done, None
+        if done is not None:
+            done(
+                AccessRecord(
+                    self.method,
+                    self.path,
+                    self.status,
+                    perf_counter() - self.started,
+                    self.size,
+                    self.peer,
+                    self.plugin_id,
+                    self.id,
+                )
+            )
+
+
+def _content_length(headers: list[tuple[str, str]]) -> int:
+    for name, value in headers:
+        if name.lower() == "content-length":
+            return int(value)
+    return 0

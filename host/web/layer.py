@@ -1,0 +1,143 @@
+"""The web layer as the application composes it: publishing, serving, and what the server asks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from host.logs import AccessRecord
+from host.plugins.catalog import Catalog, Published
+from host.plugins.gate import Gate, Slots
+from host.web.error_bodies import HOST, error_of_status
+from host.web.exchange import OnRequest
+from host.web.gateway import Gateway
+from host.web.headers import NO_SNIFFING
+from host.web.hosts import HostNames
+from host.web.login import LoginService, login_endpoints
+from host.web.responder import Tools
+from host.web.routing import PathTable, RouteSet
+from host.web.tokens import AccessControl, Doorkeeper
+from host.web.upgrades import Upgrades
+from plugin_sdk import Clock, Logger, Request
+from plugin_sdk.management import PublishedRoute
+
+__all__ = ["Access", "AccessLog", "WebLayer"]
+
+
+class Access(AccessControl, LoginService, Protocol):
+    """The access service, as far as the web needs it."""
+
+
+class AccessLog(Protocol):
+    """Who is told of every answer."""
+
+    @property
+    def access_enabled(self) -> bool: ...
+    def access(self, record: AccessRecord) -> None: ...
+
+
+class WebLayer:
+    """HTTP and WebSocket in front of the plugins of one catalog after the other.
+
+    * ``gateway`` is the WSGI application, ``upgrades`` the WebSocket application; neither
+      object ever changes.
+    * ``publish(catalog)`` switches both.
+    * ``allowed_hosts`` gives the further names that this host answers to, lower-case.
+    * ``slots`` are the worker threads that the host's own routes share with the plugins.
+    * ``allowed_origin(origin, path)`` may let a page of another origin open a WebSocket; it never
+      brings the cookie's or the loopback rule's authority along.
+    """
+
+    def __init__(
+        self,
+        *,
+        access: Access,
+        clock: Clock,
+        log: Logger,
+        logs: AccessLog,
+        allowed_hosts: Callable[[], frozenset[str]] = frozenset,
+        slots: Slots | None = None,
+        allowed_origin: Callable[[str, str], bool] = lambda _origin, _path: False,
+    ) -> None:
+        gate = Gate("host", slots or Slots(16, 12, 0), quarantine_failures=0)
+        hosts = HostNames(allowed_hosts)
+        endpoints = login_endpoints(access, clock, gate)
+        self.host_routes: Sequence[PublishedRoute] = tuple(
+            PublishedRoute(each.plugin_id, each.path, each.route) for each in endpoints
+        )
+        self._log = log
+        self._tools = Tools(Doorkeeper(access), log)
+        paths = tuple(each.path for each in endpoints)
+        self._host_set = RouteSet(HOST, endpoints, (), paths, self._tools)
+        self._compiled: dict[str, tuple[Published, RouteSet]] = {}
+        self._lock = threading.Lock()
+        on_request: OnRequest | None = logs.access if logs.access_enabled else None
+        table = PathTable([self._host_set], self._tools)
+        self.gateway = Gateway(table, self._tools, hosts, on_request)
+        self.upgrades = Upgrades(self._tools, hosts, self.gateway, allowed_origin, on_request)
+
+    @property
+    def host_paths(self) -> tuple[str, ...]:
+        """The paths that are the host's own: no plugin may claim them."""
+        return self._host_set.claims
+
+    def check(self, published: Published) -> None:
+        """Compiles a plugin's routes ahead of publishing. Raises Invalid with a sentence for its
+        author when they cannot be mounted."""
+        routes = RouteSet.of_plugin(published, self._tools)
+        with self._lock:
+            self._compiled[published.plugin_id] = (published, routes)
+
+    def publish(self, catalog: Catalog) -> None:
+        """Makes the routes of exactly these plugins answer, from the next request on."""
+        with self._lock:
+            compiled = {
+                plugin_id: (published, self._routes_of(published))
+                for plugin_id, published in catalog.plugins.items()
+            }
+            sets = [routes for _, routes in compiled.values()]
+            table = PathTable([self._host_set, *sets], self._tools)
+            self._compiled = compiled
+            self.upgrades.switch(catalog)
+            self.gateway.switch(table)
+
+    def body_limit(self, method: str, path: str) -> int:
+        """Bytes that a request may carry; ``path`` is percent-decoded. 1 MiB where nobody
+        declared anything."""
+        return self.gateway.table.find(path).methods[method].max_body
+
+    def render_error(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        path: str,
+        headers: Mapping[str, str],
+    ) -> tuple[list[tuple[str, str]], bytes]:
+        """Headers and body of an error that the server found before there was a request to speak
+        of, in the shape of whoever owns the path. Content-Length and Connection are the
+        server's, and so is Upgrade."""
+        owner = self.gateway.table.owner(path)
+        request = Request(path=path, id=self.gateway.new_request_id(), peer="")
+        error = error_of_status(status, code, message)
+        rendered = self._tools.errors.render(error, request, owner)
+        named = {name.lower() for name in headers}
+        own = [pair for pair in rendered.headers if pair[0] not in named]
+        more = [*headers.items(), NO_SNIFFING, ("X-Request-Id", request.id)]
+        return [*own, *more], rendered.body
+
+    def _routes_of(self, published: Published) -> RouteSet:
+        known = self._compiled.get(published.plugin_id)
+        if known is not None and known[0] is published:
+            return known[1]
+        try:
+            return RouteSet.of_plugin(published, self._tools)
+        except Exception:
+            # `check` tells this earlier, and to the right person; one plugin's mistake must not
+            # keep the others from being published.
+            self._log.exception(
+                "The routes of this plugin cannot be mounted; none of them answers.",
+                extra={"plugin": published.plugin_id},
+            )
+            return RouteSet(published, (), (), published.claims, self._tools)

@@ -1,0 +1,237 @@
+"""One request on its way through a plugin: gate, identity, permission, body, query, handler.
+
+The order of judgement is that of the contract (accounts-and-plugins, 1.1): path and method were
+judged by the router; then 401, 403, 413, 415, 400, and what the handler says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any, Final
+
+import falcon
+
+from host.logs import new_incident, plugin_id
+from host.plugins.catalog import Endpoint
+from host.plugins.gate import GateClosed
+from host.web.answers import Answers
+from host.web.bodies import body_plan
+from host.web.error_bodies import Errors, Owner, Rendered
+from host.web.exchange import EXCHANGE, Exchange, StaleCatalog
+from host.web.forms import UploadedFile
+from host.web.headers import EnvironHeaders, is_private
+from host.web.leases import Lease
+from host.web.queries import QuerySchema
+from host.web.requests import EMPTY_QUERY, NO_PARAMS, BodyReader, bare_request, raw_query
+from host.web.tokens import Doorkeeper
+from plugin_sdk import Form, Logger, Query, Request, StageboxError
+
+__all__ = ["Options", "Refuser", "Responder", "Tools", "send"]
+
+
+class Tools:
+    """What every responder shares."""
+
+    __slots__ = ("answers", "doorkeeper", "errors", "log")
+
+    def __init__(self, doorkeeper: Doorkeeper, log: Logger) -> None:
+        self.doorkeeper = doorkeeper
+        self.errors = Errors(log)
+        self.answers = Answers(log)
+        self.log = log
+
+
+class Responder:
+    """Answers one endpoint. Everything that the declaration says is compiled here, once."""
+
+    def __init__(self, endpoint: Endpoint, fields: tuple[tuple[str, str], ...], tools: Tools):
+        route = endpoint.route
+        self.owner: Owner = endpoint
+        self.max_body = route.max_body
+        self._endpoint = endpoint
+        self._fields = fields
+        """Pairs of the name in the template and the name by which the router knows the field."""
+        self._tools = tools
+        self._handler = route.handler
+        self._level = route.access
+        self._permission = route.permission
+        self._body = body_plan(route)
+        self._query = QuerySchema(route.query) if route.query is not None else None
+        self._private = is_private(endpoint.path)
+
+    def __call__(self, req: falcon.Request, resp: falcon.Response, **captured: str) -> None:
+        exchange: Exchange = req.env[EXCHANGE]
+        exchange.plugin_id = self.owner.plugin_id
+        gate = self._endpoint.gate
+        try:
+            gate.enter()
+        except GateClosed:
+            raise StaleCatalog from None
+        except StageboxError as error:
+            self._refuse(req, resp, error, captured, leased=False)
+            return
+        started = perf_counter()
+        named = plugin_id.set(exchange.plugin_id)
+        files: list[UploadedFile] = []
+        lease: Lease | None = None
+        failed = False
+        inside = False
+
+        def hold() -> Lease:
+            exchange.kept = True
+            closers = tuple(upload.close for upload in files)
+            return Lease(gate, started, (*closers, exchange.finish))
+
+        try:
+            request = self._request(req, exchange, captured, files)
+            inside = True
+            result = self._handler(request)
+            lease = self._tools.answers.write(req, resp, result, hold)
+            if self._private:
+                _never_store(resp)
+        except StageboxError as error:
+            failed = inside and error.status == 500
+            self._refuse(req, resp, error, captured, inside=inside)
+        except (Exception, SystemExit) as error:
+            failed = inside
+            self._refuse(req, resp, error, captured, inside=inside)
+        finally:
+            plugin_id.reset(named)
+            if lease is None:
+                exchange.kept = False
+                for upload in files:
+                    upload.close()
+                gate.leave(failed=failed, seconds=perf_counter() - started)
+
+    def _request(
+        self,
+        req: falcon.Request,
+        exchange: Exchange,
+        captured: Mapping[str, str],
+        files: list[UploadedFile],
+    ) -> Request:
+        env = req.env
+        headers = EnvironHeaders(env)
+        method: str = env["REQUEST_METHOD"]
+        peer: str = env.get("REMOTE_ADDR", "")
+        scheme: str = env["wsgi.url_scheme"]
+        host: str = env.get("HTTP_HOST") or env.get("SERVER_NAME", "localhost")
+        principal, token = self._tools.doorkeeper.admit(
+            method, peer, scheme, host, headers, self._level, self._permission
+        )
+        reader = BodyReader(env, self.max_body)
+        body: Any = None
+        form: Form | None = None
+        if self._body is not None:
+            body, form = self._body.read(env, reader, files)
+        return Request(
+            method,
+            req.path,
+            self._params(captured),
+            self._read_query(req),
+            headers,
+            body,
+            form,
+            principal,
+            token,
+            peer,
+            scheme,
+            host,
+            exchange.id,
+            reader,
+        )
+
+    def _read_query(self, req: falcon.Request) -> Query:
+        if self._query is not None:
+            return self._query.read(req.params)
+        return Query(raw_query(req.params)) if req.query_string else EMPTY_QUERY
+
+    def _params(self, captured: Mapping[str, str]) -> Mapping[str, str]:
+        if not captured:
+            return NO_PARAMS
+        return {name: captured[key] for name, key in self._fields}
+
+    def _refuse(
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,
+        error: BaseException,
+        captured: Mapping[str, str],
+        *,
+        leased: bool = True,
+        inside: bool = False,
+    ) -> None:
+        """Answers with an error; an unintended one goes to the log, and is laid to the plugin
+        when it came from ``inside`` its handler."""
+        exchange: Exchange = req.env[EXCHANGE]
+        request = bare_request(req.env, req.path, req.params, exchange.id, self._params(captured))
+        incident = None
+        if not isinstance(error, StageboxError) or error.status == 500:
+            incident = new_incident()
+            self._tools.log.error(
+                "%s %s failed.",
+                exchange.method,
+                exchange.path,
+                exc_info=error,
+                extra={
+                    "plugin": exchange.plugin_id if inside else "",
+                    "request": exchange.id,
+                    "incident": incident,
+                },
+            )
+            if not isinstance(error, StageboxError):
+                error = StageboxError()
+        rendered = self._tools.errors.render(
+            error, request, self.owner, incident=incident, leased=leased
+        )
+        send(resp, rendered)
+
+
+class Refuser:
+    """Answers what nobody declared: an unknown path or method, in the shape of the path's owner."""
+
+    max_body: Final = 1024 * 1024
+
+    def __init__(self, owner: Owner, make: Callable[[], StageboxError], tools: Tools) -> None:
+        self.owner = owner
+        self._make = make
+        self._tools = tools
+
+    def __call__(self, req: falcon.Request, resp: falcon.Response, **_captured: str) -> None:
+        exchange: Exchange = req.env[EXCHANGE]
+        exchange.plugin_id = self.owner.plugin_id
+        request = bare_request(req.env, req.path, req.params, exchange.id)
+        send(resp, self._tools.errors.render(self._make(), request, self.owner))
+
+
+class Options:
+    """Answers OPTIONS: which methods there are, to everybody."""
+
+    max_body: Final = 1024 * 1024
+
+    def __init__(self, owner: Owner, allow: str) -> None:
+        self.owner = owner
+        self._allow = allow
+
+    def __call__(self, req: falcon.Request, resp: falcon.Response, **_captured: str) -> None:
+        exchange: Exchange = req.env[EXCHANGE]
+        exchange.plugin_id = self.owner.plugin_id
+        resp.data = b""
+        resp.set_header("Allow", self._allow)
+
+
+def send(resp: falcon.Response, rendered: Rendered) -> None:
+    """Puts a finished answer into a response."""
+    resp.status = rendered.status
+    resp.data = rendered.body
+    for name, value in rendered.headers:
+        if name == "set-cookie":
+            resp.append_header(name, value)
+        else:
+            resp.set_header(name, value)
+
+
+def _never_store(resp: falcon.Response) -> None:
+    if resp.get_header("cache-control") is None:
+        resp.set_header("Cache-Control", "no-store")

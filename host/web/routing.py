@@ -1,0 +1,247 @@
+"""Who answers a path: Falcon's router for each plugin, and a table of prefixes above them.
+
+A plugin's router is compiled once, when the plugin is first seen; publishing a catalog only
+makes a new table. So switching one plugin costs nothing that grows with the others' routes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import falcon
+from falcon.routing import CompiledRouter
+
+from host.plugins.catalog import Endpoint, Published, WebSocketEndpoint
+from host.web.error_bodies import HOST, Owner
+from host.web.responder import Options, Refuser, Responder, Tools
+from plugin_sdk import Invalid, MethodNotAllowed, NotFound, StageboxError, UpgradeRequired
+
+__all__ = ["Match", "PathTable", "Resource", "RouteSet"]
+
+_FIELD: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(:path)?\}")
+_ORDER: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+Answerer = Responder | Refuser | Options
+
+
+class Methods(dict[str, Answerer]):
+    """The methods of a path; any other one has its refusal."""
+
+    def __init__(self, refuser: Refuser) -> None:
+        super().__init__()
+        self._refuser = refuser
+
+    def __missing__(self, _method: str) -> Answerer:
+        return self._refuser
+
+
+class Resource:
+    """One path template with all its methods; what Falcon's router finds."""
+
+    __slots__ = ("methods", "takes_empty", "template")
+
+    def __init__(self, template: str, methods: Methods, *, takes_empty: bool) -> None:
+        self.template = template
+        self.methods = methods
+        self.takes_empty = takes_empty
+        """Whether an empty segment may match: only ``{rest:path}`` takes one."""
+
+
+class Match(NamedTuple):
+    """In the form that Falcon takes from a router."""
+
+    resource: Resource
+    methods: Methods
+    fields: dict[str, Any]
+    template: str | None
+
+
+class RouteSet:
+    """All routes of one owner, compiled."""
+
+    def __init__(
+        self,
+        owner: Owner,
+        endpoints: Sequence[Endpoint],
+        websockets: Sequence[WebSocketEndpoint],
+        claims: Sequence[str],
+        tools: Tools,
+    ) -> None:
+        """Raises Invalid for a template that cannot be routed."""
+        self.owner = owner
+        self.claims = tuple(claims)
+        self.unknown = _unknown(owner, tools)
+        self._tools = tools
+        self._router = CompiledRouter()
+        self._templates: list[tuple[str, ...]] = []
+        self._reserved: dict[str, frozenset[str]] = {}
+        by_path: dict[str, list[tuple[Endpoint, tuple[tuple[str, str], ...]]]] = {}
+        for endpoint in endpoints:
+            template, fields = _canonical(endpoint.path)
+            by_path.setdefault(template, []).append((endpoint, fields))
+        for websocket in websockets:
+            by_path.setdefault(websocket.path, [])
+        sockets = {websocket.path for websocket in websockets}
+        for template, group in by_path.items():
+            self._add(template, group, socket=template in sockets)
+        self._router.find("/")  # compiles now, not in the first request
+
+    @classmethod
+    def of_plugin(cls, published: Published, tools: Tools) -> RouteSet:
+        return cls(published, published.endpoints, published.websockets, published.claims, tools)
+
+    def find(self, path: str) -> Match | None:
+        found = self._router.find(path)
+        if found is None:
+            return None
+        resource, _, fields, _ = found
+        assert isinstance(resource, Resource)
+        # Falcon's fields match the empty segment behind a trailing slash; ours do not.
+        if fields and not resource.takes_empty and "" in fields.values():
+            return None
+        return Match(resource, resource.methods, fields, resource.template)
+
+    def reserved_below(self, prefix: str) -> frozenset[str]:
+        """Segments that this owner's templates name directly behind a prefix of somebody else.
+
+        ``/api/plugins/{id}/disable`` keeps "disable" below ``/api/plugins/hello``: no field in
+        that plugin's routes may catch the request that switches it off."""
+        known = self._reserved.get(prefix)
+        if known is None:
+            parts = prefix.split("/")
+            depth = len(parts)
+            known = frozenset(
+                template[depth]
+                for template in self._templates
+                if len(template) > depth
+                and "{" not in template[depth]
+                and all(_fits(ours, theirs) for ours, theirs in zip(template, parts, strict=False))
+            )
+            self._reserved[prefix] = known
+        return known
+
+    def _add(
+        self,
+        template: str,
+        group: Iterable[tuple[Endpoint, tuple[tuple[str, str], ...]]],
+        *,
+        socket: bool,
+    ) -> None:
+        responders: dict[str, Answerer] = {}
+        for endpoint, fields in group:
+            responder = Responder(endpoint, fields, self._tools)
+            responders[endpoint.route.method] = responder
+        if socket and "GET" not in responders:
+            responders["GET"] = Refuser(self.owner, UpgradeRequired, self._tools)
+        if "GET" in responders:
+            responders["HEAD"] = responders["GET"]
+        allow = ", ".join(method for method in _ORDER if method in {*responders, "OPTIONS"})
+        methods = Methods(Refuser(self.owner, _not_allowed(allow), self._tools))
+        methods.update(responders)
+        methods["OPTIONS"] = Options(self.owner, allow)
+        resource = Resource(template, methods, takes_empty=":path}" in template)
+        try:
+            self._router.add_route(template, resource)
+        except ValueError as error:
+            raise Invalid(f"The route {template} cannot be mounted: {error}") from None
+        self._templates.append(tuple(template.split("/")))
+
+
+class PathTable:
+    """All claimed prefixes: the ``router`` of one Falcon application. Never changes."""
+
+    def __init__(self, route_sets: Iterable[RouteSet], tools: Tools) -> None:
+        self._unknown = _unknown(HOST, tools)
+        self._claims: dict[str, RouteSet] = {}
+        for routes in route_sets:
+            for claim in routes.claims:
+                self._claims.setdefault(claim.rstrip("/"), routes)
+        self._depth = max((claim.count("/") for claim in self._claims), default=0) + 1
+        self._reserved = {
+            claim: reserved
+            for claim in self._claims
+            if (reserved := self._reserved_by_outer(claim))
+        }
+
+    def find(self, uri: str, req: falcon.Request | None = None) -> Match:
+        """The longest claimed prefix that has a route for the path decides; when none has,
+        the owner of the longest says that there is nothing."""
+        candidates = self.owners(uri)
+        if "\ufffd" not in uri or req is None or _is_utf8(req.env):
+            for routes in candidates:
+                found = routes.find(uri)
+                if found is not None:
+                    return found
+        return candidates[0].unknown if candidates else self._unknown
+
+    def owner(self, path: str) -> Owner:
+        """Who answers for a path, whether or not there is anything at it."""
+        candidates = self.owners(path)
+        return candidates[0].owner if candidates else HOST
+
+    def owners(self, path: str) -> list[RouteSet]:
+        """Owners of claimed prefixes of a path in the order of asking: the longest first, but
+        behind a word that an outer one reserves, that one."""
+        parts = path.split("/", self._depth)
+        found: list[RouteSet] = []
+        reserved = False
+        for depth in range(min(len(parts), self._depth), 0, -1):
+            prefix = "/".join(parts[:depth])
+            routes = self._claims.get(prefix)
+            if routes is None or routes in found:
+                continue
+            found.insert(0 if reserved else len(found), routes)
+            words = self._reserved.get(prefix, frozenset())
+            reserved = depth < len(parts) and parts[depth].partition("/")[0] in words
+        return found
+
+    def _reserved_by_outer(self, claim: str) -> frozenset[str]:
+        parts = claim.split("/")
+        words: frozenset[str] = frozenset()
+        for depth in range(len(parts) - 1, 0, -1):
+            outer = self._claims.get("/".join(parts[:depth]))
+            if outer is not None and outer is not self._claims[claim]:
+                words |= outer.reserved_below(claim)
+        return words
+
+
+def _unknown(owner: Owner, tools: Tools) -> Match:
+    methods = Methods(Refuser(owner, NotFound, tools))
+    return Match(Resource("", methods, takes_empty=False), methods, {}, None)
+
+
+def _not_allowed(allow: str) -> Callable[[], StageboxError]:
+    return lambda: MethodNotAllowed(headers={"Allow": allow})
+
+
+def _canonical(path: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The template with its fields named by their place, and pairs of (own name, that name).
+
+    Falcon wants one name for one place in all routes; authors need not know."""
+    fields: list[tuple[str, str]] = []
+    segments = []
+    for position, segment in enumerate(path.split("/")):
+
+        def rename(match: re.Match[str], position: int = position) -> str:
+            key = f"f{position}_{len(fields)}"
+            fields.append((match.group(1), key))
+            return f"{{{key}{match.group(2) or ''}}}"
+
+        segments.append(_FIELD.sub(rename, segment))
+    return "/".join(segments), tuple(fields)
+
+
+def _fits(template_segment: str, segment: str) -> bool:
+    return template_segment == segment or "{" in template_segment
+
+
+def _is_utf8(environ: Mapping[str, Any]) -> bool:
+    """Whether the path is one; what is not names nothing (local REST API, 2)."""
+    raw: str = environ["PATH_INFO"]
+    try:
+        raw.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return False
+    return True

@@ -1,0 +1,247 @@
+"""WebSocket upgrades: who may connect, and the plugin's callbacks behind a fence."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from time import perf_counter
+from typing import Any, Protocol
+from urllib.parse import parse_qs
+
+from host.logs import AccessRecord, log_context, new_incident
+from host.plugins.catalog import Catalog, Published, WebSocketEndpoint
+from host.plugins.gate import Gate
+from host.web.error_bodies import HOST, Owner
+from host.web.exchange import OnRequest
+from host.web.handshake import Handshake, Refusal
+from host.web.headers import NO_SNIFFING
+from host.web.hosts import HostNames, HostRefused
+from host.web.responder import Tools
+from host.web.tokens import origin_evidence
+from plugin_sdk import (
+    Connection,
+    Forbidden,
+    Headers,
+    NotFound,
+    Query,
+    Request,
+    StageboxError,
+    Unavailable,
+    WebSocketRoute,
+)
+
+__all__ = ["Session", "Upgrades"]
+
+
+class RequestIds(Protocol):
+    """Where a request gets its id."""
+
+    def new_request_id(self) -> str: ...
+
+
+class Door:
+    """One WebSocket route of one active plugin, and how many went through it."""
+
+    __slots__ = ("_count", "_lock", "endpoint", "published")
+
+    def __init__(self, endpoint: WebSocketEndpoint, published: Published) -> None:
+        self.endpoint = endpoint
+        self.published = published
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def enter(self) -> None:
+        """Raises Unavailable when as many as may be are connected, or the plugin goes."""
+        self.endpoint.gate.enter(slot=False)
+        with self._lock:
+            if self._count < self.endpoint.route.max_connections:
+                self._count += 1
+                return
+        self.endpoint.gate.leave(slot=False)
+        raise Unavailable("As many connections as may be are open here.", retry_after=5)
+
+    def leave(self) -> None:
+        with self._lock:
+            self._count -= 1
+        self.endpoint.gate.leave(slot=False)
+
+
+class Session:
+    """One accepted handshake; see `host.web.handshake.WebSocketSession`."""
+
+    def __init__(self, door: Door, request: Request, upgrades: Upgrades, tools: Tools) -> None:
+        self.limits: WebSocketRoute = door.endpoint.route
+        self.request = request
+        self._door = door
+        self._upgrades = upgrades
+        self._tools = tools
+
+    def opened(self, connection: Connection) -> None:
+        self.invoke(self.limits.handler, connection)
+
+    def invoke(self, callback: Callable[..., object], *args: Any) -> None:
+        gate = self._door.endpoint.gate
+        entered = self._enter(gate)
+        started = perf_counter()
+        failed = True
+        try:
+            with log_context(plugin=self._door.endpoint.plugin_id, request=self.request.id):
+                callback(*args)
+            failed = False
+        except StageboxError as error:
+            failed = error.status == 500
+            self._log(error)
+            raise
+        except (Exception, SystemExit) as error:
+            self._log(error)
+            raise RuntimeError("A callback of the plugin failed.") from error
+        finally:
+            if entered:
+                gate.leave(slot=False, failed=failed, seconds=perf_counter() - started)
+
+    def closed(self) -> None:
+        self._door.leave()
+
+    def gone(self) -> bool:
+        return self._door.endpoint.gate.leaving or not self._upgrades.has(self._door)
+
+    @staticmethod
+    def _enter(gate: Gate) -> bool:
+        """False while the plugin goes or is replaced: that waits for this connection to end, so
+        its last callbacks must not wait in turn. The connection's own lease covers them."""
+        if gate.leaving:
+            return False
+        try:
+            gate.enter(slot=False)
+        except Unavailable:
+            return False
+        return True
+
+    def _log(self, error: BaseException) -> None:
+        self._tools.log.error(
+            "A WebSocket callback failed at %s.",
+            self.request.path,
+            exc_info=error,
+            extra={"plugin": self._door.endpoint.plugin_id, "request": self.request.id},
+        )
+
+
+class Upgrades:
+    """See `host.web.handshake.WebSocketApplication`."""
+
+    def __init__(
+        self,
+        tools: Tools,
+        hosts: HostNames,
+        ids: RequestIds,
+        allowed_origin: Callable[[str, str], bool],
+        on_request: OnRequest | None,
+    ) -> None:
+        self._tools = tools
+        self._hosts = hosts
+        self._ids = ids
+        self._allowed_origin = allowed_origin
+        self._on_request = on_request
+        self._doors: Mapping[str, Door] = {}
+
+    def switch(self, catalog: Catalog) -> None:
+        """From the next handshake on these plugins answer. Doors of plugins that stay are kept,
+        with their counts."""
+        old = self._doors
+        doors: dict[str, Door] = {}
+        for published in catalog.plugins.values():
+            for endpoint in published.websockets:
+                known = old.get(endpoint.path)
+                kept = known is not None and known.endpoint is endpoint
+                doors[endpoint.path] = known if kept and known else Door(endpoint, published)
+        self._doors = doors
+
+    def has(self, door: Door) -> bool:
+        """Whether a door is one of the current catalog."""
+        return self._doors.get(door.endpoint.path) is door
+
+    def find(self, path: str) -> WebSocketRoute | None:
+        door = self._doors.get(path)
+        return None if door is None else door.endpoint.route
+
+    def open(self, handshake: Handshake) -> Refusal | Session:
+        started = perf_counter()
+        door = self._doors.get(handshake.path)
+        headers = Headers(handshake.headers)
+        request = Request(
+            method=handshake.method,
+            path=handshake.path,
+            query=Query(parse_qs(handshake.query, keep_blank_values=True)),
+            headers=headers,
+            peer=handshake.peer,
+            scheme=handshake.scheme,
+            host=headers.get("host", ""),
+            id=self._ids.new_request_id(),
+        )
+        try:
+            session = self._open(door, request)
+        except Exception as error:
+            refusal = self._refuse(error, request, door)
+            self._record(request, refusal.status, started, door)
+            return refusal
+        self._record(session.request, 101, started, door)
+        return session
+
+    def _open(self, door: Door | None, request: Request) -> Session:
+        headers = request.headers
+        if not self._hosts.allows(headers.get("host"), "HTTP/1.1", request.peer):
+            raise HostRefused
+        if door is None:
+            raise NotFound
+        if origin_evidence(headers, request.scheme, request.host) == "foreign":
+            # Browsers let any page open a WebSocket anywhere, and read what comes.
+            origin = headers.get("origin", "")
+            if not self._allowed_origin(origin, request.path):
+                raise Forbidden("Origin not allowed")
+        route = door.endpoint.route
+        tokens = request.query.all("token")
+        principal, token = self._tools.doorkeeper.admit(
+            "POST",  # no page of another site may bring the cookie along, as with all that acts
+            request.peer,
+            request.scheme,
+            request.host,
+            headers,
+            route.access,
+            route.permission,
+            query_token=tokens[0] if tokens else None,
+        )
+        door.enter()
+        return Session(door, replace(request, principal=principal, token=token), self, self._tools)
+
+    def _refuse(self, error: BaseException, request: Request, door: Door | None) -> Refusal:
+        owner: Owner = HOST if door is None else door.published
+        incident = None
+        if not isinstance(error, StageboxError):
+            incident = new_incident()
+            self._tools.log.error(
+                "The upgrade at %s failed in the host.",
+                request.path,
+                exc_info=error,
+                extra={"request": request.id, "incident": incident},
+            )
+            error = StageboxError()
+        rendered = self._tools.errors.render(error, request, owner, incident=incident)
+        headers = [*rendered.headers, NO_SNIFFING, ("X-Request-Id", request.id)]
+        return Refusal(rendered.status, headers, rendered.body)
+
+    def _record(self, request: Request, status: int, started: float, door: Door | None) -> None:
+        if self._on_request is not None:
+            plugin_id = "" if door is None else door.endpoint.plugin_id
+            self._on_request(
+                AccessRecord(
+                    request.method,
+                    request.path,
+                    status,
+                    perf_counter() - started,
+                    0,
+                    request.peer,
+                    plugin_id,
+                    request.id,
+                )
+            )
