@@ -70,13 +70,13 @@ class Poller(dict[int, Any]):
         if self._calls:
             timeout = 0
         for key, events in self._selector.select(timeout):
-            item = key.data
-            if self.get(key.fd) is not item:
+            item: Any = key.data
+            if not self._holds(key.fd, item):
                 continue  # closed by an earlier event of this turn; the number may be reused
             try:
                 if events & _READ:
                     item.handle_read_event()
-                if events & _WRITE and self.get(key.fd) is item:
+                if events & _WRITE and self._holds(key.fd, item):
                     item.handle_write_event()
             except Exception:  # whatever a client sent: it must not end the loop
                 self._log.exception("Serving a connection failed; it is closed: %r", item)
@@ -98,9 +98,12 @@ class Poller(dict[int, Any]):
         self._trigger.close()
         self._selector.close()
 
+    def _holds(self, descriptor: int | None, item: Any) -> bool:
+        return descriptor is not None and descriptor in self and self[descriptor] is item
+
     def _look_at(self, item: Any) -> None:
         descriptor = item._fileno
-        if descriptor is None or self.get(descriptor) is not item:
+        if not self._holds(descriptor, item):
             return
         wishes = (_READ if item.readable() else 0) | (_WRITE if item.writable() else 0)
         known = self._wishes.get(descriptor, 0)

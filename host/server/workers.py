@@ -36,9 +36,7 @@ class Workers:
         """Starts the threads; a second call changes nothing."""
         while len(self._threads) < self._count:
             number = len(self._threads) + 1
-            thread = threading.Thread(
-                target=self._work, name=f"{self._name}-{number}", daemon=True
-            )
+            thread = threading.Thread(target=self._work, name=f"{self._name}-{number}", daemon=True)
             self._threads.append(thread)
             thread.start()
 
