@@ -23,8 +23,8 @@ from plugin_sdk.testing.clock import FakeClock
 from plugin_sdk.testing.context import FakeContext, FakePaths
 from plugin_sdk.testing.data import FakeData, FakeScope
 from plugin_sdk.testing.events import FakeEvents
+from plugin_sdk.testing.hosts import PluginSource, Reply, RunningHost, installed
 from plugin_sdk.testing.import_check import import_effects
-from plugin_sdk.testing.installed import PluginSource, Reply, RunningHost, installed
 from plugin_sdk.testing.jobs import FakeJobRun, FakeJobs, Progress
 from plugin_sdk.testing.leaks import Leaked, leak_check
 from plugin_sdk.testing.logs import FakeLog

@@ -19,7 +19,7 @@ from plugin_sdk.testing.access import FakePermissions
 from plugin_sdk.testing.clock import FakeClock
 from plugin_sdk.testing.data import FakeData
 from plugin_sdk.testing.events import FakeEvents
-from plugin_sdk.testing.installed import installed
+from plugin_sdk.testing.hosts import installed
 from plugin_sdk.testing.jobs import FakeJobs
 from plugin_sdk.testing.logs import FakeLog
 from plugin_sdk.testing.outbound import FakeHttp
@@ -37,8 +37,8 @@ _Plugin = TypeVar("_Plugin", bound=Plugin)
 class FakePaths:
     """``context.paths`` in tests, below a folder that is removed with the context."""
 
-    def __init__(self, folder: Path, package: Path | None) -> None:
-        self._folder = folder
+    def __init__(self, folder: Callable[[], Path], package: Path | None) -> None:
+        self._folder = folder  # made when it is first asked for
         self._package = package
 
     @property
@@ -51,14 +51,14 @@ class FakePaths:
 
     @contextmanager
     def _temporary(self) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
+        with tempfile.TemporaryDirectory(dir=self._folder()) as folder:
             yield Path(folder)
 
     def temporary(self) -> AbstractContextManager[Path]:
         return self._temporary()
 
     def _made(self, name: str) -> Path:
-        folder = self._folder / name
+        folder = self._folder() / name
         folder.mkdir(exist_ok=True)
         return folder
 
@@ -182,7 +182,7 @@ class FakeContext:
     @property
     def paths(self) -> FakePaths:
         self._need("paths")
-        return FakePaths(self._own_folder(), self._package)
+        return FakePaths(self._own_folder, self._package)
 
     def start(self, plugin: type[_Plugin]) -> _Plugin:
         """Makes an instance and does with it what the host does: `check`, `migrations`,

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import pytest
 
 from plugin_sdk.testing.context import FakeContext
-from plugin_sdk.testing.installed import PluginSource, RunningHost, installed
+from plugin_sdk.testing.hosts import PluginSource, RunningHost, installed
 from plugin_sdk.testing.leaks import Leaked, leak_check
 
 __all__ = ["StartHost"]

@@ -98,12 +98,17 @@ def test_values_that_are_too_large(data: FakeData) -> None:
 
 def test_a_transaction_is_all_or_nothing(data: FakeData) -> None:
     data.set("a", 1)
-    with pytest.raises(ZeroDivisionError), data.transaction():
-        data.set("a", 2)
-        data.set("b", 3)
-        data.scope("server", "x").set("c", 4)
-        assert (data.get("a"), data.keys()) == (2, ["a", "b"])
-        raise ZeroDivisionError
+
+    def change() -> None:
+        with data.transaction():
+            data.set("a", 2)
+            data.set("b", 3)
+            data.scope("server", "x").set("c", 4)
+            assert (data.get("a"), data.keys()) == (2, ["a", "b"])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        change()
     assert (data.get("a"), data.keys()) == (1, ["a"])
     assert data.scope("server", "x").keys() == []
 

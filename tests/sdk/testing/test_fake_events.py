@@ -44,7 +44,7 @@ def test_an_event_says_who_when_and_what(context: FakeContext) -> None:
     ],
 )
 def test_names_of_others_and_names_that_are_none(context: FakeContext, name: str) -> None:
-    with pytest.raises(Invalid, match="example.board"):
+    with pytest.raises(Invalid, match=r"example\.board"):
         context.events.emit(name)
     assert context.events.emitted == []
 

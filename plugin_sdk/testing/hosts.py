@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import TracebackType
@@ -39,60 +40,41 @@ class Reply(Protocol):
 
 class RunningHost(Protocol):
     """A real host on a free port of this machine, with its own data directory; what the fixture
-    ``stagebox`` gives. Requests without a token count as the local administrator's."""
+    ``stagebox`` gives. Requests without a token count as the local administrator's.
+
+    ``get``, ``head``, ``post``, ``put``, ``patch``, ``delete`` and ``options`` take what
+    `request` takes after the method.
+    """
 
     @property
     def url(self) -> str:
         """``http://127.0.0.1:49152``, without a slash at the end."""
         ...
 
-    def get(
+    def request(
         self,
+        method: str,
         path: str,
         *,
         json: Any = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         token: str | None = None,
-        content: bytes | None = None,
-    ) -> Reply: ...
-    def post(
-        self,
-        path: str,
-        *,
-        json: Any = None,
-        headers: Mapping[str, str] | None = None,
-        token: str | None = None,
-        content: bytes | None = None,
-    ) -> Reply: ...
-    def put(
-        self,
-        path: str,
-        *,
-        json: Any = None,
-        headers: Mapping[str, str] | None = None,
-        token: str | None = None,
-        content: bytes | None = None,
-    ) -> Reply: ...
-    def patch(
-        self,
-        path: str,
-        *,
-        json: Any = None,
-        headers: Mapping[str, str] | None = None,
-        token: str | None = None,
-        content: bytes | None = None,
-    ) -> Reply: ...
-    def delete(
-        self,
-        path: str,
-        *,
-        json: Any = None,
-        headers: Mapping[str, str] | None = None,
-        token: str | None = None,
-        content: bytes | None = None,
-    ) -> Reply: ...
+    ) -> Reply:
+        """One request over a real socket; ``json`` is sent as application/json."""
+        ...
 
-    def websocket(self, path: str) -> Any:
+    def get(self, path: str, **options: Any) -> Reply: ...
+    def head(self, path: str, **options: Any) -> Reply: ...
+    def post(self, path: str, **options: Any) -> Reply: ...
+    def put(self, path: str, **options: Any) -> Reply: ...
+    def patch(self, path: str, **options: Any) -> Reply: ...
+    def delete(self, path: str, **options: Any) -> Reply: ...
+    def options(self, path: str, **options: Any) -> Reply: ...
+
+    def websocket(
+        self, path: str, *, headers: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[Any]:
         """An open client connection with ``send``, ``recv`` and ``close``."""
         ...
 
@@ -100,14 +82,20 @@ class RunningHost(Protocol):
         """The instance at work."""
         ...
 
-    def entry(self, plugin_id: str) -> PluginEntry: ...
+    def entry(self, plugin_id: str) -> PluginEntry:
+        """How it stands; raises NotFound."""
+        ...
+
     def enable(self, plugin_id: str) -> PluginEntry: ...
     def disable(self, plugin_id: str) -> PluginEntry: ...
     def restart(self) -> None:
         """Stops the host and starts it again over the same data directory."""
         ...
 
-    def log_lines(self) -> Sequence[str]: ...
+    def log_lines(self) -> Sequence[Mapping[str, Any]]:
+        """What the host logged so far."""
+        ...
+
     def __enter__(self) -> RunningHost: ...
     def __exit__(
         self,
