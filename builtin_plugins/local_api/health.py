@@ -23,7 +23,7 @@ HEALTH: Final[dict[str, Any]] = {
         },
     },
 }
-_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_HEADERS: Final = {"Cache-Control": "no-store"}
 
 
 def health(version: str, now: int, exposed: bool) -> Response:

@@ -70,7 +70,7 @@ class PluginData(Plugin):
         key = request.params["key"]
         value = self._store.get_meta(key)
         if value is None:
-            raise NotFound("There is no such key.", headers=NO_STORE)
+            raise NotFound("There is no such key.")
         return Response({"key": key, "value": value}, headers=NO_STORE)
 
     @event_handler("host.plugin_purged")

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 __all__ = ["META", "NO_STORE", "QUERY", "VALUE"]
 
-NO_STORE: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+NO_STORE: Final = {"Cache-Control": "no-store"}
 
 QUERY: Final[dict[str, Any]] = {
     "type": "object",

@@ -73,14 +73,12 @@ class Hub(RealtimeProvider):
         except Exception as error:  # whatever the caller passed: it must not suffer from us
             self._complain(message, "A realtime message was not sent.", error)
             return
-        if allow is None:
-            with self._order:
-                self._send(frame, list(self._connections.values()))
-            return
         # Asked before the lock is taken: who is slow to decide holds up no other message.
-        chosen = self._chosen(message, allow)
+        chosen = None if allow is None else self._chosen(message, allow)
         with self._order:
-            self._send(frame, chosen)
+            broken = self._send(frame, chosen)
+        for reason in broken:  # not under the lock: a log line may become a message itself
+            self._complain(message, "A realtime message was not sent to one client.", reason)
 
     def close(self) -> None:
         """Closes every connection with 1001, and those that still come."""
@@ -91,14 +89,17 @@ class Hub(RealtimeProvider):
         for connection in connections:
             connection.close(_GOING_AWAY)
 
-    def _send(self, frame: str, connections: list[Connection]) -> None:
-        for connection in connections:
+    def _send(self, frame: str, connections: list[Connection] | None) -> list[Exception]:
+        """To all without a list; returns what went wrong."""
+        broken: list[Exception] = []
+        for connection in list(self._connections.values()) if connections is None else connections:
             try:
                 if not connection.send(frame):
                     self._leave(connection)
             except Exception as error:  # one broken connection must not cost the others
                 self._leave(connection)
-                self._log.debug("Connection %s was dropped.", connection.id, exc_info=error)
+                broken.append(error)
+        return broken
 
     def _chosen(
         self, message: Mapping[str, Any], allow: Callable[[Principal], bool]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -119,12 +120,28 @@ class Broken(FakeConnection):
         return super().send(message)
 
 
-def test_a_broken_connection_costs_itself_alone(hub: Hub) -> None:
+def test_a_broken_connection_costs_itself_alone(fake_context: FakeContext, hub: Hub) -> None:
     hub.join(Broken(id="broken"), limit=10)
     lively = joined(hub)
     hub.broadcast({"type": "test:one"})
     assert types(lively)[1:] == ["test:one"]
     assert len(hub) == 1
+    assert "not sent to one client" in fake_context.log.messages[0]
+
+
+def test_what_is_logged_may_be_broadcast(fake_context: FakeContext, hub: Hub) -> None:
+    """As diagnostics does it: everybody sees the message before the log line about it."""
+
+    def forward(record: object) -> None:
+        hub.broadcast({"type": "log:message", "level": "error"})
+
+    hub.join(Broken(id="broken"), limit=10)
+    lively = [joined(hub, number) for number in range(3)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fake_context.log, "handle", forward)
+        hub.broadcast({"type": "test:one"})
+    for connection in lively:
+        assert types(connection)[1:] == ["test:one", "log:message"]
 
 
 @pytest.mark.parametrize(
@@ -174,8 +191,19 @@ def test_a_message_about_the_log_writes_no_log(
     assert fake_context.log.records == []
 
 
+class Yielding(FakeConnection):
+    """Lets another thread go on after each frame, so that orders mix where they can."""
+
+    def send(self, message: str | bytes) -> bool:
+        queued = super().send(message)
+        time.sleep(0)
+        return queued
+
+
 def test_one_order_for_all(hub: Hub) -> None:
-    connections = [joined(hub, number) for number in range(5)]
+    connections = [Yielding(id=f"connection-{number}") for number in range(5)]
+    for connection in connections:
+        hub.join(connection, limit=100)
     senders = 4
     begin = threading.Barrier(senders)
 
