@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import ModuleType
 from typing import Any, ClassVar
 
 from plugin_sdk.access import Principal
@@ -34,7 +35,7 @@ class Plugin:
     others; see ``context.hooks``.
     """
 
-    hookspecs: ClassVar[Sequence[object]] = ()
+    hookspecs: ClassVar[Sequence[ModuleType | type]] = ()
 
     def __init__(self, context: Context) -> None:
         self.context = context

@@ -18,7 +18,7 @@ from host.db import Engine, HostDatabase, SqliteEngine
 from host.events import EventBus, Subscriber
 from host.jobs import JobKind, JobService
 from host.logs import AccessRecord, HostLogs, request_id
-from host.plugins.catalog import Catalog, Endpoint
+from host.plugins.catalog import Catalog
 from host.plugins.context import Resources
 from host.plugins.discovery import Given
 from host.plugins.gate import Gate, Slots
@@ -73,6 +73,7 @@ class Host:
         self._env = env
         self._given = tuple(given)
         self._opened = False
+        self._host_names = frozenset(name.lower() for name in config.allowed_hosts)
         self._build()
 
     def _build(self) -> None:
@@ -109,13 +110,13 @@ class Host:
             services=self._services,
             hooks=self.hooks,
         )
-        host_routes = login_endpoints(self.access, self.clock, Gate("host", self.slots))
+        self._host_routes = login_endpoints(self.access, self.clock, Gate("host", self.slots))
         self.web = WebLayer(
             self.access,
             self.logs.logger("web"),
             request_id=request_id,
-            host_routes=host_routes,
-            allowed_hosts=lambda: frozenset(config.allowed_hosts),
+            host_routes=self._host_routes,
+            allowed_hosts=self._allowed_hosts,
             listening=[address(text)[0] for text in config.listen],
             on_request=self._log_request if self.logs.access_enabled else None,
         )
@@ -159,9 +160,9 @@ class Host:
         self.providers = ProvidersManaged(self.registry, self._provider_chosen)
         self.settings = SettingsManaged(self.settings_store, self.manager)
         self._watch = Watch(self.database, self._follow, self.presence.beat, log)
-        self._provide(host_routes)
+        self._provide()
 
-    def _provide(self, host_routes: Sequence[Endpoint]) -> None:
+    def _provide(self) -> None:
         """The host's services for bundled plugins."""
         self.info = Info(
             version=self.version,
@@ -177,8 +178,8 @@ class Host:
         self._services.provide("settings", self.settings)
         self._services.provide("data", DataReader(self.engine))
         self._services.provide("info", self.info)
-        routes = [PublishedRoute("host", each.path, each.route) for each in host_routes]
-        self._services.provide("api", Api(lambda: self.manager.catalog, routes))
+        host_routes = [PublishedRoute("host", each.path, each.route) for each in self._host_routes]
+        self._services.provide("api", Api(lambda: self.manager.catalog, host_routes))
 
     # Life
 
@@ -259,7 +260,7 @@ class Host:
 
     def commands(self) -> list[tuple[str, bool, Command]]:
         """Plugin id, whether it is bundled, and command, of all active plugins."""
-        found = []
+        found: list[tuple[str, bool, Command]] = []
         for plugin_id, published in self.manager.catalog.plugins.items():
             bundled = self.manager.register.record(plugin_id).found.bundled
             found.extend((plugin_id, bundled, each) for each in published.commands)
@@ -295,12 +296,6 @@ class Host:
         self.manager.follow()
         self.installer.take_left()
 
-    def _known_listeners(self) -> list[str]:
-        return self._listeners or self.presence.last_listeners()
-
-    def _exposed(self) -> bool:
-        return any(not _is_loopback(url) for url in self._listeners)
-
     def _log_request(self, record: RequestRecord) -> None:
         self.logs.access(
             AccessRecord(
@@ -313,13 +308,23 @@ class Host:
             )
         )
 
+    def _allowed_hosts(self) -> frozenset[str]:
+        return self._host_names
+
+    def _known_listeners(self) -> list[str]:
+        return self._listeners or self.presence.last_listeners()
+
+    def _exposed(self) -> bool:
+        return any(not _is_loopback(url) for url in self._listeners)
+
     def entry(self, plugin_id: str) -> PluginEntry:
         return self.manager.entry(plugin_id)
 
 
 def _engine(config: Config) -> Engine:
-    durability = "normal" if config.durability == "normal" else "full"
-    return SqliteEngine(config.data_dir, durability=durability)
+    return SqliteEngine(
+        config.data_dir, durability="normal" if config.durability == "normal" else "full"
+    )
 
 
 def _is_loopback(url: str) -> bool:

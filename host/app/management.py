@@ -147,8 +147,13 @@ class Api(ApiCatalog):
     def routes(self) -> Sequence[PublishedRoute]:
         found = list(self._host_routes)
         for published in self._catalog().plugins.values():
-            for endpoint in (*published.endpoints, *published.websockets):
-                found.append(PublishedRoute(published.plugin_id, endpoint.path, endpoint.route))
+            plugin_id = published.plugin_id
+            found += [
+                PublishedRoute(plugin_id, each.path, each.route) for each in published.endpoints
+            ]
+            found += [
+                PublishedRoute(plugin_id, each.path, each.route) for each in published.websockets
+            ]
         return found
 
 

@@ -84,10 +84,10 @@ def _parameter(argument: Argument) -> click.Parameter:
     )
 
 
-def _type(argument: Argument) -> click.ParamType:
+def _type(argument: Argument) -> click.ParamType[Any]:
     if argument.choices:
         return click.Choice(argument.choices)
-    kinds: dict[str, click.ParamType] = {
+    kinds: dict[str, click.ParamType[Any]] = {
         "text": click.STRING,
         "integer": click.INT,
         "number": click.FLOAT,
@@ -101,19 +101,19 @@ class TerminalIO(CommandIO):
 
     @property
     def stdin(self) -> BinaryIO:
-        return click.get_binary_stream("stdin")
+        return sys.stdin.buffer
 
     @property
     def interactive(self) -> bool:
-        return click.get_text_stream("stdin").isatty()
+        return sys.stdin.isatty()
 
     def print(self, text: str = "") -> None:
         click.echo(text)
 
     def write(self, data: bytes) -> None:
-        stream = click.get_binary_stream("stdout")
-        stream.write(data)
-        stream.flush()
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
 
     def error(self, text: str) -> None:
         click.echo(text, err=True)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import click
 
 from host.app import Host
 from host.cli.session import configured, echo_json, fail, managed_host, wait_for
 from plugin_sdk import CAPABILITIES, Manifest, NotFound
-from plugin_sdk.management import InstallPlan, PluginEntry
+from plugin_sdk.management import InstallPlan, PluginEntry, PluginState
 
 __all__ = ["plugin"]
 
@@ -157,7 +159,7 @@ def uninstall(plugin_id: str, with_data: bool) -> None:
 
 
 def _is_terminal() -> bool:
-    return click.get_text_stream("stdin").isatty()
+    return sys.stdin.isatty()
 
 
 def _as_seen(host: Host, entry: PluginEntry) -> PluginEntry:
@@ -166,7 +168,7 @@ def _as_seen(host: Host, entry: PluginEntry) -> PluginEntry:
     if entry.fault is not None or entry.state == "incompatible":
         return entry
     if outcome is not None:
-        return replace(entry, state=outcome[1], fault=outcome[2])
+        return replace(entry, state=cast("PluginState", outcome[1]), fault=outcome[2])
     return replace(entry, state="active" if entry.enabled else "disabled")
 
 

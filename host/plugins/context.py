@@ -88,31 +88,31 @@ class PluginContext(Context):
         return self._manifest.id
 
     @cached_property
-    def data(self) -> Data:  # type: ignore[override]
+    def data(self) -> Data:
         return KeyValueData(self._resources.engine.open(self.plugin_id))
 
     @cached_property
-    def db(self) -> Database:  # type: ignore[override]
+    def db(self) -> Database:
         self._need("db")
         return self._resources.engine.open(self.plugin_id)
 
     @cached_property
-    def blobs(self) -> Blobs:  # type: ignore[override]
+    def blobs(self) -> Blobs:
         self._need("blobs")
         providers = self._resources.providers
         return PluginBlobs(self.plugin_id, lambda: providers.active("storage"))
 
     @cached_property
-    def settings(self) -> Settings:  # type: ignore[override]
+    def settings(self) -> Settings:
         return self._resources.settings.for_plugin(self.plugin_id)
 
     @cached_property
-    def events(self) -> Events:  # type: ignore[override]
+    def events(self) -> Events:
         database = self._resources.engine.open(self.plugin_id)
         return self._resources.bus.emitter(self.plugin_id, database)
 
     @cached_property
-    def jobs(self) -> Jobs:  # type: ignore[override]
+    def jobs(self) -> Jobs:
         return self._resources.jobs.of(self.plugin_id)
 
     @property
@@ -128,23 +128,23 @@ class PluginContext(Context):
         return self._resources.access.permissions
 
     @cached_property
-    def hooks(self) -> Hooks:  # type: ignore[override]
+    def hooks(self) -> Hooks:
         return PluginHooks(self._resources.hooks)
 
     @cached_property
-    def realtime(self) -> Realtime:  # type: ignore[override]
+    def realtime(self) -> Realtime:
         self._need("realtime")
         return _ActiveRealtime(self._resources.providers, self._log)
 
     @cached_property
-    def http(self) -> Http:  # type: ignore[override]
+    def http(self) -> Http:
         private = "http.private" in self._capabilities
         if not private:
             self._need("http")
         return OutboundClient(allow_private=private)
 
     @cached_property
-    def paths(self) -> Paths:  # type: ignore[override]
+    def paths(self) -> Paths:
         self._need("paths")
         folder = self._resources.folders / self.plugin_id
         return PluginPaths(folder, self._package or folder, self._resources.temporary)

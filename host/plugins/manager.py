@@ -136,9 +136,9 @@ class PluginManager:
             self._stage.publish(self._catalog)
             self._generation = self.wishes.generation()
             for plugin_id, wish in wishes.items():
-                record = self.register.find(plugin_id)
-                if record is not None:
-                    self._acted(plugin_id, wish, record)
+                known = self.register.find(plugin_id)
+                if known is not None:
+                    self._acted(plugin_id, wish, known)
 
     def _acted(self, plugin_id: str, wish: Wish, record: Record) -> None:
         """Tells a waiting command how its wish ended; only a serving process can."""
@@ -152,7 +152,7 @@ class PluginManager:
     def stop(self) -> None:
         """Takes everything down, dependents first."""
         with self.change:
-            order = list(reversed(self._catalog.plugins))
+            order = list(self._catalog.plugins)[::-1]
             self._catalog = Catalog(self._catalog.version + 1)
             self._stage.publish(self._catalog)
             for plugin_id in order:
@@ -346,8 +346,8 @@ class PluginManager:
             progress = False
             for plugin_id in self.register.ids():
                 record = self.register.record(plugin_id)
-                waits = record.state == "errored" and record.fault is not None
-                if not waits or record.manifest is None or record.fault.code not in _WAITING:
+                fault = record.fault if record.state == "errored" else None
+                if fault is None or fault.code not in _WAITING or record.manifest is None:
                     continue
                 if unmet_requirement(record.manifest, self._known_version) is None:
                     self._start(plugin_id, record)
