@@ -4,15 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from host.logs import AccessRecord
 from host.web.headers import NO_SNIFFING
 
-__all__ = ["EXCHANGE", "Exchange", "OnRequest", "StaleCatalog"]
+__all__ = ["EXCHANGE", "Exchange", "OnRequest", "RequestRecord", "StaleCatalog"]
 
-OnRequest = Callable[[AccessRecord], object]
+
+class RequestRecord(NamedTuple):
+    """What an access log needs to know. ``path`` has no query (tokens may stand there);
+    ``duration`` is in seconds, to the last byte for files and streams; ``size`` is the body's
+    in bytes, 0 where nobody knew it beforehand."""
+
+    method: str
+    path: str
+    status: int
+    duration: float
+    request_id: str
+    plugin_id: str
+    principal_id: str
+    peer: str
+    size: int
+
+
+OnRequest = Callable[[RequestRecord], object]
 """Told of every answer; must be quick."""
+
 
 EXCHANGE: Final = "stagebox.exchange"
 """Where the WSGI environment holds it."""
@@ -34,6 +51,7 @@ class Exchange:
         "path",
         "peer",
         "plugin_id",
+        "principal_id",
         "size",
         "started",
         "status",
@@ -53,6 +71,7 @@ class Exchange:
         self.path = path
         self.peer = peer
         self.plugin_id = ""
+        self.principal_id = ""
         self.status = 0
         self.size = 0
         self.kept = False
@@ -79,15 +98,16 @@ class Exchange:
         done, self._done = self._done, None
         if done is not None:
             done(
-                AccessRecord(
+                RequestRecord(
                     self.method,
                     self.path,
                     self.status,
                     perf_counter() - self.started,
-                    self.size,
-                    self.peer,
-                    self.plugin_id,
                     self.id,
+                    self.plugin_id,
+                    self.principal_id,
+                    self.peer,
+                    self.size,
                 )
             )
 

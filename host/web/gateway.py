@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from typing import Any, Final, cast
 
 import falcon
 from falcon.routing import CompiledRouter
 
-from host.logs import new_incident, request_id
+from host.logs import new_incident
 from host.web.error_bodies import Errors, Rendered, error_of_status
 from host.web.exchange import EXCHANGE, Exchange, OnRequest, StaleCatalog
 from host.web.hosts import HostNames, HostRefused
@@ -35,10 +36,12 @@ class Gateway:
         table: PathTable,
         tools: Tools,
         hosts: HostNames,
+        request_id: ContextVar[str],
         on_request: OnRequest | None,
     ) -> None:
         self._tools = tools
         self._hosts = hosts
+        self._request_id = request_id
         self._on_request = on_request
         self._prefix = secrets.token_hex(4)
         self._numbers = itertools.count(1)
@@ -68,7 +71,7 @@ class Gateway:
             self._on_request,
         )
         environ[EXCHANGE] = exchange
-        named = request_id.set(exchange.id)
+        named = self._request_id.set(exchange.id)
         try:
             if self._hosts.allows(environ.get("HTTP_HOST"), environ["SERVER_PROTOCOL"], peer):
                 body = self._answer(environ, exchange)
@@ -86,7 +89,7 @@ class Gateway:
             exchange.kept = False
             body = self._refuse(environ, exchange, StageboxError(), incident)
         finally:
-            request_id.reset(named)
+            self._request_id.reset(named)
         if not exchange.kept:
             exchange.finish()
         return body

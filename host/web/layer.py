@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import ContextVar
 
-from host.logs import AccessRecord
-from host.plugins.catalog import Catalog, Published
-from host.plugins.gate import Gate, Slots
+from host.plugins.catalog import Catalog, Endpoint, Published
 from host.web.error_bodies import HOST, error_of_status
-from host.web.exchange import OnRequest
+from host.web.exchange import OnRequest, RequestRecord
 from host.web.gateway import Gateway
 from host.web.headers import NO_SNIFFING
 from host.web.hosts import HostNames
-from host.web.login import LoginService, login_endpoints
 from host.web.responder import Tools
 from host.web.routing import PathTable, RouteSet
 from host.web.tokens import AccessControl, Doorkeeper
 from host.web.upgrades import Upgrades
-from plugin_sdk import Clock, Logger, Request
-from plugin_sdk.management import PublishedRoute
+from plugin_sdk import Logger, Request
 
-__all__ = ["Access", "AccessLog", "WebLayer"]
-
-
-class Access(AccessControl, LoginService, Protocol):
-    """The access service, as far as the web needs it."""
-
-
-class AccessLog(Protocol):
-    """Who is told of every answer."""
-
-    @property
-    def access_enabled(self) -> bool: ...
-    def access(self, record: AccessRecord) -> None: ...
+__all__ = ["WebLayer"]
 
 
 class WebLayer:
@@ -43,39 +27,38 @@ class WebLayer:
     * ``gateway`` is the WSGI application, ``upgrades`` the WebSocket application; neither
       object ever changes.
     * ``publish(catalog)`` switches both.
-    * ``allowed_hosts`` gives the further names that this host answers to, lower-case.
-    * ``slots`` are the worker threads that the host's own routes share with the plugins.
+    * ``request_id`` is set while a request runs, for the log.
+    * ``host_routes`` are the host's own; see `host.web.login.login_endpoints`.
+    * ``allowed_hosts`` gives the further names that this host answers to, ``listening`` the
+      addresses that it listens on.
+    * ``on_request`` is told of every answer; it must be quick.
     * ``allowed_origin(origin, path)`` may let a page of another origin open a WebSocket; it never
       brings the cookie's or the loopback rule's authority along.
     """
 
     def __init__(
         self,
-        *,
-        access: Access,
-        clock: Clock,
+        access: AccessControl,
         log: Logger,
-        logs: AccessLog,
+        *,
+        request_id: ContextVar[str],
+        host_routes: Sequence[Endpoint] = (),
         allowed_hosts: Callable[[], frozenset[str]] = frozenset,
-        slots: Slots | None = None,
+        listening: Iterable[str] = (),
+        on_request: OnRequest | None = None,
         allowed_origin: Callable[[str, str], bool] = lambda _origin, _path: False,
     ) -> None:
-        gate = Gate("host", slots or Slots(16, 12, 0), quarantine_failures=0)
-        hosts = HostNames(allowed_hosts)
-        endpoints = login_endpoints(access, clock, gate)
-        self.host_routes: Sequence[PublishedRoute] = tuple(
-            PublishedRoute(each.plugin_id, each.path, each.route) for each in endpoints
-        )
+        hosts = HostNames(allowed_hosts, listening)
+        told = None if on_request is None else _fenced(on_request, log)
         self._log = log
         self._tools = Tools(Doorkeeper(access), log)
-        paths = tuple(each.path for each in endpoints)
-        self._host_set = RouteSet(HOST, endpoints, (), paths, self._tools)
+        paths = tuple(endpoint.path for endpoint in host_routes)
+        self._host_set = RouteSet(HOST, host_routes, (), paths, self._tools)
         self._compiled: dict[str, tuple[Published, RouteSet]] = {}
         self._lock = threading.Lock()
-        on_request: OnRequest | None = logs.access if logs.access_enabled else None
         table = PathTable([self._host_set], self._tools)
-        self.gateway = Gateway(table, self._tools, hosts, on_request)
-        self.upgrades = Upgrades(self._tools, hosts, self.gateway, allowed_origin, on_request)
+        self.gateway = Gateway(table, self._tools, hosts, request_id, told)
+        self.upgrades = Upgrades(self._tools, hosts, self.gateway, allowed_origin, told)
 
     @property
     def host_paths(self) -> tuple[str, ...]:
@@ -141,3 +124,15 @@ class WebLayer:
                 extra={"plugin": published.plugin_id},
             )
             return RouteSet(published, (), (), published.claims, self._tools)
+
+
+def _fenced(on_request: OnRequest, log: Logger) -> OnRequest:
+    """A log that fails must not cost the answer that it tells of."""
+
+    def call(record: RequestRecord) -> None:
+        try:
+            on_request(record)
+        except Exception:
+            log.exception("The access log failed.")
+
+    return call

@@ -120,6 +120,7 @@ class Responder:
         principal, token = self._tools.doorkeeper.admit(
             method, peer, scheme, host, headers, self._level, self._permission
         )
+        exchange.principal_id = principal.id
         reader = BodyReader(env, self.max_body)
         body: Any = None
         form: Form | None = None

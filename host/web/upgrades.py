@@ -9,11 +9,11 @@ from time import perf_counter
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
-from host.logs import AccessRecord, log_context, new_incident
+from host.logs import log_context, new_incident
 from host.plugins.catalog import Catalog, Published, WebSocketEndpoint
 from host.plugins.gate import Gate
 from host.web.error_bodies import HOST, Owner
-from host.web.exchange import OnRequest
+from host.web.exchange import OnRequest, RequestRecord
 from host.web.handshake import Handshake, Refusal
 from host.web.headers import NO_SNIFFING
 from host.web.hosts import HostNames, HostRefused
@@ -234,14 +234,15 @@ class Upgrades:
         if self._on_request is not None:
             plugin_id = "" if door is None else door.endpoint.plugin_id
             self._on_request(
-                AccessRecord(
+                RequestRecord(
                     request.method,
                     request.path,
                     status,
                     perf_counter() - started,
-                    0,
-                    request.peer,
-                    plugin_id,
                     request.id,
+                    plugin_id,
+                    request.principal.id,
+                    request.peer,
+                    0,
                 )
             )
