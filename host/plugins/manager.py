@@ -121,7 +121,7 @@ class PluginManager:
             if serving:
                 self._blame_crashes(wishes)
             self.register.look(packages=True)
-            order, circles = order_of_start(self.register.manifests(), self.wishes.active_before())
+            order, circles = order_of_start(self.register.manifests(), self._rank_of_start())
             for plugin_id in order:
                 record = self.register.record(plugin_id)
                 wish = wishes.get(plugin_id)
@@ -139,6 +139,18 @@ class PluginManager:
                 known = self.register.find(plugin_id)
                 if known is not None:
                     self._acted(plugin_id, wish, known)
+
+    def _rank_of_start(self) -> Callable[[str], int]:
+        """Bundled plugins first: they set the limits for others. Then those that were active when
+        the host last ran, so that of two which claim the same thing the newcomer loses."""
+        before = self.wishes.active_before()
+
+        def rank(plugin_id: str) -> int:
+            if self.register.record(plugin_id).found.bundled:
+                return 0
+            return 1 if plugin_id in before else 2
+
+        return rank
 
     def _acted(self, plugin_id: str, wish: Wish, record: Record) -> None:
         """Tells a waiting command how its wish ended; only a serving process can."""

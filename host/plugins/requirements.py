@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from packaging.version import Version
 
@@ -14,12 +14,11 @@ __all__ = ["dependents_of", "order_of_start", "unmet_requirement"]
 
 
 def order_of_start(
-    manifests: Mapping[str, Manifest], first: Container[str] = ()
+    manifests: Mapping[str, Manifest], rank: Callable[[str], int] = lambda _plugin_id: 0
 ) -> tuple[list[str], dict[str, list[str]]]:
     """Ids with dependencies first and otherwise by id, and the members of circles.
 
-    Those in ``first`` (active when the host last ran) go before the others, so that of two which
-    claim the same thing the newcomer loses.
+    ``rank`` comes before the id: lower ones start earlier, as far as dependencies allow.
 
     A member of a circle maps to the circle's ids; it is in the order too."""
     order: list[str] = []
@@ -42,7 +41,7 @@ def order_of_start(
         state[plugin_id] = 2
         order.append(plugin_id)
 
-    for plugin_id in sorted(manifests, key=lambda each: (each not in first, each)):
+    for plugin_id in sorted(manifests, key=lambda each: (rank(each), each)):
         visit(plugin_id, [])
     return order, circles
 

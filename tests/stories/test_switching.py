@@ -167,7 +167,7 @@ def test_two_hosts_in_one_process_do_not_see_each_other(make_host, write_plugin,
         from plugin_sdk import Plugin, route
         class plugin(Plugin):
             @route("GET", "/value", access="open")
-            def value(self, request): return self.context.data.get("value")
+            def value(self, request): return {"value": self.context.data.get("value")}
             @route("POST", "/value", access="open")
             def store(self, request): self.context.data.set("value", request.json())
     """
@@ -175,9 +175,9 @@ def test_two_hosts_in_one_process_do_not_see_each_other(make_host, write_plugin,
     one = make_host(folder, data_dir=tmp_path / "one")
     two = make_host(folder, data_dir=tmp_path / "two")
     one.post("/api/plugins/keeper/value", json="of one")
-    assert two.get("/api/plugins/keeper/value").json() is None
+    assert two.get("/api/plugins/keeper/value").json() == {"value": None}
     two.disable("keeper")
-    assert one.get("/api/plugins/keeper/value").json() == "of one"
+    assert one.get("/api/plugins/keeper/value").json() == {"value": "of one"}
 
 
 def test_a_disabled_plugin_is_never_imported(make_host, write_plugin, tmp_path):
