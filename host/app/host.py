@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
@@ -81,7 +82,13 @@ class Host:
         config, log = self.config, self.log
         self.settings_store = SettingsStore(self.database, config.plugins)
         self.registry = ProviderRegistry(self.database)
-        self.bus = EventBus(self.clock, self.logs.logger("events"))
+        self.presence = Presence(self.database, self.clock)
+        self.bus = EventBus(
+            self.clock,
+            self.logs.logger("events"),
+            owner=self.presence.id,
+            alive=self.presence.is_alive,
+        )
         self.jobs = JobService(self.database, self.clock, self.logs.logger("jobs"))
         self.hooks = HookRegistry(self.logs.logger("hooks"))
         self.access = AccessService(
@@ -90,13 +97,12 @@ class Host:
             available=lambda: self.manager.permissions(),
             log=self.logs.logger("access"),
         )
-        self.presence = Presence(self.database, self.clock)
         self._services = ServiceRegistry()
         self._emitter = self.bus.emitter("host", self.database)
         self._listeners: list[str] = []
         self._withdrawn: Callable[[], object] = lambda: None
         self.slots = Slots(config.threads, config.max_calls_per_plugin, _RESERVE)
-        resources = Resources(
+        resources = self._resources = Resources(
             engine=self.engine,
             folders=self.folders,
             temporary=config.data_dir / "tmp",
@@ -194,19 +200,37 @@ class Host:
         self.settings_store.on_change(self._settings_changed)
         self.manager.register.look(packages=True)
 
-    def start(self) -> None:
-        """Starts events, jobs, plugins, and following other processes."""
+    def start(self, patience: float | None = None) -> None:
+        """Starts events, jobs, plugins, and following other processes.
+
+        With ``patience`` it returns once the bundled plugins are there and so many more seconds
+        have passed, even if others are not up yet: one that hangs must not keep the host from
+        listening."""
         self.open()
         self.installer.recover()
         self.bus.start()
         self.bus.recover("host", self.database)
         self.jobs.start()
-        self.manager.start()
+        starting = threading.Thread(target=self._start_plugins, name="start", daemon=True)
+        starting.start()
+        self.manager.bundled_started.wait()
+        starting.join(patience)
+        if starting.is_alive():
+            self.log.warning("Plugins take long to start; listening without waiting for them.")
+            self.manager.publish_early()
         self._watch.start()
+
+    def _start_plugins(self) -> None:
+        try:
+            self.manager.start()
+        except Exception as error:  # a fault of ours: what has started is there all the same
+            self.log.critical("Starting the plugins failed.", exc_info=error)
+            self.manager.bundled_started.set()
 
     def start_for_command(self) -> None:
         """Starts plugins so that one of their commands can run beside a server: no jobs run."""
         self.open()
+        self._resources.serving = False
         self.bus.start()
         self.manager.start(serving=False)
 

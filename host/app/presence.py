@@ -101,6 +101,13 @@ class Presence:
             return row["pid"] != os.getpid() and _runs(row["pid"])
         return row["beat_at"] > self._clock.ms() - _SILENT_MS
 
+    def is_alive(self, id: str) -> bool:
+        """Whether the host of that id serves."""
+        row = self._db.table("_stagebox_hosts").get(id)
+        if row is None or row["stopped"]:
+            return False
+        return id == self.id or self._alive(row["machine"] == socket.gethostname(), row)
+
     def last_listeners(self) -> list[str]:
         """Addresses of the host that began to serve last, running or not."""
         row = self._db.one("SELECT listeners FROM _stagebox_hosts ORDER BY started_at DESC LIMIT 1")

@@ -19,6 +19,7 @@ from host.server import Server
 __all__ = ["serve"]
 
 _STOP_SECONDS = 30.0
+_PATIENCE_SECONDS = 3.0
 
 
 @click.command()
@@ -52,7 +53,7 @@ def serve(**flags: Any) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     try:
-        host.start()
+        host.start(patience=_PATIENCE_SECONDS)
         server = Server(
             host.web.gateway,
             listen=config.listen,

@@ -45,7 +45,7 @@ from plugin_sdk import (
 __all__ = ["PluginContext", "Resources"]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Resources:
     """What contexts are made of: the parts of one host."""
 
@@ -61,6 +61,8 @@ class Resources:
     providers: ProviderRegistry
     services: ServiceRegistry
     hooks: HookRegistry
+    serving: bool = True
+    """False in a command that runs beside a server."""
 
 
 class PluginContext(Context):

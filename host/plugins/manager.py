@@ -80,6 +80,9 @@ class PluginManager:
         self._note = CrashNote(crash_folder)
         self._loader = Loader()
         self._catalog = Catalog()
+        self.bundled_started = threading.Event()
+        self._publishing = threading.Lock()
+        self._eager = False
         self._generation = -1
         self._serving = True
 
@@ -132,13 +135,27 @@ class PluginManager:
                 elif plugin_id in circles:
                     self._fail(plugin_id, record, _circle_fault(circles[plugin_id]))
                 else:
+                    if not record.found.bundled:
+                        self.bundled_started.set()
                     self._start(plugin_id, record, at_start=True)
-            self._stage.publish(self._catalog)
+                    if self._eager:
+                        self._publish()
+            self.bundled_started.set()
+            self._publish()
             self._generation = self.wishes.generation()
             for plugin_id, wish in wishes.items():
                 known = self.register.find(plugin_id)
                 if known is not None:
                     self._acted(plugin_id, wish, known)
+
+    def publish_early(self) -> None:
+        """A start takes long: from now on everything is visible as soon as it has started."""
+        self._eager = True
+        self._publish()
+
+    def _publish(self) -> None:
+        with self._publishing:
+            self._stage.publish(self._catalog)
 
     def _rank_of_start(self) -> Callable[[str], int]:
         """Bundled plugins first: they set the limits for others. Then those that were active when
@@ -166,7 +183,7 @@ class PluginManager:
         with self.change:
             order = list(self._catalog.plugins)[::-1]
             self._catalog = Catalog(self._catalog.version + 1)
-            self._stage.publish(self._catalog)
+            self._publish()
             for plugin_id in order:
                 record = self.register.find(plugin_id)
                 if record is not None and record.running is not None:
@@ -319,7 +336,7 @@ class PluginManager:
         """Makes a plugin visible, in place of an older instance of the same id."""
         self._catalog = self._catalog.with_plugin(published)
         if everything:
-            self._stage.publish(self._catalog)
+            self._publish()
         else:
             self._stage.offer(self._catalog)
 
@@ -375,7 +392,7 @@ class PluginManager:
         if running is None:
             return
         self._catalog = self._catalog.without(plugin_id)
-        self._stage.publish(self._catalog)
+        self._publish()
         self.retire(running)
         if state == "disabled":
             self._tell("host.plugin_disabled", plugin_id)

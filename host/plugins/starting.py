@@ -147,6 +147,7 @@ class Start:
 
     def _run(self) -> Running:
         cls = self._import()
+        self._recover_events()
         context = PluginContext(
             self.manifest,
             self.resources,
@@ -171,6 +172,12 @@ class Start:
         except Invalid as error:
             raise Failed(PluginFault("ROUTE_CONFLICT", one_line(error.message))) from None
         return Running(published, plugin, context)
+
+    def _recover_events(self) -> None:
+        """Hands over what a crash left in the plugin's outbox."""
+        engine, plugin_id = self.resources.engine, self.manifest.id
+        if self.resources.serving and engine.exists(plugin_id):
+            self.resources.bus.recover(plugin_id, engine.open(plugin_id))
 
     def _import(self) -> type[Plugin]:
         try:
