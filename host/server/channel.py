@@ -76,7 +76,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
 
     def writable(self) -> bool:
         if self.will_close:
-            return True
+            return False
         if self.requests:
             return bool(self.total_outbufs_len) and not self.writing
         return bool(
@@ -129,11 +129,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
                     self.outbuf_lock.notify()
             finally:
                 self.outbuf_lock.release()
-        if self.will_close:
-            self.handle_close()
-        elif self.requests or self.total_outbufs_len:
+        if self.requests or self.total_outbufs_len or self.will_close:
             return
-        elif self.close_when_flushed and self.refused and not self.half_closed:
+        if self.close_when_flushed and self.refused and not self.half_closed:
             self._linger()
         elif self.close_when_flushed or self.half_closed:
             self.handle_close()
@@ -146,17 +144,17 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
             self.handle_close()
 
     def _flush_turn(self) -> None:
-        """Sends what the socket takes, at most a turn; marks the connection for closing when it
-        cannot go on. Call it with ``outbuf_lock`` held."""
+        """Sends what the socket takes, at most a turn; gives the connection up when it cannot go
+        on. Call it with ``outbuf_lock`` held."""
         try:
             self._flush_some()
         except BodyFailed as error:
             self.logger.warning("An answer to %s was cut off: %s.", self.addr[0], error)
-            self.will_close = True
+            self._give_up()
         except OSError as error:
             if error.errno not in _DISCONNECTED:
                 self.logger.warning("Sending to %s failed: %s.", self.addr[0], error)
-            self.will_close = True
+            self._give_up()
 
     def _flush_some(self, do_close: bool = True) -> bool:  # noqa: ARG002  # waitress' signature
         left = _TURN
@@ -214,19 +212,28 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
         self.close()
 
     def check(self, now: float, idle_seconds: float, head_seconds: float) -> None:
-        """Marks the connection for closing when its time is up. ``last_activity`` moves with every
-        byte, so a request whose worker is busy is left alone, a client that takes nothing is not.
-        """
+        """Closes the connection when its time is up. ``last_activity`` moves with every byte, so
+        a request whose worker is busy is left alone, a client that takes nothing is not.
+
+        It does not wait for the socket to be writable, as waitress does: that of a client that
+        takes nothing never is."""
         quiet = now - self.last_activity > idle_seconds
         head = self.request
         if self.lingers_until:
-            self.will_close = now > self.lingers_until
+            over = now > self.lingers_until
         elif self.requests:
-            self.will_close = self.will_close or (quiet and self.total_outbufs_len > 0)
-        elif quiet:
-            self.will_close = True
+            over = quiet and self.total_outbufs_len > 0
         elif head is not None and not head.headers_finished:
-            self.will_close = now - head.started > head_seconds
+            over = quiet or now - head.started > head_seconds
+        else:
+            over = quiet
+        if over:
+            self.handle_close()
+
+    def _give_up(self) -> None:
+        """Has the I/O thread close the connection, whatever still waits. Any thread."""
+        self.will_close = True
+        self.site.poller.call(self.handle_close)
 
     def del_channel(self, map: Any = None) -> None:
         super().del_channel(map)
@@ -249,7 +256,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
                 self._put(data, length)
             finally:
                 self.writing = False
-            if self.total_outbufs_len or self.will_close:
+            if self.total_outbufs_len:
                 self.wake()
         return length
 
@@ -264,8 +271,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
             try:
                 sent = self._send_now(data)
             except OSError as error:
-                self.will_close = True
-                self.wake()
+                self._give_up()
                 raise ClientDisconnected from error
             self.last_activity = time.monotonic()
             if sent == length:
@@ -372,8 +378,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
         try:
             self.send_continue()
         except OSError:
-            self.will_close = True
-            self.wake()
+            self._give_up()
 
     def _hand_over(self, connection: SocketConnection) -> None:
         """Gives the socket to the hub, on the I/O thread."""

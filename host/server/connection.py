@@ -277,6 +277,6 @@ class SocketConnection:
     def _fenced(self, function: Callable[..., object], *args: Any) -> None:
         try:
             function(*args)
-        except BaseException:  # SystemExit too: the thread serves others
-            self._board.log.exception("A callback of the WebSocket %s failed.", self.request.path)
+        except BaseException:  # the session has logged it; SystemExit too: the thread serves others
+            self._board.log.warning("%s is closed: its callback failed.", self.request.path)
             self.end(1011, "internal error")

@@ -18,18 +18,25 @@ __all__ = ["Listener", "resolve"]
 
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _PAUSE_SECONDS: Final = 1.0
+_MAX_PORT: Final = 65535
 
 
 def resolve(address: str) -> list[Any]:
     """What to bind for ``host:port`` or ``[v6]:port``: one socket for each address of the host.
     Raises ConfigurationError."""
     host, separator, port = address.rpartition(":")
-    if not separator or not host or not port.isascii() or not port.isdigit():
+    if (
+        not separator
+        or not host
+        or not port.isascii()
+        or not port.isdigit()
+        or int(port) > _MAX_PORT
+    ):
         raise _unusable(address, 'write "host:port", an IPv6 address in brackets')
     try:
         found: list[Any] = Adjustments(listen=address).listen
     except ValueError:
-        raise _unusable(address, "that host has no address, or the port is none") from None
+        raise _unusable(address, "that host has no address") from None
     return found
 
 
@@ -46,11 +53,19 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]  # waitress ships no types
     channel_class = Channel
 
     def __init__(
-        self, site: Site, workers: Workers, adj: Any, sockinfo: Any, *, connections: int
+        self,
+        site: Site,
+        workers: Workers,
+        adj: Any,
+        sockinfo: Any,
+        *,
+        connections: int,
+        spare_seconds: float,
     ) -> None:
         self.site = site
         self.logger = site.log
         self._connections = connections
+        self._spare_seconds = spare_seconds
         self._full = False
         self._accept_again = 0.0
         try:
@@ -108,9 +123,11 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]  # waitress ships no types
             self.logger.debug("A connection was lost before it was accepted: %s.", error)
 
     def _make_room(self) -> None:
-        """Ends the connection that has been idle longest; if all are busy, waits for one."""
+        """Ends the connection that has been idle longest; if all are busy, or came just now, no
+        more are accepted until one ends."""
+        before = time.monotonic() - self._spare_seconds
         channels = [item for item in self.site.poller.values() if isinstance(item, Channel)]
-        idle = [channel for channel in channels if channel.idle]
+        idle = [item for item in channels if item.idle and item.last_activity < before]
         if idle:
             min(idle, key=lambda channel: channel.last_activity).handle_close()
         else:

@@ -64,11 +64,11 @@ class Poller(dict[int, Any]):
     def turn(self, timeout: float) -> None:
         """Waits at most ``timeout`` seconds for something to happen and deals with all of it."""
         self._woken = False
+        if self._calls:
+            timeout = 0  # what the calls did may be what our caller waits for
         self.carry_out_calls()
         while self._changed:
             self._look_at(self._changed.popleft())
-        if self._calls:
-            timeout = 0
         for key, events in self._selector.select(timeout):
             item: Any = key.data
             if not self._holds(key.fd, item):

@@ -36,7 +36,7 @@ class Server:
     * ``body_limit``, ``render_error``: see `host.server.site`.
     * ``on_bound``: told the addresses once they are listened on.
     * ``connections``: how many there may be at once, WebSockets apart; beyond it the one that has
-      been idle longest is closed.
+      been idle longest is closed, if it was idle for a twentieth of ``idle_seconds``.
     * ``idle_seconds``: a connection without a byte in either direction is closed after that long,
       unless a worker is busy with its request. ``head_seconds``: so long may the head of a request
       take. Both are looked at once a second.
@@ -126,7 +126,14 @@ class Server:
         return clean
 
     def _bind(self, adj: Any, sockinfo: Any) -> Listener:
-        return Listener(self._site, self._workers, adj, sockinfo, connections=self._connections)
+        return Listener(
+            self._site,
+            self._workers,
+            adj,
+            sockinfo,
+            connections=self._connections,
+            spare_seconds=self._idle_seconds / 20,
+        )
 
     # ---- I/O thread
 

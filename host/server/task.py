@@ -243,7 +243,7 @@ class WsgiTask(_Task, WSGITask):  # type: ignore[misc]  # waitress ships no type
 
     def _check_length(self) -> None:
         promised, given = self.content_length, self.content_bytes_written
-        if promised is None or promised == given:
+        if promised is None or promised == given or not self.sends_body:
             return
         self.logger.warning(
             "%s %s promised %d bytes in its Content-Length and gave %s %d.",

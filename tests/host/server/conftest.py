@@ -1,0 +1,238 @@
+"""Real servers on free ports, and clients that speak plainly."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+from host.server import Server
+from host.web.handshake import Handshake, Refusal
+from plugin_sdk import Connection, Request, WebSocketRoute
+
+BODY_LIMIT = 1000
+LOG = logging.getLogger("tests.server")
+
+
+def wait_for(condition: Callable[[], Any], what: str = "condition", seconds: float = 20.0) -> Any:
+    """Waits until the condition is true and returns what it gave; fails after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what} did not come true within {seconds} seconds")
+        time.sleep(0.005)
+    return value
+
+
+def render_error(
+    status: int, code: str, message: str, path: str, extra: Mapping[str, str]
+) -> tuple[list[tuple[str, str]], bytes]:
+    body = json.dumps({"error": code, "message": message, "path": path}).encode()
+    return [("Content-Type", "application/json"), *extra.items()], body
+
+
+class Session:
+    """A WebSocketSession that notes what happens to it."""
+
+    def __init__(self, route: WebSocketRoute, handshake: Handshake) -> None:
+        self.limits = route
+        self.handshake = handshake
+        self.request = Request(path=handshake.path, peer=handshake.peer)
+        self.connection: Connection | None = None
+        self.ended: list[tuple[int, str]] = []
+        self.returned = 0
+        self.switched_off = False
+
+    def opened(self, connection: Connection) -> None:
+        self.connection = connection
+        connection.on_close(lambda code, reason: self.ended.append((code, reason)))
+        self.limits.handler(connection)
+
+    def invoke(self, callback: Callable[..., object], *args: Any) -> None:
+        callback(*args)
+
+    def closed(self) -> None:
+        self.returned += 1
+
+    def gone(self) -> bool:
+        return self.switched_off
+
+
+class Sockets:
+    """A WebSocketApplication over a table of routes."""
+
+    def __init__(self) -> None:
+        self.routes: dict[str, WebSocketRoute] = {}
+        self.sessions: list[Session] = []
+        self.open_with: Callable[[Session], Refusal | Session] = lambda session: session
+
+    def add(self, path: str, handler: Callable[[Connection], object], **limits: Any) -> None:
+        self.routes[path] = WebSocketRoute(path, handler, **limits)
+
+    def find(self, path: str) -> WebSocketRoute | None:
+        return self.routes.get(path)
+
+    def open(self, handshake: Handshake) -> Refusal | Session:
+        session = Session(self.routes[handshake.path], handshake)
+        outcome = self.open_with(session)
+        if isinstance(outcome, Session):
+            self.sessions.append(session)
+        return outcome
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Client:
+    """One TCP connection on which requests are written out by hand."""
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self.socket = socket.create_connection(address, timeout=20)
+        self._file = self.socket.makefile("rb")
+
+    def send(self, *parts: str | bytes) -> None:
+        for part in parts:
+            self.socket.sendall(part if isinstance(part, bytes) else part.encode("latin-1"))
+
+    def reply(self, method: str = "GET") -> Reply:
+        """Reads exactly one answer."""
+        line = self._file.readline()
+        if not line:
+            raise EOFError("the connection was closed instead of an answer")
+        status = int(line.split()[1])
+        headers = http.client.parse_headers(self._file)
+        chunked = headers.get("Transfer-Encoding") == "chunked"
+        if method == "HEAD" or status in (204, 304) or status < 200:
+            body = b""
+        elif chunked:
+            body = b"".join(iter(self._chunk, b""))
+        elif "Content-Length" in headers:
+            body = self._file.read(int(headers["Content-Length"]))
+        else:
+            body = self._file.read()
+        return Reply(status, headers, body)
+
+    def _chunk(self) -> bytes:
+        size = int(self._file.readline(), 16)
+        chunk = self._file.read(size)
+        if self._file.readline() != b"\r\n":
+            raise EOFError("the chunk was cut off")
+        return chunk
+
+    def get(self, path: str, *headers: str, method: str = "GET") -> Reply:
+        lines = [f"{method} {path} HTTP/1.1", "Host: test", *headers, "", ""]
+        self.send("\r\n".join(lines))
+        return self.reply(method)
+
+    def ended(self) -> bool:
+        """Whether the server closed the connection without another byte."""
+        try:
+            return self._file.read(1) == b""
+        except ConnectionError:
+            return True
+
+    def rest(self) -> bytes:
+        return self._file.read()
+
+    def close(self) -> None:
+        self._file.close()
+        self.socket.close()
+
+
+@dataclass
+class Served:
+    """A running server."""
+
+    server: Server
+    sockets: Sockets
+    clients: list[Any] = field(default_factory=list)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, _, port = self.server.addresses[0].rpartition(":")
+        return host.strip("[]"), int(port)
+
+    def client(self) -> Client:
+        client = Client(self.address)
+        self.clients.append(client)
+        return client
+
+    def get(self, path: str, *headers: str, method: str = "GET") -> Reply:
+        """One request on a connection of its own."""
+        client = self.client()
+        reply = client.get(path, "Connection: close", *headers, method=method)
+        client.close()
+        return reply
+
+    def websocket(self, path: str, **options: Any) -> ClientConnection:
+        host, port = self.address
+        options.setdefault("compression", None)
+        options.setdefault("ping_interval", None)
+        client = connect(f"ws://{host}:{port}{path}", **options)
+        self.clients.append(client)
+        return client
+
+    def session(self) -> Session:
+        """The newest session, once its handler was called."""
+        return wait_for(
+            lambda: next((s for s in self.sockets.sessions[-1:] if s.connection), None), "session"
+        )
+
+
+def hello(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    body = environ["PATH_INFO"].encode("latin-1") + environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Served]]:
+    """Starts servers; at the end stops them and sees that they left nothing behind."""
+    before = set(threading.enumerate())
+    running: list[Served] = []
+
+    def start(app: Any = hello, **options: Any) -> Served:
+        sockets = options.pop("upgrades", None) or Sockets()
+        server = Server(
+            app,
+            listen=options.pop("listen", ["127.0.0.1:0"]),
+            threads=options.pop("threads", 2),
+            body_limit=options.pop("body_limit", lambda method, path: BODY_LIMIT),
+            render_error=options.pop("render_error", render_error),
+            upgrades=sockets,
+            log=LOG,
+            **options,
+        )
+        server.start()
+        served = Served(server, sockets)
+        running.append(served)
+        return served
+
+    yield start
+    for served in running:
+        for client in served.clients:
+            client.close()
+        served.server.stop(10)
+    wait_for(lambda: set(threading.enumerate()) <= before, "end of all threads")
+
+
+@pytest.fixture(name="wait_for")
+def wait_for_fixture() -> Callable[..., Any]:
+    return wait_for
