@@ -106,7 +106,7 @@ def _explain(error: Any) -> Iterator[Problem]:
 def _sentence(rule: str, expected: Any, message: str) -> str:
     if rule == "type":
         names = expected if isinstance(expected, list) else [expected]
-        return "must be " + " or ".join(_TYPE_NAMES.get(name, name) for name in names)
+        return "must be " + " or ".join(_TYPE_NAMES.get(str(name), str(name)) for name in names)
     template = _SENTENCES.get(rule)
     if template is not None:
         return template.format(expected)

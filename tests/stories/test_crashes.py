@@ -50,10 +50,10 @@ WRITER = """
         @job("count")
         def count(self, run):
             done = run.saved or 0
-            while done < 40:
+            while done < 150:
                 done += 1
                 run.save(done)
-                run.progress(done, 40)
+                run.progress(done, 150)
                 if not run.sleep(0.05):
                     return None
             return {"counted": done, "attempt": run.attempt}
@@ -136,7 +136,7 @@ def test_what_was_answered_with_success_survives_kill_9(serve, write_plugin, tmp
     while info["state"] in ("queued", "running"):
         info = served.client.get(f"/api/plugins/writer/jobs/{job_id}").json()
     assert info["state"] == "succeeded"
-    assert info["result"]["counted"] == 40
+    assert info["result"]["counted"] == 150
     assert info["result"]["attempt"] >= 2
     served.stop()
 
