@@ -1,0 +1,7 @@
+"""Providers: what plugins offer under a type and a name, and which of them is active."""
+
+from host.providers.blobs import PluginBlobs
+from host.providers.registry import ProviderRegistry
+from host.providers.selection import Registered
+
+__all__ = ["PluginBlobs", "ProviderRegistry", "Registered"]
