@@ -68,8 +68,7 @@ class Soundboard(Plugin):
     @route("GET", "/sounds/{name}", access="open", errors=(404,))
     def sound(self, request: Request) -> Response:
         """The audio of a sound, with byte ranges."""
-        response = Response.file(self.library.open(request.params["name"]))
-        return response.with_headers(X_Content_Type_Options="nosniff")
+        return Response.file(self.library.open(request.params["name"]))
 
     @route(
         "POST",

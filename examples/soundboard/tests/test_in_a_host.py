@@ -54,8 +54,10 @@ def test_favourites_are_plugin_data_that_outlives_a_restart(host: RunningHost) -
     [
         {},
         {"label": "", "url": "/x"},
+        {"label": "a/b", "url": "/x"},
         {"label": "a", "url": "javascript:x"},
-        {"label": "/", "url": "/x"},
+        {"label": "a", "url": "//elsewhere/x"},
+        {"label": "a", "url": "/x", "more": ""},
     ],
 )
 def test_a_favourite_that_is_none(host: RunningHost, body: dict[str, str]) -> None:
