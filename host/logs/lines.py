@@ -31,6 +31,20 @@ _NAMES: Final = (
     r"[\w-]*token|[\w-]*api[_-]?key|[\w-]*secret|[\w-]*passw(?:or)?d|(?:new)?pin"
     r"|[\w-]*phrase|[\w-]*session"
 )
+_HINTS: Final = [
+    "token",
+    "key",
+    "secret",
+    "passw",
+    "pin",
+    "phrase",
+    "session",
+    "bearer",
+    "basic",
+    "://",
+    "local_",
+]
+"""Without one of these nothing below can match: most lines are passed over cheaply."""
 _QUOTED: Final = r"\"(?:[^\"\\]|\\.)*(?:\"|\Z)|'(?:[^'\\]|\\.)*(?:'|\Z)"
 _SECRETS: Final = re.compile(
     # An authorization header, whatever way it was printed.
@@ -102,6 +116,9 @@ class Line:
 def redacted(text: str) -> str:
     """The text without bearer tokens, and without the values of what is called token, password,
     secret, PIN, phrase, session or API key in queries and JSON."""
+    lowered = text.lower()
+    if not any(hint in lowered for hint in _HINTS):
+        return text
     return _SECRETS.sub(_replacement, text)
 
 

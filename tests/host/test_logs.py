@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from host.logs import (
     AccessRecord,
     HostLogs,
+    lines,
     log_context,
     log_tail,
     new_incident,
@@ -207,6 +208,11 @@ def test_a_signaling_token_is_cut_out_wherever_it_stands() -> None:
 )
 def test_what_is_no_secret_stays(text: str) -> None:
     assert redacted(text) == text
+
+
+@given(st.text("token=pBbase_:/'\"{} 0\u0130", max_size=40))
+def test_passing_over_lines_misses_nothing(text: str) -> None:
+    assert redacted(text) == lines._SECRETS.sub(lines._replacement, text)
 
 
 @given(st.text(max_size=60))
