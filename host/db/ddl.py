@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from host.db.dialect import Dialect
 from host.db.names import check_identifier, quoted
 from host.db.values import encoder
 from plugin_sdk import Column, ColumnType, Invalid, parse_json
 
-__all__ = ["add_column", "as_column", "create_index", "create_table"]
+__all__ = ["JSON_RULE", "add_column", "as_column", "create_index", "create_table"]
 
-_MAX_NAME = 63
-_ACTIONS = {"cascade": "CASCADE", "restrict": "RESTRICT", "set null": "SET NULL"}
+JSON_RULE: Final = "stagebox_json_"
+"""Begins the name of the rule that a json column holds JSON text."""
+
+_MAX_NAME: Final = 63
+_ACTIONS: Final = {"cascade": "CASCADE", "restrict": "RESTRICT", "set null": "SET NULL"}
 
 
 def as_column(name: str, column: Column | ColumnType, dialect: Dialect) -> Column:
@@ -95,7 +99,8 @@ def _definition(dialect: Dialect, table: str, name: str, column: Column, *, key:
     if column.default is not None:
         parts.append(f"DEFAULT {_literal(table, name, column)}")
     if column.type == "json" and dialect.json_check:
-        parts.append(f"CHECK ({dialect.json_check.format(quoted(name))})")
+        check = dialect.json_check.format(quoted(name))
+        parts.append(f"CONSTRAINT {quoted(JSON_RULE + name)} CHECK ({check})")
     if column.references is not None:
         other = column.references
         parts.append(f"REFERENCES {quoted(other.table)} ({quoted(other.column)})")

@@ -62,14 +62,15 @@ class Session:
 
     def row(self, sql: str, params: Any) -> Row | None:
         """The first row as a dictionary."""
+        cursor = self.cursor
         values = self.first(sql, params)
-        return None if values is None else dict(zip(self.names(), values, strict=True))
+        return None if values is None else dict(zip(column_names(cursor), values, strict=True))
 
     def rows(self, sql: str, params: Any) -> list[Row]:
         """All rows as dictionaries."""
         self.cursor.execute(sql, params)
         found = self.cursor.fetchall()
-        names = self.names()
+        names = column_names(self.cursor)
         return [dict(zip(names, row, strict=True)) for row in found]
 
     def change(self, sql: str, params: Any) -> int:
@@ -90,10 +91,6 @@ class Session:
         """As `change`, for each row; INSERT, UPDATE and DELETE only."""
         self.cursor.executemany(sql, rows)
         return max(self.cursor.rowcount, 0)
-
-    def names(self) -> Sequence[str]:
-        """Of the columns of the last statement."""
-        return column_names(self.cursor)
 
     def reset(self) -> None:
         """Gives up the present statement."""

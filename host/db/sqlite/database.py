@@ -16,7 +16,7 @@ from host.db.shapes import TableShape
 from host.db.sqlite import copies, schema, search
 from host.db.sqlite.changes import ChangeCounter
 from host.db.sqlite.connections import Options, Session, column_names
-from host.db.sqlite.faults import FAULTS, is_damage, translate
+from host.db.sqlite.faults import FAULTS, is_damage, is_refused_write, translate
 from host.db.sqlite.sessions import Budget, Sessions
 from host.db.statements import Statements
 from host.db.streams import begun, set_aside
@@ -65,20 +65,20 @@ class SqliteDatabase(Sessions):
 
     def iterate(self, sql: str, params: Parameters | None = None) -> Iterator[Row]:
         if self._statements.kind(sql) not in ("read", "with"):
-            raise Invalid("iterate() only reads: use query() for a write that returns rows.")
+            raise _only_reads()
         bound = bind(params)
+        if self.in_transaction:  # what it writes next must not change what comes
+            with self.snapshot():
+                session = self._session()
+                cursor = self._open_cursor(session, sql, bound)
+                return _rows(column_names(cursor), set_aside(self._batches(cursor)))
         session = self._session()
         try:
-            cursor = session.connection.cursor()
-            cursor.execute(sql, bound)
-        except FAULTS as error:
-            fault = self._fault(error, session)
+            cursor = self._open_cursor(session, sql, bound)
+        except BaseException:
             self._release(session)
-            raise fault from error
-        names = column_names(cursor)
-        if self.in_transaction:  # what it writes next must not change what comes
-            return _rows(names, set_aside(self._batches(cursor)))
-        return _rows(names, begun(self._stream(cursor, session)))
+            raise
+        return _rows(column_names(cursor), begun(self._stream(cursor, session)))
 
     def execute(self, sql: str, params: Parameters | None = None) -> int:
         return self._write(sql, bind(params), Session.change)
@@ -228,6 +228,17 @@ class SqliteDatabase(Sessions):
             self._changes.close()
             copies.replace_file(self._connections.path, path)
 
+    def _open_cursor(self, session: Session, sql: str, bound: Any) -> sqlite3.Cursor:
+        cursor = session.connection.cursor()
+        try:
+            return cursor.execute(sql, bound)
+        except FAULTS as error:
+            cursor.close()
+            fault = self._fault(error, session)
+            if is_refused_write(error):
+                raise _only_reads() from error
+            raise fault from error
+
     def _stream(
         self, cursor: sqlite3.Cursor, session: Session
     ) -> Generator[list[tuple[Any, ...]], None, None]:
@@ -254,6 +265,10 @@ class SqliteDatabase(Sessions):
                 cursor.close()
                 return
             yield batch
+
+
+def _only_reads() -> Invalid:
+    return Invalid("iterate() only reads: use query() for a write that returns rows.")
 
 
 def _rows(names: Sequence[str], batches: Iterator[list[tuple[Any, ...]]]) -> Iterator[Row]:

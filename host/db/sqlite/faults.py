@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from host.db.ddl import JSON_RULE
 from host.db.faults import MissingTable
 from plugin_sdk import Conflict, DatabaseUnavailable, Invalid, StageboxError
 
@@ -69,8 +70,9 @@ def _violated(error: sqlite3.IntegrityError) -> StageboxError:
         return Conflict("A row would refer to another row that is not there.")
     if name.endswith("_NOTNULL"):
         return Conflict(f"{columns} needs a value: it must not be null.")
-    if "json_valid(" in columns:
-        return Invalid(f"A value for a json column is no JSON text: {columns}.")
+    if columns.startswith(JSON_RULE):
+        column = columns.removeprefix(JSON_RULE)
+        return Invalid(f"The value for the json column {column} is no JSON text.")
     return Conflict(f"A rule of the table is violated: {columns or text}.")
 
 

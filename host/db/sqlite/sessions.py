@@ -90,6 +90,9 @@ class Sessions(SqlDatabase):
             fault = self._fault(error, session)
             if kind == "read" or not is_refused_write(error):
                 raise fault from error
+        except BaseException:
+            session.reset()
+            raise
         finally:
             self._release(session)
         self._statements.is_write(sql)
@@ -102,6 +105,9 @@ class Sessions(SqlDatabase):
             return look(session)
         except FAULTS as error:
             raise self._fault(error, session) from error
+        except BaseException:
+            session.reset()
+            raise
         finally:
             self._release(session)
 
@@ -222,6 +228,9 @@ class Sessions(SqlDatabase):
             return fetch(writer, sql, params)
         except FAULTS as error:
             raise self._fault(error, writer) from error
+        except BaseException:
+            writer.reset()
+            raise
 
     def _open_writer(self) -> Session:
         return self._connections.writer or self._open(self._connections.open_writer)
