@@ -1,0 +1,206 @@
+"""Time and size, also against servers that mean no good."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from host.outbound import OutboundClient
+from host.outbound.addresses import Address
+from plugin_sdk import Invalid, UpstreamFailed
+
+
+def test_an_answer_that_is_too_large(server: Any, client: OutboundClient) -> None:
+    server.answer = lambda handler: handler.reply(b"x" * 1001)
+    assert len(client.request("GET", server.url, max_bytes=1001).content) == 1001
+    with pytest.raises(UpstreamFailed, match="larger than 1000 bytes"):
+        client.request("GET", server.url, max_bytes=1000)
+
+
+def test_an_answer_without_length_is_read_to_the_limit_only(
+    server: Any, client: OutboundClient
+) -> None:
+    sent = []
+
+    def endless(handler: Any) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        while not server.stop.is_set():
+            handler.wfile.write(b"x" * 65536)
+            sent.append(65536)
+
+    server.answer = endless
+    with pytest.raises(UpstreamFailed, match="larger"):
+        client.request("GET", server.url, max_bytes=100_000)
+    assert sum(sent) < 50_000_000
+
+
+def dripping(*, head: bool) -> Callable[[Any], None]:
+    def drip(handler: Any) -> None:
+        if not head:
+            handler.send_response(200)
+            handler.send_header("Content-Length", "100000")
+            handler.end_headers()
+        else:
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        while not handler.server.stop.wait(0.02):
+            handler.wfile.write(b"x")
+            handler.wfile.flush()
+
+    return drip
+
+
+@pytest.mark.parametrize("head", [True, False])
+def test_a_dripping_server_does_not_extend_the_time(
+    server: Any, client: OutboundClient, head: bool
+) -> None:
+    server.answer = dripping(head=head)
+    began = time.monotonic()
+    with pytest.raises(UpstreamFailed, match="in time"):
+        client.request("GET", server.url, timeout=0.3)
+    assert time.monotonic() - began >= 0.29  # and the test ends: 100000 bytes would take an hour
+
+
+def test_a_silent_server(server: Any, client: OutboundClient) -> None:
+    server.answer = lambda handler: server.stop.wait(30)
+    with pytest.raises(UpstreamFailed, match="in time"):
+        client.request("GET", server.url, timeout=0.1)
+
+
+def test_a_server_that_does_not_read(client: OutboundClient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(UpstreamFailed, match="in time"):
+            client.request("POST", url, content=b"x" * 50_000_000, timeout=0.3)
+
+
+def test_an_answer_before_the_body_was_read(server: Any, client: OutboundClient) -> None:
+    def refuse(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1000)
+            connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(65536):
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=refuse, args=(listener,))
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        assert client.request("POST", url, content=b"x" * 1_000_000).status == 413
+        client.close()
+        thread.join(30)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"SSH-2.0-x\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", b"", b"\0" * 200_000],
+)
+def test_a_server_that_speaks_something_else(client: OutboundClient, answer: bytes) -> None:
+    def speak(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1000)
+            try:
+                connection.sendall(answer)
+            except OSError:
+                pass  # the client has heard enough
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=speak, args=(listener,))
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(UpstreamFailed, match=r"127\.0\.0\.1"):
+            client.request("GET", url)
+        thread.join(30)
+
+
+def test_nobody_listens(client: OutboundClient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(UpstreamFailed, match="does not take connections") as caught:
+        client.request("GET", f"http://127.0.0.1:{port}/?key=hush-hush")
+    assert "hush" not in caught.value.message
+
+
+def test_the_next_address_is_tried(server: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed = listener.getsockname()[1]
+
+    def two(host: str, port: int) -> Sequence[Address]:
+        return [Address(socket.AF_INET, ("127.0.0.1", number)) for number in (closed, server.port)]
+
+    client = OutboundClient(allow_private=True, resolve=two)
+    assert client.request("GET", "http://box.test/").content == b"hello"
+    client.close()
+
+
+def test_places_are_limited_and_given_back(server: Any) -> None:
+    client = OutboundClient(allow_private=True, max_at_once=1)
+    with client.stream("GET", server.url), pytest.raises(UpstreamFailed, match="under way"):
+        client.request("GET", server.url, timeout=0.05)
+    server.answer = lambda handler: handler.reply(b"", 302, Location="/x")
+    for _ in range(3):
+        client.request("GET", server.url, redirects=2, timeout=5)
+        with pytest.raises(Invalid):
+            client.request("GET", server.url, headers={"a b": "c"}, timeout=5)
+    client.close()
+
+
+def test_a_stream_is_read_piece_by_piece(server: Any, client: OutboundClient) -> None:
+    server.answer = lambda handler: handler.reply(b"x" * 1_000_000, X_A="b")
+    with client.stream("GET", server.url) as stream:
+        assert (stream.status, stream.headers["x-a"]) == (200, "b")
+        pieces = list(stream.chunks())
+    assert len(pieces) > 1
+    assert b"".join(pieces) == b"x" * 1_000_000
+    assert server.seen[0].headers["Accept-Encoding"] == "identity"
+
+
+def test_a_stream_may_be_left_early(server: Any, client: OutboundClient) -> None:
+    server.answer = lambda handler: handler.reply(b"x" * 10_000_000)
+    with client.stream("GET", server.url) as stream:
+        assert next(stream.chunks())
+    server.answer = lambda handler: handler.reply(b"next")
+    assert client.request("GET", server.url).content == b"next"
+
+
+def test_a_stream_ends_with_its_time_and_size(server: Any, client: OutboundClient) -> None:
+    server.answer = dripping(head=False)
+    with (
+        client.stream("GET", server.url, timeout=0.3) as stream,
+        pytest.raises(UpstreamFailed, match="in time"),
+    ):
+        list(stream.chunks())
+    server.answer = lambda handler: handler.reply(b"x" * 100)
+    with (
+        client.stream("GET", server.url, max_bytes=99) as stream,
+        pytest.raises(UpstreamFailed, match="larger"),
+    ):
+        list(stream.chunks())
+
+
+def test_a_slow_reader_s_time_runs_out_too(server: Any, client: OutboundClient) -> None:
+    server.answer = lambda handler: handler.reply(b"x" * 200_000)
+    with client.stream("GET", server.url, timeout=0.2) as stream:
+        chunks = stream.chunks()
+        next(chunks)
+        server.stop.wait(0.3)
+        with pytest.raises(UpstreamFailed, match="in time"):
+            list(chunks)
+
+
+def test_a_stream_may_be_read_by_another_thread(server: Any, client: OutboundClient) -> None:
+    server.answer = lambda handler: handler.reply(b"x" * 200_000)
+    found: list[bytes] = []
+    with client.stream("GET", server.url) as stream:
+        thread = threading.Thread(target=lambda: found.extend(stream.chunks()))
+        thread.start()
+        thread.join(30)
+    assert len(b"".join(found)) == 200_000
