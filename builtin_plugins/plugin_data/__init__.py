@@ -11,12 +11,10 @@ from builtin_plugins.plugin_data.store import PluginDataStore
 from builtin_plugins.plugin_data.tables import create_tables
 from plugin_sdk import (
     Database,
-    Event,
     NotFound,
     Plugin,
     Request,
     Response,
-    event_handler,
     migration,
     route,
 )
@@ -73,10 +71,8 @@ class PluginData(Plugin):
             raise NotFound("There is no such key.")
         return Response({"key": key, "value": value}, headers=NO_STORE)
 
-    @event_handler("host.plugin_purged")
-    def forget(self, event: Event) -> None:
-        """Rows of a purged plugin go, whatever the scope of the purge."""
-        self._store.purge(event.data["pluginId"])
+    def purge(self, plugin_id: str) -> int:
+        return self._store.purge(plugin_id)
 
 
 plugin = PluginData

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 import pytest
@@ -15,6 +15,8 @@ from plugin_sdk.testing.plugin import StartHost
 
 class Keeper(Plugin):
     """Keeps what it is told, as plugins do."""
+
+    manifest: ClassVar = {"id": "example.keeper"}
 
     @route("POST", "/keep", body={"type": "object"})
     def keep(self, request: Request) -> None:
@@ -121,9 +123,7 @@ def test_no_method_writes(host: RunningHost) -> None:
 
 def test_what_a_plugin_keeps_is_shown(stagebox: StartHost) -> None:
     host = stagebox(Keeper)
-    plugin_id = next(
-        entry for entry in host.get("/api/plugins").json() if entry["source"] != "built-in"
-    )["id"]
+    plugin_id = "example.keeper"
     local = f"pluginId={plugin_id}&key=k&scope=local"
     room = f"pluginId={plugin_id}&key=k&scope=server&serverId=room-1"
     store = host.plugin("plugin_data").context.services.get("plugin_data.store")
@@ -137,6 +137,23 @@ def test_what_a_plugin_keeps_is_shown(stagebox: StartHost) -> None:
     assert value(host, room) == {"live": "server"}
     host.disable(plugin_id)
     assert value(host, local) == {"live": "local"}, "data stay while a plugin is off"
+
+
+def test_purging_a_plugin_takes_its_rows_along(stagebox: StartHost) -> None:
+    host = stagebox(Keeper)
+    store = host.plugin("plugin_data").context.services.get("plugin_data.store")
+    store.set("example.keeper", "k", "imported")
+    store.set("example.keeper", "k", "his", "server", "room-1", owner="bob")
+    store.set("example.other", "k", "stays")
+    kept = {"scope": "local", "id": "", "key": "k", "value": "live"}
+    assert host.post("/api/plugins/example.keeper/keep", json=kept).status == 204
+    assert host.post("/api/plugins/example.keeper/purge").status == 204
+    assert not store.holds("example.keeper")
+    assert value(host, "pluginId=example.keeper&key=k&scope=local") is None
+    assert value(host, "pluginId=example.other&key=k&scope=local") == "stays"
+    assert host.post("/api/plugins/example.other/purge").status == 204, "never installed here"
+    assert not store.holds("example.other")
+    assert host.post("/api/plugins/example.other/purge").status == 404
 
 
 def test_rows_survive_a_restart(host: RunningHost, store: PluginDataStore) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from builtin_plugins.plugin_data import PluginData
 from builtin_plugins.plugin_data.store import PluginDataStore
 from builtin_plugins.plugin_data.tables import CURRENT_USER
 from plugin_sdk import MAX_VALUE_BYTES, Forbidden, Invalid, TooLarge
@@ -314,15 +315,15 @@ def test_clearing(context: FakeContext, store: PluginDataStore) -> None:
     ]
 
 
-def test_purging_one_plugin(context: FakeContext, store: PluginDataStore) -> None:
+def test_purging_one_plugin(plugin: PluginData, store: PluginDataStore) -> None:
     store.set(BOARD, "k", 1)
     store.set(BOARD, "k", 1, "server", "room-1", owner="bob")
     store.set("example.other", "k", 1)
     assert store.holds(BOARD) is True
-    context.events.receive("host.plugin_purged", {"pluginId": BOARD, "scope": "data"})
+    assert plugin.purge(BOARD) == 2
     assert store.holds(BOARD) is False
     assert [row["pluginId"] for row in store.rows()] == ["example.other"]
-    context.events.receive("host.plugin_purged", {"pluginId": BOARD, "scope": "data"})
+    assert plugin.purge(BOARD) == 0
     assert store.purge("example.other") == 1
 
 
