@@ -1,0 +1,118 @@
+"""The OpenAPI document says what the host answers, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+
+CODE = """
+    from plugin_sdk import Plugin, route
+
+    BODY = {"title": "Wave", "type": "object", "properties": {"hand": {"type": "string"}}}
+
+    class plugin(Plugin):
+        @route("POST", "/wave/{name}", body=BODY, permission="waver:wave", errors=(409,),
+               query={"type": "object", "properties": {"times": {"type": "integer", "default": 1}}})
+        def wave(self, request):
+            '''Wave at somebody
+
+            As often as you like.
+            '''
+            return {}
+
+        @route("GET", "/hidden", documented=False)
+        def hidden(self, request):
+            return {}
+"""
+MANIFEST = {"permissions": [{"name": "waver:wave", "description": "Wave"}]}
+
+
+def references(node):
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "$ref":
+                yield value
+            else:
+                yield from references(value)
+    elif isinstance(node, list):
+        for each in node:
+            yield from references(each)
+
+
+def test_the_document_is_sound(make_host, write_plugin):
+    host = make_host(write_plugin("waver", CODE, **MANIFEST))
+    reply = host.get("/api/openapi.json")
+    assert reply.headers["content-type"] == "application/json"
+    document = reply.json()
+    assert document["openapi"].startswith("3.1")
+    assert document["info"] == {"title": "Stagebox API", "version": host.host.version}
+    assert document["servers"] == [{"url": host.url}]
+    assert document["components"]["securitySchemes"]["bearerAuth"] == {
+        "type": "http",
+        "scheme": "bearer",
+    }
+    assert "security" not in document
+    operations = [
+        operation for methods in document["paths"].values() for operation in methods.values()
+    ]
+    ids = [operation["operationId"] for operation in operations]
+    assert len(ids) == len(set(ids))
+    assert {"getHealth", "getOpenApi", "login", "logout", "getPluginData", "getMeta"} <= set(ids)
+    for operation in operations:
+        assert operation["security"] in ([], [{"bearerAuth": []}])
+        assert operation["summary"]
+    for reference in references(document):
+        target = document
+        for part in reference.removeprefix("#/").split("/"):
+            target = target[part]
+    shapes = [re.sub(r"\{[^}]*\}", "{}", path) for path in document["paths"]]
+    assert len(shapes) == len(set(shapes))
+    assert "nullable" not in json.dumps(document)
+
+
+def test_a_route_is_described_by_its_declaration(make_host, write_plugin):
+    host = make_host(write_plugin("waver", CODE, **MANIFEST))
+    paths = host.get("/api/openapi.json").json()["paths"]
+    operation = paths["/api/plugins/waver/wave/{name}"]["post"]
+    assert operation["summary"] == "Wave at somebody"
+    assert "As often as you like." in operation["description"]
+    assert "waver:wave" in operation["description"]
+    assert operation["tags"] == ["waver"]
+    assert operation["security"] == [{"bearerAuth": []}]
+    assert {each["name"]: each["in"] for each in operation["parameters"]} == {
+        "name": "path",
+        "times": "query",
+    }
+    assert set(operation["responses"]) == {"200", "400", "401", "403", "409"}
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    assert schema == {"$ref": "#/components/schemas/Wave"}
+    assert "/api/plugins/waver/hidden" not in paths
+
+
+def test_it_follows_every_switch(make_host, write_plugin):
+    host = make_host(write_plugin("waver", CODE, **MANIFEST))
+    host.disable("waver")
+    assert "waver" not in host.get("/api/openapi.json").content.decode()
+    host.enable("waver")
+    assert "waver" in host.get("/api/openapi.json").content.decode()
+
+
+def test_every_documented_path_answers(make_host, write_plugin):
+    host = make_host(write_plugin("waver", CODE, **MANIFEST))
+    for path, methods in host.get("/api/openapi.json").json()["paths"].items():
+        allowed = host.options(re.sub(r"\{[^}]*\}", "x", path)).headers["allow"]
+        assert {method.upper() for method in methods} <= set(allowed.split(", "))
+
+
+def test_the_command_prints_the_same(make_host):
+    host = make_host()
+    document = host.get("/api/openapi.json").json()
+    docs = host.plugin("api_docs")
+    printed: list[str] = []
+
+    class Paper:
+        def print(self, text: str = "") -> None:
+            printed.append(text)
+
+    docs.print_openapi(Paper())
+    assert json.loads(printed[0]) == {**document, "servers": [{"url": "/"}]}
