@@ -12,6 +12,12 @@ import pytest
 # So that a failed check of a suite shows the values that it compared.
 pytest.register_assert_rewrite(
     "plugin_sdk.testing.auth_suite",
+    "plugin_sdk.testing.database_case",
+    "plugin_sdk.testing.database_rows",
+    "plugin_sdk.testing.database_search",
+    "plugin_sdk.testing.database_statements",
+    "plugin_sdk.testing.database_tables",
+    "plugin_sdk.testing.database_transactions",
     "plugin_sdk.testing.metadata_suite",
     "plugin_sdk.testing.plugin_suite",
     "plugin_sdk.testing.storage_suite",
@@ -22,6 +28,7 @@ from plugin_sdk.testing.auth_suite import AuthSuite
 from plugin_sdk.testing.clock import FakeClock
 from plugin_sdk.testing.context import FakeContext, FakePaths
 from plugin_sdk.testing.data import FakeData, FakeScope
+from plugin_sdk.testing.database_suite import DatabaseSuite
 from plugin_sdk.testing.events import FakeEvents
 from plugin_sdk.testing.hosts import PluginSource, Reply, RunningHost, installed
 from plugin_sdk.testing.import_check import import_effects
@@ -41,6 +48,7 @@ from plugin_sdk.testing.storage_suite import StorageSuite
 __all__ = [
     "Answer",
     "AuthSuite",
+    "DatabaseSuite",
     "Decider",
     "FakeBlobs",
     "FakeClock",

@@ -200,7 +200,7 @@ class FakeContext:
             instance.enable()
             self._connect(instance)
         except BaseException:
-            self.stop(instance)
+            self._stop_quietly(instance)
             raise
         return instance
 
@@ -217,6 +217,12 @@ class FakeContext:
                 self.providers.remove(entry.type, entry.name)
         self.services.offered.clear()
         plugin.disable()
+
+    def _stop_quietly(self, plugin: Plugin) -> None:
+        try:
+            self.stop(plugin)
+        except Exception:  # what made the start fail must be seen, not what followed from it
+            self.log.exception("disable raised after a start that failed")
 
     def close(self) -> None:
         """Closes the database and removes folders. A context used in ``with`` does so itself."""

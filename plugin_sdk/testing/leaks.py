@@ -11,12 +11,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 __all__ = ["Leaked", "leak_check"]
-
-_PATIENCE: Final = 2.0
-"""Seconds that something which is just ending may take."""
 
 
 class Leaked(AssertionError):
@@ -24,20 +20,20 @@ class Leaked(AssertionError):
 
 
 @contextmanager
-def leak_check() -> Iterator[None]:
+def leak_check(patience: float = 2.0) -> Iterator[None]:
     """Raises Leaked unless the block ends all threads and closes all sockets that it made::
 
         with leak_check():
             plugin.enable()
             plugin.disable()
 
-    Things that are just ending are waited for. Sockets are seen where the system lists open
-    files (Linux, macOS).
+    Things that are just ending are waited for, at most ``patience`` seconds. Sockets are seen
+    where the system lists open files (Linux, macOS).
     """
     threads = set(threading.enumerate())
     sockets = _open_sockets()
     yield
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + patience
     left = [*_threads_left(threads, deadline), *_sockets_left(sockets, deadline)]
     if left:
         raise Leaked("Left behind: " + "; ".join(left) + ".")

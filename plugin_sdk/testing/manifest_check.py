@@ -27,7 +27,7 @@ def read_manifest(folder: Path) -> Manifest:
     document = parse_json(content, unique_keys=True)
     problems = list(manifest_problems(document, folder))
     if problems:
-        raise Invalid("plugin.json: " + "; ".join(problems) + ".")
+        raise Invalid("plugin.json: " + "; ".join(problems))
     return Manifest.from_json(document)
 
 
@@ -96,4 +96,4 @@ def _file_problems(manifest: Manifest, folder: Path) -> Iterator[str]:
 
 def _suggestion(name: str, known: Mapping[str, Any]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
-    return f', did you mean "{near[0]}"?' if near else ""
+    return f' (did you mean "{near[0]}"?)' if near else ""

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -37,9 +37,19 @@ RunPytest = Callable[..., Outcome]
 
 @pytest.fixture
 def run_pytest(tmp_path: Path) -> RunPytest:
-    """Runs a test module in a fresh process, with our pytest plugin and no other."""
+    """Runs a test module in a fresh process, with our pytest plugin and no other.
 
-    def run(source: str, *, files: dict[str, str] | None = None, ini: str = "") -> Outcome:
+    ``files`` lie beside it, by name; ``ini`` is more configuration; ``only`` selects tests, as
+    ``TestX::test_y``; ``arguments`` are more of the command line."""
+
+    def run(
+        source: str,
+        *,
+        files: dict[str, str] | None = None,
+        ini: str = "",
+        only: Sequence[str] = (),
+        arguments: Sequence[str] = (),
+    ) -> Outcome:
         folder = tmp_path / "inner"
         folder.mkdir()
         for name, text in {"test_inner.py": source, **(files or {})}.items():
@@ -48,9 +58,11 @@ def run_pytest(tmp_path: Path) -> RunPytest:
             path.write_text(textwrap.dedent(text), encoding="utf-8")
         (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n" + ini)
         report = tmp_path / "report.xml"
-        arguments = ["-q", "-p", "plugin_sdk.testing.plugin", "-p", "no:cacheprovider"]
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "plugin_sdk.testing.plugin"]
+        command += ["-p", "no:cacheprovider", f"--junitxml={report}", *arguments]
+        command += [f"test_inner.py::{name}" for name in only] or ["test_inner.py"]
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", *arguments, f"--junitxml={report}", str(folder)],
+            command,
             cwd=folder,
             env={
                 **os.environ,

@@ -157,6 +157,19 @@ def test_a_plugin_that_fails_to_enable_is_disabled(context: FakeContext) -> None
     assert context.services.offered == {}
 
 
+def test_the_first_failure_is_the_one_that_is_seen(context: FakeContext) -> None:
+    class Fails(Plugin):
+        def enable(self) -> None:
+            raise ZeroDivisionError
+
+        def disable(self) -> None:
+            raise AttributeError
+
+    with pytest.raises(ZeroDivisionError):
+        context.start(Fails)
+    assert context.log.messages == ["disable raised after a start that failed"]
+
+
 @pytest.mark.parametrize("capability", ["db", "blobs", "http", "realtime", "paths"])
 def test_what_is_not_declared_is_missing(capability: str) -> None:
     poor = FakeContext("example.board", capabilities=[])
