@@ -21,6 +21,7 @@ from plugin_sdk.context import Logger
 __all__ = ["Hub"]
 
 _READ_BUFFER: Final = 64 * 1024
+_GONE: Final = "the plugin was switched off"
 _STOP_GRACE: Final = 2.0
 """How long clients get for the closing handshake when the host stops, in seconds."""
 
@@ -95,6 +96,8 @@ class Hub:
         """Takes over a connected socket; ``surplus`` are bytes that were read behind the head of
         the request. Any thread; does not block."""
         sock.setblocking(False)
+        if connection.session.gone():  # since it was judged, and `close_gone` came too early
+            connection.end(1001, _GONE, deaf=True)
         try:
             self._call(lambda: self._adopt(connection, sock, surplus))
         except RuntimeError:  # the loop has ended
@@ -110,7 +113,7 @@ class Hub:
     def close_gone(self) -> int:
         """Closes with 1001 every connection whose plugin is gone; returns how many. Call it after
         a plugin was switched off; it does not wait."""
-        return self._end_all("the plugin was switched off", only_gone=True)
+        return self._end_all(_GONE, only_gone=True)
 
     def end_all(self) -> None:
         """Takes no more connections and closes all with 1001; does not wait."""

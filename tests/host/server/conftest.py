@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -162,7 +163,7 @@ class Served:
 
     server: Server
     sockets: Sockets
-    clients: list[Any] = field(default_factory=list)
+    clients: ExitStack = field(default_factory=ExitStack)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -170,9 +171,7 @@ class Served:
         return host.strip("[]"), int(port)
 
     def client(self) -> Client:
-        client = Client(self.address)
-        self.clients.append(client)
-        return client
+        return self.clients.enter_context(closing(Client(self.address)))
 
     def get(self, path: str, *headers: str, method: str = "GET") -> Reply:
         """One request on a connection of its own."""
@@ -185,9 +184,8 @@ class Served:
         host, port = self.address
         options.setdefault("compression", None)
         options.setdefault("ping_interval", None)
-        client = connect(f"ws://{host}:{port}{path}", **options)
-        self.clients.append(client)
-        return client
+        options.setdefault("close_timeout", 1)
+        return self.clients.enter_context(connect(f"ws://{host}:{port}{path}", **options))
 
     def session(self) -> Session:
         """The newest session, once its handler was called."""
@@ -227,8 +225,7 @@ def serve() -> Iterator[Callable[..., Served]]:
 
     yield start
     for served in running:
-        for client in served.clients:
-            client.close()
+        served.clients.close()
         served.server.stop(10)
     wait_for(lambda: set(threading.enumerate()) <= before, "end of all threads")
 
