@@ -100,8 +100,10 @@ class Chunks:
     def __init__(
         self, chunks: Iterable[bytes], lease: Lease, log: Logger, extra: Mapping[str, str]
     ) -> None:
-        self._chunks = chunks
         self._iterator = iter(chunks)
+        self._sources: list[object] = [self._iterator]
+        if chunks is not self._iterator:
+            self._sources.append(chunks)
         self._lease = lease
         self._log = log
         self._extra = extra
@@ -141,7 +143,8 @@ class Chunks:
 
     def discard(self) -> None:
         """Closes what makes the pieces; the lease stays with its owner."""
-        for each in (self._iterator, self._chunks):
+        sources, self._sources = self._sources, []
+        for each in sources:
             close = getattr(each, "close", None)
             if callable(close):
                 try:

@@ -1,0 +1,427 @@
+"""Files, blobs and streams as answers."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+
+from host.web.content_types import content_type_of
+from host.web.files import content_disposition
+from host.web.leases import Lease
+from host.web.streams import FileSlice
+from plugin_sdk import BlobInfo, NotFound, Response, Route
+
+PATH = "/api/plugins/x/do"
+CONTENT = bytes(range(256)) * 40
+
+
+@pytest.fixture
+def film(tmp_path):
+    path = tmp_path / "film.mp4"
+    path.write_bytes(CONTENT)
+    os.utime(path, ns=(1_000_000_000, 784_111_777_000_000_001))
+    return path
+
+
+def serve(site, make: Any, method: Any = "GET") -> Any:
+    return site.add("x", Route(method, "/do", lambda request: make(), access="open"))
+
+
+class MemoryBlob:
+    """A blob; ``seekable`` as those of a local provider are."""
+
+    def __init__(self, content: bytes, *, seekable: bool, shorter: int = 0) -> None:
+        self.content = content
+        self.info = BlobInfo("k", len(content), "e-1", 784_111_777.0, "audio/ogg")
+        self.streams: list[BinaryIO] = []
+        self.opened: list[tuple[int, int | None]] = []
+        self._seekable = seekable
+        self._shorter = shorter
+
+    def open(self, start: int = 0, length: int | None = None) -> BinaryIO:
+        self.opened.append((start, length))
+        stop = len(self.content) if length is None else start + length
+        kind = io.BytesIO if self._seekable else Pipe
+        stream = kind(self.content[start : stop - self._shorter])
+        self.streams.append(stream)
+        return stream
+
+
+class Pipe(io.BytesIO):
+    def seekable(self) -> bool:
+        return False
+
+
+def test_a_whole_file(site, film):
+    published = serve(site, lambda: Response.file(film))
+    reply = site.get(PATH)
+    assert (reply.status, reply.body) == (200, CONTENT)
+    assert reply.headers["content-type"] == "video/mp4"
+    assert reply.headers["content-length"] == str(len(CONTENT))
+    assert reply.headers["accept-ranges"] == "bytes"
+    assert reply.headers["last-modified"] == "Sun, 06 Nov 1994 08:49:37 GMT"
+    assert reply.headers["etag"].startswith('"')
+    assert "content-disposition" not in reply.headers
+    assert reply.headers["x-content-type-options"] == "nosniff"
+    assert (published.gate.inside, published.gate.calls) == (0, 1)
+
+
+def open_files() -> int:
+    """How many this process has open, where the system tells."""
+    folder = Path("/proc/self/fd")
+    return len(list(folder.iterdir())) if folder.exists() else 0
+
+
+def test_head_and_304_send_nothing_and_keep_nothing_open(site, film):
+    opened = open_files()
+    published = serve(site, lambda: Response.file(film, headers={"Cache-Control": "no-cache"}))
+    got, head = site.get(PATH), site.ask("HEAD", PATH, Range="bytes=0-1")
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers["content-length"] == str(len(CONTENT))
+    assert {n: v for n, v in got.headers.items() if n != "x-request-id"} == {
+        n: v for n, v in head.headers.items() if n != "x-request-id"
+    }
+    for method in ("GET", "HEAD"):
+        reply = site.ask(method, PATH, If_None_Match=got.headers["etag"], Range="bytes=0-1")
+        assert (reply.status, reply.body) == (304, b"")
+        assert reply.headers["etag"] == got.headers["etag"]
+        assert reply.headers["cache-control"] == "no-cache"
+        assert "content-length" not in reply.headers
+        assert "content-type" not in reply.headers
+    assert published.gate.inside == 0
+    assert open_files() == opened
+
+
+@pytest.mark.parametrize(
+    ("header", "start", "stop"),
+    [("bytes=0-99", 0, 100), ("bytes=-10", 10230, 10240), ("bytes=10000-", 10000, 10240)],
+)
+def test_parts_of_a_file(site, film, header, start, stop):
+    serve(site, lambda: Response.file(film, filename="film.mp4"))
+    reply = site.get(PATH, Range=header)
+    assert (reply.status, reply.body) == (206, CONTENT[start:stop])
+    assert reply.headers["content-range"] == f"bytes {start}-{stop - 1}/10240"
+    assert reply.headers["content-length"] == str(stop - start)
+    tag = reply.headers["etag"]
+    assert site.get(PATH, Range=header, If_Range=tag).status == 206
+    assert site.get(PATH, Range=header, If_Range='"x"').body == CONTENT
+
+
+def test_a_range_beyond_the_end(site, film):
+    answer = Response.file(film, filename="a", headers={"Cache-Control": "max-age=9"})
+    published = serve(site, lambda: answer)
+    reply = site.get(PATH, Range="bytes=10240-")
+    assert (reply.status, reply.json["error"]) == (416, "RANGE_NOT_SATISFIABLE")
+    assert reply.headers["content-range"] == "bytes */10240"
+    assert reply.headers["content-type"] == "application/json"
+    assert reply.headers["cache-control"] == "no-store"
+    assert "content-disposition" not in reply.headers
+    assert (published.gate.failures, published.gate.inside) == (0, 0)
+
+
+def test_an_empty_file(site, tmp_path):
+    (tmp_path / "empty.txt").touch()
+    serve(site, lambda: Response.file(tmp_path / "empty.txt"))
+    reply = site.get(PATH)
+    assert (reply.status, reply.body, reply.headers["content-length"]) == (200, b"", "0")
+    assert site.get(PATH, Range="bytes=0-").status == 416
+
+
+def test_only_get_and_head_know_ranges(site, film):
+    serve(site, lambda: Response.file(film), "POST")
+    reply = site.post(PATH, Range="bytes=0-1", If_None_Match="*")
+    assert (reply.status, reply.body) == (200, CONTENT)
+
+
+def test_the_tag_follows_size_and_time(site, film):
+    serve(site, lambda: Response.file(film))
+    tags = {site.get(PATH).headers["etag"]}
+    os.utime(film, ns=(1, 784_111_777_000_000_002))
+    tags.add(site.get(PATH).headers["etag"])
+    film.write_bytes(b"x")
+    os.utime(film, ns=(1, 784_111_777_000_000_002))
+    tags.add(site.get(PATH).headers["etag"])
+    assert len(tags) == 3
+
+
+def test_an_own_tag_and_type(site, film):
+    serve(site, lambda: Response.file(film, etag="sha-1", content_type="text/css; charset=utf-8"))
+    reply = site.get(PATH)
+    assert reply.headers["etag"] == '"sha-1"'
+    assert reply.headers["content-type"] == "text/css; charset=utf-8"
+    for bad in ('a"b', "a b", "ü", "a\r\nb"):
+        serve(site, lambda bad=bad: Response.file(film, etag=bad))
+        assert site.get(PATH).status == 500
+
+
+def test_what_is_no_file_is_404(site, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "dir.mp4").mkdir()
+    names = ["gone.mp4", "dir.mp4", "pipe", "gone/below", "nul\0l", "x" * 300]
+    for name in names:
+        published = serve(site, lambda name=name: Response.file(tmp_path / name))
+        reply = site.get(PATH)
+        assert (reply.status, reply.json["error"]) == (404, "NOT_FOUND"), name
+        assert (published.gate.failures, published.gate.inside) == (0, 0)
+        assert site.ask("HEAD", PATH).status == 404
+
+
+def test_other_faults_of_the_disk_are_failures(site, film, monkeypatch):
+    published = serve(site, lambda: Response.file(film))
+
+    def broken(*_args: Any) -> int:
+        raise OSError(errno.EIO, "secret/path")
+
+    monkeypatch.setattr(os, "open", broken)
+    reply = site.get(PATH)
+    monkeypatch.undo()
+    assert reply.status == 500
+    assert b"secret" not in reply.body
+    assert published.gate.failures == 1
+
+
+@pytest.mark.parametrize("seekable", [True, False])
+def test_blobs(site, seekable):
+    blob = MemoryBlob(CONTENT, seekable=seekable)
+    published = serve(site, lambda: Response.file(blob, filename="song.ogg"))
+    reply = site.get(PATH)
+    assert (reply.status, reply.body) == (200, CONTENT)
+    assert reply.headers["content-type"] == "audio/ogg"
+    assert reply.headers["etag"] == '"e-1"'
+    assert reply.headers["last-modified"] == "Sun, 06 Nov 1994 08:49:37 GMT"
+    part = site.get(PATH, Range="bytes=10000-10099")
+    assert (part.status, part.body) == (206, CONTENT[10000:10100])
+    assert blob.opened == [(0, len(CONTENT)), (10000, 100)]
+    site.ask("HEAD", PATH)
+    site.get(PATH, If_None_Match='"e-1"')
+    assert len(blob.opened) == 2  # nobody looks at bytes that are not sent
+    assert all(stream.closed for stream in blob.streams)
+    assert published.gate.inside == 0
+
+
+@pytest.mark.parametrize("seekable", [True, False])
+def test_a_blob_that_ends_early_breaks_off(site, seekable):
+    blob = MemoryBlob(CONTENT, seekable=seekable, shorter=5)
+    published = serve(site, lambda: Response.file(blob))
+    with pytest.raises(OSError):  # noqa: PT011  # the server closes the connection
+        site.get(PATH)
+    assert published.gate.inside == 0
+    assert all(stream.closed for stream in blob.streams)
+
+
+def test_a_blob_that_vanished(site):
+    class Gone(MemoryBlob):
+        def open(self, start: int = 0, length: int | None = None) -> BinaryIO:
+            raise NotFound("The blob is gone.")
+
+    serve(site, lambda: Response.file(Gone(b"x", seekable=True)))
+    assert site.get(PATH).status == 404
+
+
+def test_pages_from_files_get_the_policy(site, tmp_path):
+    (tmp_path / "page.html").write_text("<p>")
+    serve(site, lambda: Response.file(tmp_path / "page.html"))
+    assert "default-src 'self'" in site.get(PATH).headers["content-security-policy"]
+    own = {"Content-Security-Policy": "sandbox allow-scripts allow-forms"}
+    serve(site, lambda: Response.file(tmp_path / "page.html", headers=own))
+    assert site.get(PATH).headers["content-security-policy"] == own["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("name", "attachment", "expected"),
+    [
+        (None, False, None),
+        (None, True, "attachment"),
+        ("a.mp4", False, "inline; filename=\"a.mp4\"; filename*=UTF-8''a.mp4"),
+        ("a b.mp4", True, "attachment; filename=\"a b.mp4\"; filename*=UTF-8''a%20b.mp4"),
+        ("Ämélie – S01E02.mkv", False, "inline; filename=\"_m_lie _ S01E02.mkv\"; "
+         "filename*=UTF-8''%C3%84m%C3%A9lie%20%E2%80%93%20S01E02.mkv"),
+        ('a"b\\c/d', False, "inline; filename=\"a_b_c_d\"; filename*=UTF-8''a%22b%5Cc%2Fd"),
+        ("a\r\nX: y", False, "inline; filename=\"a__X: y\"; filename*=UTF-8''a%0D%0AX%3A%20y"),
+        ("\ud800", False, "inline; filename=\"_\"; filename*=UTF-8''%3F"),
+        ("a'b(c)*", False, "inline; filename=\"a'b(c)*\"; filename*=UTF-8''a%27b%28c%29%2A"),
+    ],
+)  # fmt: skip
+def test_content_disposition(name, attachment, expected):
+    assert content_disposition(name, attachment=attachment) == expected
+
+
+def test_a_handlers_own_disposition_stands(site, film):
+    own = {"Content-Disposition": "attachment; filename=mine"}
+    serve(site, lambda: Response.file(film, filename="x", headers=own))
+    assert site.get(PATH).headers["content-disposition"] == "attachment; filename=mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.js", "text/javascript; charset=utf-8"), ("a.MJS", "text/javascript; charset=utf-8"),
+        ("a.css", "text/css; charset=utf-8"), ("a.html", "text/html; charset=utf-8"),
+        ("a.json", "application/json"), ("a.map", "application/json"), ("a.svg", "image/svg+xml"),
+        ("a.png", "image/png"), ("a.jpeg", "image/jpeg"), ("a.ico", "image/x-icon"),
+        ("a.wasm", "application/wasm"), ("a.woff2", "font/woff2"),
+        ("a.vue", "text/plain; charset=utf-8"), ("a.ogg", "audio/ogg"),
+        ("a.mkv", "video/x-matroska"),
+        ("a.m2ts", "video/mp2t"), ("a.ogv", "video/ogg"), ("a.flac", "audio/flac"),
+        ("a.webmanifest", "application/manifest+json"), ("a.exe", "application/octet-stream"),
+        ("a", "application/octet-stream"), (".js", "application/octet-stream"),
+        ("a.tar.gz", "application/octet-stream"), ("a.js.", "application/octet-stream"),
+    ],
+)  # fmt: skip
+def test_content_types(name, expected):
+    assert content_type_of(name) == expected
+    assert content_type_of(Path("/x") / name) == expected
+
+
+# Streams
+
+
+def test_streams(site):
+    published = serve(site, lambda: Response.stream([b"ab", bytearray(b"c"), b"", b"d"]))
+    reply = site.get(PATH)
+    assert (reply.status, reply.body) == (200, b"abcd")
+    assert "content-length" not in reply.headers
+    assert published.gate.inside == 0
+    serve(site, lambda: Response.stream(iter([b"ab"]), "text/csv", length=2))
+    assert site.get(PATH).headers["content-length"] == "2"
+    serve(site, lambda: Response.stream(iter([])))
+    assert site.get(PATH).body == b""
+
+
+class Source:
+    """A stream that notes what becomes of it."""
+
+    def __init__(self, *steps: Any) -> None:
+        self.steps = list(steps)
+        self.closed = 0
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> bytes:
+        if not self.steps:
+            raise StopIteration
+        step = self.steps.pop(0)
+        if isinstance(step, BaseException):
+            raise step
+        return step
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_head_makes_no_stream_and_closes_it(site):
+    source = Source(RuntimeError("never asked for"))
+    published = serve(site, lambda: Response.stream(source, length=5))
+    reply = site.ask("HEAD", PATH)
+    assert (reply.status, reply.body, reply.headers["content-length"]) == (200, b"", "5")
+    assert source.closed
+    assert published.gate.inside == 0
+    assert site.records[-1].status == 200
+
+
+@pytest.mark.parametrize("error", [RuntimeError("secret"), SystemExit(1)])
+def test_a_stream_that_fails_at_once_is_a_proper_500(site, error):
+    source = Source(error)
+    published = serve(site, lambda: Response.stream(source, "text/csv"))
+    reply = site.get(PATH)
+    assert (reply.status, reply.headers["content-type"]) == (500, "application/json")
+    assert source.closed
+    assert (published.gate.inside, published.gate.failures) == (0, 1)
+
+
+def test_a_stream_may_still_say_no_at_once(site):
+    published = serve(site, lambda: Response.stream(Source(NotFound("gone"))))
+    assert site.get(PATH).status == 404
+    assert published.gate.failures == 0
+
+
+@pytest.mark.parametrize("error", [RuntimeError("secret"), SystemExit(1), ValueError()])
+def test_a_stream_that_fails_on_its_way_breaks_off(site, error):
+    source = Source(b"a", error)
+    published = serve(site, lambda: Response.stream(source))
+    with pytest.raises(OSError, match="failed on its way"):
+        site.get(PATH)
+    assert source.closed
+    assert (published.gate.inside, published.gate.failures) == (0, 1)
+    record = site.log.records[0]
+    assert (record.plugin, record.request) == ("x", site.records[-1].request_id)
+
+
+def test_the_lease_is_held_until_the_body_is_closed(site):
+    source = Source(b"a", b"b")
+    published = serve(site, lambda: Response.stream(source))
+    body = site.layer.gateway(site.environ("GET", PATH), lambda *_: lambda _data: None)
+    assert published.gate.inside == 1
+    assert site.records == []
+    assert next(iter(body)) == b"a"
+    body.close()
+    body.close()
+    assert published.gate.inside == 0
+    assert source.closed == 1
+    (record,) = site.records
+    assert (record.status, record.plugin_id) == (200, "x")
+    assert not published.gate.failures
+
+
+def test_closing_that_fails_is_told_and_frees_the_lease(site):
+    class Stubborn(Source):
+        def close(self) -> None:
+            raise RuntimeError("no")
+
+    published = serve(site, lambda: Response.stream(Stubborn(b"a")))
+    assert site.get(PATH).body == b"a"
+    assert (published.gate.inside, published.gate.failures) == (0, 1)
+
+
+# A part of a file, as waitress uses it
+
+
+@pytest.fixture
+def lease(site):
+    return Lease(site.published("x").gate, 0.0, ())
+
+
+def test_a_slice_is_a_file_of_its_own(lease):
+    lease._gate.enter()
+    inner = io.BytesIO(b"0123456789")
+    inner.seek(3)
+    part = FileSlice(inner, 4, lease)
+    assert (part.tell(), part.seekable()) == (0, True)
+    assert part.seek(0, os.SEEK_END) == 4
+    assert part.read(5) == b""
+    assert part.seek(0) == 0
+    assert part.read(3) == b"345"
+    assert part.seek(-1, os.SEEK_CUR) == 2
+    assert part.read() == b"56"
+    assert part.read() == b""
+    part.close()
+    part.close()
+    assert inner.closed
+
+
+def test_a_slice_of_a_file_that_shrank_is_an_error(lease):
+    lease._gate.enter()
+    part = FileSlice(io.BytesIO(b"012"), 5, lease)
+    assert part.read(5) == b"012"
+    with pytest.raises(OSError, match="shorter"):
+        part.read(5)
+    part.close()
+
+
+def test_a_slice_is_released_when_closing_fails(lease):
+    lease._gate.enter()
+    gate = lease._gate
+
+    class Bad(io.BytesIO):
+        def close(self) -> None:
+            raise OSError("no")
+
+    with pytest.raises(OSError, match="no"):
+        FileSlice(Bad(b"x"), 1, lease).close()
+    assert gate.inside == 0
