@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from host.app import Host
 from host.config import load_config
+from host.db import SqliteEngine
 from host.plugins.discovery import Given
 from host.plugins.manifests import MANIFEST_NAME
 from host.server import Server
@@ -27,9 +28,29 @@ from plugin_sdk import HttpReply, Plugin, parse_json
 from plugin_sdk.management import PluginEntry
 from plugin_sdk.manifest import SDK_VERSION
 
-__all__ = ["TestHost"]
+__all__ = ["TestHost", "open_database"]
 
 Source = Path | type[Plugin] | str
+
+
+class OwnDatabase:
+    """A plugin's database that takes its engine along when it is closed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._engine = SqliteEngine(folder)
+        self._database = self._engine.open("plugin.under.test")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+    def close(self) -> None:
+        self._engine.close()
+
+
+def open_database(folder: Path) -> OwnDatabase:
+    """A real database in a folder of its own. Found by the entry point ``database`` of the group
+    ``stagebox.testing``; close it."""
+    return OwnDatabase(folder)
 
 
 class TestHost:

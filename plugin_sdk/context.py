@@ -15,6 +15,7 @@ from plugin_sdk.data import Data
 from plugin_sdk.database import Database
 from plugin_sdk.events import Events
 from plugin_sdk.jobs import Jobs
+from plugin_sdk.manifest import Manifest
 from plugin_sdk.outbound import Http
 from plugin_sdk.providers import Providers, Services
 from plugin_sdk.realtime import Realtime
@@ -119,6 +120,11 @@ class Context(Protocol):
 
     @property
     def plugin_id(self) -> str: ...
+    @property
+    def manifest(self) -> Manifest:
+        """The plugin's own plugin.json, checked."""
+        ...
+
     @property
     def data(self) -> Data: ...
     @property

@@ -157,6 +157,11 @@ class Request:
     read: Callable[[], bytes] = field(default=_no_body, repr=False)
     """Reads the whole raw body, at most the route's ``max_body`` bytes; raises TooLarge."""
 
+    @property
+    def loopback(self) -> bool:
+        """Whether the socket's other end is this machine (127.0.0.0/8, ::1, ::ffff:127.x)."""
+        return self.peer.startswith(("127.", "::ffff:127.")) or self.peer == "::1"
+
     def json(self, *, unique_keys: bool = False) -> Any:
         """The raw body as strict JSON, whatever its Content-Type; raises Invalid. With
         ``unique_keys`` a key that occurs twice in one object is refused too."""

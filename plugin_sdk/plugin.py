@@ -110,6 +110,13 @@ class Plugin:
     ) -> bool | None:
         return None
 
+    def guard(self, request: Request) -> None:
+        """Asked before anything else is judged about a request below the plugin's prefixes,
+        unknown paths and methods included; raise to refuse it.
+
+        ``request.principal`` is who the token stands for, if one was sent; the body is not read.
+        """
+
     def error_body(self, error: StageboxError, request: Request) -> Any:
         """The JSON body of an error on this plugin's routes, for contracts that want another
         shape than ``{"error", "message", "details"}``. It is asked for unknown paths and methods

@@ -197,7 +197,7 @@ class Host:
         self.config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.folders.mkdir(exist_ok=True)
         self.database.migrate([*WISH_MIGRATIONS, *PRESENCE_MIGRATIONS])
-        self.settings_store.on_change(self._settings_changed)
+        self.settings_store.on_store(self._settings_changed)
         self.manager.register.look(packages=True)
 
     def start(self, patience: float | None = None) -> None:

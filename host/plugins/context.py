@@ -89,6 +89,10 @@ class PluginContext(Context):
     def plugin_id(self) -> str:
         return self._manifest.id
 
+    @property
+    def manifest(self) -> Manifest:
+        return self._manifest
+
     @cached_property
     def data(self) -> Data:
         return KeyValueData(self._resources.engine.open(self.plugin_id))
@@ -167,9 +171,10 @@ class PluginContext(Context):
     def close(self) -> None:
         """After the plugin is gone: late offers are refused, connections are given back."""
         self._services.close()
-        client = self.__dict__.get("http")
-        if client is not None:
-            client.close()
+        for name in ("settings", "http"):
+            member = self.__dict__.get(name)
+            if member is not None:
+                member.close()
 
     def _need(self, capability: str) -> None:
         if capability not in self._capabilities:

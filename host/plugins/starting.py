@@ -156,6 +156,7 @@ class Start:
             log=self.log,
         )
         self._context = context
+        self._step("settings", lambda: self.resources.settings.check(self.manifest.id))
         plugin = self._step("constructor", lambda: cls(context))
         self._plugin = plugin
         self._step("hooks", lambda: self.resources.hooks.add(self.manifest.id, plugin, self.gate))
