@@ -29,7 +29,9 @@ __all__ = ["EventBus"]
 UNNOTICED_SECONDS: Final = 1.0
 UNNOTICED_EVENTS: Final = 256
 """Events without subscriber wake nobody before so much time, or so many of them."""
-RETRY_SECONDS: Final = 1.0
+LINGER_SECONDS: Final = 0.002
+"""The pump looks again after so long before it sleeps: a burst is handed over in batches, and its
+commits do not each switch threads."""
 _NEVER: Final = float("inf")
 
 
@@ -63,7 +65,9 @@ class EventBus:
         self._mailboxes: dict[str, Mailbox] = {}
         self._leaving: list[Mailbox] = []
         self._due: dict[Channel, float] = {}
-        self._pump_at = _NEVER
+        self._pump_at = 0.0
+        """Until when the pump sleeps; 0 while it is awake and will look by itself."""
+        self._lingered = False
         self._state = "new"
         self._pump_thread: threading.Thread | None = None
         self._sweeper = Sweeper(self._lock, log, stuck_seconds, self._boxes)
@@ -205,6 +209,7 @@ class EventBus:
         deadline = time.monotonic() + timeout
         with self._lock:
             upto = channel.head
+            self._pump_wake.notify()
             while channel.handled < upto:
                 left = deadline - time.monotonic()
                 if left <= 0 or self._state == "stopped":
@@ -227,15 +232,14 @@ class EventBus:
         while (channel := self._next_due()) is not None:
             try:
                 self._pump(channel)
-                channel.failing.discard("read")
+                channel.failures["read"] = 0
             except Exception:
-                if "read" not in channel.failing:
-                    channel.failing.add("read")
+                with self._lock:
+                    self._schedule(channel, time.monotonic() + channel.failed("read"))
+                if channel.failures["read"] == 1:
                     self._log.exception(
                         "Could not read the outbox of %s; trying again.", channel.source
                     )
-                with self._lock:
-                    self._schedule(channel, time.monotonic() + RETRY_SECONDS)
 
     def _next_due(self) -> Channel | None:
         with self._lock:
@@ -244,9 +248,15 @@ class EventBus:
                 for channel, at in self._due.items():
                     if at <= now:
                         del self._due[channel]
+                        self._lingered = False
                         return channel
-                self._pump_at = min(self._due.values(), default=_NEVER)
-                self._pump_wake.wait(None if self._pump_at == _NEVER else self._pump_at - now)
+                if self._lingered:
+                    self._pump_at = min(self._due.values(), default=_NEVER)
+                    pause = None if self._pump_at == _NEVER else self._pump_at - now
+                else:
+                    pause = LINGER_SECONDS  # whoever commits now need not wake us
+                    self._lingered = True
+                self._pump_wake.wait(pause)
                 self._pump_at = 0.0
         return None
 
@@ -263,12 +273,14 @@ class EventBus:
             if reading is not None:
                 channel.feed(lanes, letters, head, self._table)
                 self._sweeper.watch()
-            if channel.waiting:
+            if channel.wants_more():
                 self._schedule(channel, 0.0)
             self._advanced(channel)
 
     def _deliver(self, owner: str, lane: Lane, letter: Letter) -> None:
         """Calls one owner's subscribers, those of this moment. Nothing comes out of here."""
+        if self._channels[lane.source].lanes.get(owner) is not lane:
+            return  # its database was released, or nothing of this source concerns the owner now
         for subscriber in self._table.of(letter.name).get(owner, ()):
             try:
                 data = json.loads(letter.data)

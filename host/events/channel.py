@@ -12,6 +12,8 @@ from host.events.subscribers import SubscriberTable
 
 __all__ = ["Channel"]
 
+RETRY_SECONDS: Final = 0.5
+_MAX_RETRY_SECONDS: Final = 60.0
 _BATCH: Final = 64
 
 
@@ -28,28 +30,32 @@ class Channel:
         """The last position known to be committed."""
         self.front = 0
         """Where an owner that comes now begins: what lies before was handed over."""
+        self.base = 0
+        """Rows up to here are of an earlier database of this name: not to be touched."""
         self.swept = 0
-        """Rows up to here were removed, or are no concern of this process's life."""
+        """Rows up to here were removed."""
         self.unnoticed = 0
         """Events without subscriber that nobody has been woken for."""
         self.fresh = True
         """Nothing was handed over yet: own rows, if there are any, are an earlier life's."""
-        self.failing: set[str] = set()
-        """What was tried without success and is in the log already."""
+        self.failures = {"read": 0, "clear": 0}
+        """How often in a row reading, or removing what was handled, did not succeed."""
 
     @property
     def handled(self) -> int:
         """Everything up to here was handled by everybody."""
         return min((lane.handled for lane in self.lanes.values()), default=self.front)
 
-    @property
-    def waiting(self) -> bool:
-        """Whether somebody with room was not told everything yet."""
+    def wants_more(self) -> bool:
+        """Whether somebody with room was not told everything yet. Mailboxes without room are
+        asked to call when they have some."""
         if not self.lanes:
             return self.front < self.head
-        return any(
-            lane.fed < self.head and lane.mailbox.has_room for lane in self.lanes.values()
-        )
+        behind = [lane for lane in self.lanes.values() if lane.fed < self.head]
+        for lane in behind:
+            if not lane.mailbox.has_room:
+                lane.mailbox.starved.add(self.source)
+        return any(lane.mailbox.has_room for lane in behind)
 
     def connect(self, table: SubscriberTable, mailbox: Callable[[str], Mailbox]) -> None:
         """Follows a new table: owners that stay keep their place, new ones begin at the front."""
@@ -58,8 +64,14 @@ class Channel:
         for owner in table.owners_of_source(self.source):
             box = mailbox(owner)
             lane = before.get(owner)
-            kept = lane is not None and lane.mailbox is box
-            self.lanes[owner] = lane if lane is not None and kept else Lane(self.source, box, self.front)
+            if lane is None or lane.mailbox is not box:
+                lane = Lane(self.source, box, self.front)
+            self.lanes[owner] = lane
+
+    def failed(self, what: str) -> float:
+        """Counts a failure; returns the seconds after which to try again."""
+        self.failures[what] += 1
+        return min(_MAX_RETRY_SECONDS, RETRY_SECONDS * 2.0 ** (self.failures[what] - 1))
 
     def reserve(self, count: int) -> int:
         """Gives out positions; returns the first. To be called inside a write transaction, so
@@ -70,7 +82,7 @@ class Channel:
 
     def next_read(self) -> tuple[list[Lane], int, int] | None:
         """Who is to be told next: lanes with room at one position, that position, and the head;
-        None when everybody was told everything or has no room. Marks who has no room."""
+        None when everybody was told everything or has no room."""
         self.unnoticed = 0
         self.fresh = self.fresh and self.head == self.front
         if not self.lanes:
@@ -78,9 +90,6 @@ class Channel:
             return None
         behind = [lane for lane in self.lanes.values() if lane.fed < self.head]
         ready = [lane for lane in behind if lane.mailbox.has_room]
-        for lane in behind:
-            if not lane.mailbox.has_room:
-                lane.mailbox.starved.add(self.source)
         if not ready:
             return None
         after = min(lane.fed for lane in ready)
@@ -103,7 +112,7 @@ class Channel:
     def reset(self, database: HostDatabase) -> None:
         """The database was replaced, or is about to be: nothing of it is known any more."""
         self.outbox = Outbox(database, self.outbox.owner)
-        self.head = self.front = self.swept = self.last
+        self.head = self.front = self.swept = self.base = self.last
         self.fresh = True
         boxes = {owner: lane.mailbox for owner, lane in self.lanes.items()}
         self.lanes = {owner: Lane(self.source, box, self.front) for owner, box in boxes.items()}
@@ -112,7 +121,6 @@ class Channel:
         for letter in letters:
             if lane.mailbox.owner in table.of(letter.name):
                 if not lane.mailbox.has_room:
-                    lane.mailbox.starved.add(self.source)
                     return
                 lane.mailbox.put(lane, letter)
             lane.fed = letter.position

@@ -13,8 +13,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from host.db.engine import HostDatabase
+from plugin_sdk import Invalid
 
 __all__ = ["TABLE", "Letter", "Outbox"]
+
+# The only variable part of these statements is the table's name, a constant.
+# ruff: noqa: S608
 
 TABLE: Final = "_stagebox_outbox"
 
@@ -22,24 +26,22 @@ _CREATE: Final = f"""CREATE TABLE IF NOT EXISTS {TABLE} (
     owner TEXT NOT NULL, position BIGINT NOT NULL, event_id TEXT NOT NULL, name TEXT NOT NULL,
     data TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (owner, position))"""
 _INSERT: Final = (
-    f"INSERT INTO {TABLE} (owner, position, event_id, name, data, at)"  # noqa: S608 (constants)
+    f"INSERT INTO {TABLE} (owner, position, event_id, name, data, at)"
     " VALUES (:owner, :position, :event_id, :name, :data, :at)"
 )
 _READ: Final = (
-    f"SELECT position, event_id, name, data, at FROM {TABLE}"  # noqa: S608
+    f"SELECT position, event_id, name, data, at FROM {TABLE}"
     " WHERE owner = :owner AND position > :after ORDER BY position LIMIT :limit"
 )
 _DELETE: Final = (
-    f"DELETE FROM {TABLE}"  # noqa: S608
-    " WHERE owner = :owner AND position > :after AND position <= :upto"
+    f"DELETE FROM {TABLE} WHERE owner = :owner AND position > :after AND position <= :upto"
 )
 _OWNERS: Final = (
     "SELECT owner, MIN(position) AS first, MAX(position) AS last"
-    f" FROM {TABLE} GROUP BY owner ORDER BY MIN(at)"  # noqa: S608
+    f" FROM {TABLE} GROUP BY owner ORDER BY MIN(at)"
 )
 _ADOPT: Final = (
-    f"UPDATE {TABLE} SET owner = :owner, position = position + :offset"  # noqa: S608
-    " WHERE owner = :old"
+    f"UPDATE {TABLE} SET owner = :owner, position = position + :offset WHERE owner = :old"
 )
 
 
@@ -67,30 +69,45 @@ class Outbox:
         self._made = False
 
     def append(self, letter: Letter) -> None:
-        """Writes a row; to be called inside a transaction. Makes the table at the first time."""
-        if not self._made:
-            self.database.execute(_CREATE)
-            self.database.after_commit(self._note_made)  # a rollback takes the table with it
-        self.database.execute(
-            _INSERT,
-            {
-                "owner": self.owner,
-                "position": letter.position,
-                "event_id": letter.event_id,
-                "name": letter.name,
-                "data": letter.data,
-                "at": letter.at,
-            },
-        )
+        """Writes a row; to be called inside a transaction. Makes the table when there is none."""
+        row = {
+            "owner": self.owner,
+            "position": letter.position,
+            "event_id": letter.event_id,
+            "name": letter.name,
+            "data": letter.data,
+            "at": letter.at,
+        }
+        if self._made:
+            try:
+                self.database.execute(_INSERT, row)
+                return
+            except Invalid:
+                if self.exists():
+                    raise
+        self.database.execute(_CREATE)
+        self.database.execute(_INSERT, row)
+        self.database.after_commit(self._note_made)  # a rollback takes the table with it
+
+    def exists(self) -> bool:
+        """Whether the table is there; it is not in a copy made before the first event."""
+        return self.database.table(TABLE).exists()
 
     def read(self, after: int, limit: int) -> list[Letter]:
         """At most ``limit`` own rows behind position ``after``, in order."""
         wanted = {"owner": self.owner, "after": after, "limit": limit}
-        return [Letter(**row) for row in self.database.query(_READ, wanted)]
+        try:
+            return [Letter(**row) for row in self.database.query(_READ, wanted)]
+        except Invalid:
+            if self.exists():
+                raise
+            return []
 
     def delete(self, after: int, upto: int) -> None:
         """Removes own rows behind position ``after``, up to ``upto``."""
-        self.database.execute(_DELETE, {"owner": self.owner, "after": after, "upto": upto})
+        if self.exists():
+            span = {"owner": self.owner, "after": after, "upto": upto}
+            self.database.execute(_DELETE, span)
 
     def adopt(self, reserve: Callable[[int], int], is_dead: Callable[[str], bool]) -> int:
         """Makes rows of dead owners own ones; returns the last position of them, or 0.
@@ -98,7 +115,7 @@ class Outbox:
         ``reserve(n)`` gives out n positions and returns the first. One process gets the rows:
         who comes second finds none of that owner.
         """
-        if not self.database.table(TABLE).exists():
+        if not self.exists():
             return 0
         if not any(is_dead(row["owner"]) for row in self.database.query(_OWNERS)):
             return 0

@@ -15,7 +15,7 @@ __all__ = ["Sweeper"]
 
 SWEEP_SECONDS: Final = 0.2
 """Handled rows are collected for so long: one transaction removes them all."""
-RETRY_SECONDS: Final = 1.0
+MAX_RETRIES: Final = 7
 _NEVER: Final = float("inf")
 
 
@@ -75,27 +75,28 @@ class Sweeper:
 
     # -- called without it
 
-    def sweep(self, channel: Channel) -> bool:
-        """Removes what everybody has handled; False (and a line in the log) when the database
-        does not let us."""
+    def sweep(self, channel: Channel) -> None:
+        """Removes what everybody has handled. When the database does not let us, that is logged
+        and tried again a few times; then the next event will bring us back."""
         with self._lock:
-            outbox, after, upto = channel.outbox, channel.swept, channel.handled
-        if upto <= after:
-            return True
+            outbox, upto = channel.outbox, channel.handled
+            if upto <= channel.swept:
+                return
         try:
-            outbox.delete(after, upto)
+            # From the base, not from what was swept: a copy that was restored has rows again.
+            outbox.delete(channel.base, upto)
         except Exception:
-            if "clear" not in channel.failing:
-                channel.failing.add("clear")
-                self._log.exception(
-                    "Could not clear the outbox of %s; trying again.", channel.source
-                )
-            return False
+            with self._lock:
+                delay = channel.failed("clear")
+                if channel.failures["clear"] <= MAX_RETRIES:
+                    self.plan(channel, delay)
+            if channel.failures["clear"] == 1:
+                self._log.exception("Could not clear the outbox of %s.", channel.source)
+            return
         with self._lock:
-            channel.failing.discard("clear")
+            channel.failures["clear"] = 0
             if channel.outbox is outbox:
                 channel.swept = max(channel.swept, upto)
-        return True
 
     def _loop(self) -> None:
         while (work := self._next()) is not None:
@@ -107,9 +108,7 @@ class Sweeper:
                     *(owner, event, source, seconds),
                 )
             for channel in channels:
-                if not self.sweep(channel):
-                    with self._lock:
-                        self.plan(channel, RETRY_SECONDS)
+                self.sweep(channel)
 
     def _next(self) -> tuple[list[Channel], list[tuple[str, str, str, float]]] | None:
         with self._lock:

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def engine(tmp_path: Path) -> Iterator[SqliteEngine]:
 
 
 @pytest.fixture
-def make_bus() -> Iterator[Callable[..., EventBus]]:
+def make_bus(engine: SqliteEngine) -> Iterator[Callable[..., EventBus]]:
     made: list[EventBus] = []
 
     def make(*, start: bool = True, **options: object) -> EventBus:
@@ -68,7 +69,7 @@ def bus(make_bus: Callable[..., EventBus], engine: SqliteEngine) -> EventBus:
 
 
 @pytest.fixture
-def listen() -> Iterator[Callable[[str, str], Listener]]:
+def listen(make_bus: object) -> Iterator[Callable[[str, str], Listener]]:
     made: list[Listener] = []
 
     def make(owner: str, event: str) -> Listener:
@@ -103,3 +104,22 @@ def rows(engine: SqliteEngine) -> Callable[[str], int]:
         return value
 
     return count
+
+
+@pytest.fixture
+def undone() -> Callable[[SqliteEngine, str], AbstractContextManager[None]]:
+    """A transaction on a database that is rolled back at its end."""
+
+    class Undone(Exception):
+        pass
+
+    @contextmanager
+    def transaction(engine: SqliteEngine, name: str) -> Iterator[None]:
+        try:
+            with engine.open(name).transaction():
+                yield
+                raise Undone
+        except Undone:
+            pass
+
+    return transaction

@@ -54,13 +54,17 @@ def test_good_patterns(pattern: str) -> None:
     check_pattern(pattern)
 
 
-@pytest.mark.parametrize("pattern", ["", "*.deleted", "rooms.*.x", "rooms.**", "Rooms.*", "x" * 201, 3])
+@pytest.mark.parametrize(
+    "pattern", ["", "*.deleted", "rooms.*.x", "rooms.**", "Rooms.*", "x" * 201, 3]
+)
 def test_bad_patterns(pattern: Any) -> None:
     with pytest.raises(Invalid, match="subscribe"):
         check_pattern(pattern)
 
 
-def test_a_bad_pattern_names_its_owner_and_changes_nothing(bus: EventBus, engine: SqliteEngine) -> None:
+def test_a_bad_pattern_names_its_owner_and_changes_nothing(
+    bus: EventBus, engine: SqliteEngine
+) -> None:
     told: list[str] = []
     bus.subscribe([Subscriber("good", "rooms.*", lambda event: told.append(event.name))])
     with pytest.raises(Invalid, match=r"evil\.plugin"):

@@ -14,9 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import host.events.bus
+import host.events.channel
 import host.events.mailbox
-import host.events.sweeper
 from host.db import SqliteEngine
 from host.events import EventBus, Subscriber
 from host.events.outbox import Outbox
@@ -276,8 +275,7 @@ def test_a_database_that_fails_for_a_while(
     monkeypatch: pytest.MonkeyPatch,
     method: str,
 ) -> None:
-    monkeypatch.setattr(host.events.bus, "RETRY_SECONDS", 0.01)
-    monkeypatch.setattr(host.events.sweeper, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(host.events.channel, "RETRY_SECONDS", 0.01)
     failures = 3
     original = getattr(Outbox, method)
 
@@ -328,6 +326,87 @@ def test_a_database_that_is_replaced(
     assert rooms.settle()
     assert one.numbers[:4] == [0, 1, 2, 3]
     assert one.numbers[-1] == 4
+
+
+def test_a_database_that_is_put_back_in_place(
+    bus: EventBus,
+    engine: SqliteEngine,
+    listen: Listen,
+    tmp_path: Path,
+    eventually: Eventually,
+    rows: Rows,
+) -> None:
+    """As after a failed upgrade, with nobody telling the bus."""
+    one, hanging = listen("x", "*"), listen("hanging", "*")
+    bus.subscribe([one.subscriber])
+    database = engine.open("rooms")
+    rooms = bus.emitter("rooms", database)
+    database.table("notes").create({"id": "integer"}, pk="id")
+    database.copy_to(tmp_path / "without outbox")
+    hanging.gate.clear()
+    bus.subscribe([one.subscriber, hanging.subscriber])
+    rooms.emit("rooms.counted", {"n": 1})
+    eventually(hanging.entered.is_set)
+    database.copy_to(tmp_path / "with a row")
+    hanging.gate.set()
+    eventually(lambda: rows("rooms") == 0)
+
+    database.restore_from(tmp_path / "with a row")
+    assert rows("rooms") == 1
+    rooms.emit("rooms.counted", {"n": 2})
+    assert rooms.settle()
+    eventually(lambda: rows("rooms") == 0)
+    database.restore_from(tmp_path / "without outbox")
+    bus._sweeper.sweep(bus._channels["rooms"])
+    with database.transaction():
+        rooms.emit("rooms.counted", {"n": 3})
+        rooms.emit("rooms.counted", {"n": 4})
+    assert rooms.settle()
+    assert one.numbers == hanging.numbers == [1, 2, 3, 4], "nothing twice, nothing lost"
+
+
+def test_what_is_not_handled_at_a_release_is_recovered(
+    bus: EventBus, engine: SqliteEngine, listen: Listen, eventually: Eventually, rows: Rows
+) -> None:
+    one = listen("x", "*")
+    one.gate.clear()
+    bus.subscribe([one.subscriber])
+    database = engine.open("rooms")
+    rooms = bus.emitter("rooms", database)
+    for n in range(3):
+        rooms.emit("rooms.counted", {"n": n})
+    eventually(one.entered.is_set)
+    bus.release("rooms")
+    assert rows("rooms") == 3
+    assert rooms.settle(), "what was released is nobody's concern"
+    bus.recover("rooms", database)
+    rooms.emit("rooms.counted", {"n": 3})
+    one.gate.set()
+    assert rooms.settle()
+    assert one.numbers == [0, 0, 1, 2, 3], "the one that it had begun is told again"
+    eventually(lambda: rows("rooms") == 0)
+
+
+def test_a_database_that_was_closed_is_not_tried_for_ever(
+    bus: EventBus,
+    engine: SqliteEngine,
+    listen: Listen,
+    eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(host.events.channel, "RETRY_SECONDS", 0.0)
+    bus.subscribe([listen("x", "*").subscriber])
+    database = engine.open("rooms")
+    rooms = bus.emitter("rooms", database)
+    rooms.emit("rooms.counted", {"n": 1})
+    assert rooms.settle()
+    engine.drop("rooms")
+    channel = bus._channels["rooms"]
+    eventually(lambda: channel.failures["clear"] > 7)
+    assert channel not in bus._sweeper._due
+    assert caplog.text.count("Could not clear the outbox of rooms") == 1
+    assert not engine.exists("rooms")
 
 
 def test_a_database_that_is_dropped(bus: EventBus, engine: SqliteEngine, listen: Listen) -> None:
