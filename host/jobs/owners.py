@@ -24,16 +24,12 @@ _LIVE: Final = f"SELECT id, machine, process FROM {OWNERS} WHERE expires_at > :n
 def this_machine() -> str:
     """Names the space in which process ids are unique: machine, boot, and on Linux the PID
     namespace (containers that share a data directory have their own)."""
-    parts = [platform.node()]
-    for read in (
-        lambda: Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
-        lambda: os.readlink("/proc/self/ns/pid"),
-    ):
-        try:
-            parts.append(read())
-        except OSError:  # not Linux
-            parts.append("")
-    return "|".join(parts)
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        space = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:  # not Linux
+        boot = space = ""
+    return f"{platform.node()}|{boot}|{space}"
 
 
 def this_process() -> str:
@@ -109,11 +105,19 @@ class Owners:
             if row["machine"] != self._machine or not process_gone(row["process"])
         }
 
-    def bury(self, living: set[str]) -> list[str]:
-        """Removes the rows of all others; returns their ids. To be called in the transaction
+    def some_dead(self) -> bool:
+        """Whether there are rows of owners that are dead."""
+        return bool(self._dead())
+
+    def bury(self) -> list[str]:
+        """Removes the rows of dead owners; returns their ids. To be called in the transaction
         that takes their jobs."""
-        rows = self._database.query(f"SELECT id FROM {OWNERS}")  # noqa: S608
-        dead = [row["id"] for row in rows if row["id"] not in living]
+        dead = self._dead()
         for owner in dead:
             self._database.table(OWNERS).delete(owner)
         return dead
+
+    def _dead(self) -> list[str]:
+        living = self.living() | {self.id}
+        rows = self._database.query(f"SELECT id FROM {OWNERS}")  # noqa: S608 (a constant)
+        return [row["id"] for row in rows if row["id"] not in living]

@@ -51,10 +51,8 @@ def _jobs(db: Database) -> None:
         where=f"key IS NOT NULL AND {_ACTIVE}",
         name="_stagebox_jobs_one_per_key",
     )
-    table.create_index(
-        ["kind", "run_after", "number"], where="state = 'queued'", name="_stagebox_jobs_queued"
-    )
-    table.create_index(["kind", "owner"], where="state = 'running'", name="_stagebox_jobs_running")
+    # Not a partial index: SQLite would not see that it is in the order of the kinds.
+    table.create_index(["state", "kind", "run_after", "number"], name="_stagebox_jobs_turn")
     # Lists, newest first: of all, of a plugin, of a kind; with and without a state.
     table.create_index(["state", "number"], name="_stagebox_jobs_by_state")
     table.create_index(["plugin_id", "number"], name="_stagebox_jobs_by_plugin")

@@ -1,0 +1,153 @@
+"""Job services on a real engine, with a clock that tests move."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from host.clock import SystemClock
+from host.db import SqliteEngine
+from host.jobs import JobKind, JobService
+from plugin_sdk import Job, JobInfo, JobRun
+
+LOG = logging.getLogger("stagebox.test.jobs")
+
+
+class MovedClock(SystemClock):
+    """The system's clock, some seconds ahead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ahead = 0.0
+
+    def ms(self) -> int:
+        return super().ms() + round(self.ahead * 1000)
+
+
+class Hanging:
+    """A job that does nothing until it is let go, or told to stop; it counts itself."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.lock = threading.Lock()
+        self.inside = 0
+        self.most = 0
+        self.runs: list[JobRun] = []
+        self.deaf = False
+
+    def __call__(self, run: JobRun) -> str:
+        with self.lock:
+            self.runs.append(run)
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+        try:
+            while not self.go.wait(0.002):
+                if not self.deaf and run.cancelled:
+                    return "stopped"
+            return "done"
+        finally:
+            with self.lock:
+                self.inside -= 1
+
+
+def declared(plugin_id: str, name: str, call: Callable[[JobRun], Any], **words: Any) -> JobKind:
+    return JobKind(plugin_id, Job(name, call, **words), call)
+
+
+@pytest.fixture
+def kind() -> Callable[..., JobKind]:
+    return declared
+
+
+@pytest.fixture
+def clock() -> MovedClock:
+    return MovedClock()
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[SqliteEngine]:
+    engine = SqliteEngine(tmp_path / "data", durability="normal")
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def make_service(engine: SqliteEngine, clock: MovedClock) -> Iterator[Callable[..., JobService]]:
+    made: list[JobService] = []
+
+    def make(*kinds: JobKind, start: bool = True, **options: Any) -> JobService:
+        options.setdefault("poll_seconds", 0.02)
+        service = JobService(engine.open("host"), clock, LOG, **options)
+        made.append(service)
+        service.declare(kinds)
+        if start:
+            service.start()
+        return service
+
+    yield make
+    for service in made:
+        service.stop(10)
+
+
+@pytest.fixture
+def hanging() -> Iterator[Callable[[], Hanging]]:
+    made: list[Hanging] = []
+
+    def make() -> Hanging:
+        made.append(Hanging())
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.go.set()
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], object]], None]:
+    """Waits for a condition, with a deadline."""
+
+    def wait(condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < deadline, "this did not come to pass"
+            time.sleep(0.005)
+
+    return wait
+
+
+@pytest.fixture
+def finished() -> Callable[[JobService, str], JobInfo]:
+    """Waits for the end of a job."""
+
+    def wait(service: JobService, job_id: str) -> JobInfo:
+        info = service.wait(job_id, 20)
+        assert info.finished, info
+        return info
+
+    return wait
+
+
+@pytest.fixture
+def undone() -> Callable[[SqliteEngine, str], AbstractContextManager[None]]:
+    """A transaction on a database that is rolled back at its end."""
+
+    class Undone(Exception):
+        pass
+
+    @contextmanager
+    def transaction(engine: SqliteEngine, name: str) -> Iterator[None]:
+        try:
+            with engine.open(name).transaction():
+                yield
+                raise Undone
+        except Undone:
+            pass
+
+    return transaction

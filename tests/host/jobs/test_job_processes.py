@@ -1,0 +1,256 @@
+"""Several processes on one database, and processes that die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from host.db import SqliteEngine
+from host.jobs import JobService
+from host.jobs.owners import process_gone, this_machine, this_process
+from host.jobs.schema import JOBS, OWNERS
+from plugin_sdk import JobInfo, JobRun
+
+Make = Callable[..., JobService]
+Kind = Callable[..., Any]
+Eventually = Callable[[Callable[[], object]], None]
+Finished = Callable[[JobService, str], JobInfo]
+
+ROOT = Path(__file__).parents[3]
+
+PROLOGUE = """
+import logging, os, sys, time
+from pathlib import Path
+from host.clock import SystemClock
+from host.db import SqliteEngine
+from host.jobs import JobKind, JobService
+from plugin_sdk import Job
+
+engine = SqliteEngine(Path(sys.argv[1]), durability="normal")
+
+def make(work, **words):
+    service = JobService(
+        engine.open("host"), SystemClock(), logging.getLogger("child"), poll_seconds=0.02
+    )
+    service.declare([JobKind("a", Job("x", work, **words), work)])
+    return service
+"""
+
+MORTAL = """
+def work(run):
+    for step in range(run.saved or 0, 3):
+        run.progress(step + 1, 10, "on my way")
+        run.save(step + 1)
+    print(run.id, flush=True)
+    run.sleep(3600)
+
+service = make(work)
+service.of("a").start("x", {"who": "child"})
+service.start()
+sys.stdin.read()
+"""
+
+EXCLUSIVE = """
+held = Path(sys.argv[2])
+
+def work(run):
+    os.close(os.open(held, os.O_CREAT | os.O_EXCL))  # FileExistsError: somebody else is in here
+    time.sleep(0.002)
+    held.unlink()
+    return os.getpid()
+
+service = make(work)
+service.start()
+print("ready", flush=True)
+sys.stdin.read()
+service.stop(20)
+engine.close()
+"""
+
+
+def child(program: str, *args: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", PROLOGUE + program, *map(str, args)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_killed_in_the_middle_another_one_finishes(
+    tmp_path: Path, engine: SqliteEngine, make_service: Make, kind: Kind, finished: Finished
+) -> None:
+    mortal = child(MORTAL, tmp_path / "data")
+    assert mortal.stdout is not None
+    job_id = mortal.stdout.readline().strip()
+    assert job_id
+    mortal.send_signal(signal.SIGKILL)
+    mortal.communicate(timeout=20)
+
+    def work(run: JobRun) -> Any:
+        steps = list(range(run.saved, 10))
+        return {"attempt": run.attempt, "steps": steps, "args": dict(run.args)}
+
+    # The lease of the dead one is still valid for half a minute, but its process is gone.
+    service = make_service(kind("a", "x", work), lease_seconds=30)
+    assert service.get(job_id).done == 3, "its progress was not lost"
+    info = finished(service, job_id)
+    assert info.state == "succeeded"
+    assert info.result == {
+        "attempt": 2,
+        "steps": [3, 4, 5, 6, 7, 8, 9],
+        "args": {"who": "child"},
+    }
+
+
+def test_killed_while_another_process_lives(
+    tmp_path: Path,
+    make_service: Make,
+    kind: Kind,
+    finished: Finished,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lost: list[str] = []
+    service = make_service(kind("a", "y", lambda run: None), lease_seconds=0.6)
+    service.on_owners_lost = lost.extend
+    mortal = child(MORTAL, tmp_path / "data")
+    assert mortal.stdout is not None
+    job_id = mortal.stdout.readline().strip()
+    service.declare([kind("a", "x", lambda run: [run.attempt, run.saved])])
+    owner = service._database.value(f"SELECT owner FROM {JOBS} WHERE id = :id", {"id": job_id})
+    assert service.alive(owner)
+    mortal.send_signal(signal.SIGKILL)
+    mortal.communicate(timeout=20)
+    assert not service.alive(owner)
+    assert finished(service, job_id).result == [2, 3]
+    assert lost == [owner]
+    assert service.alive(service.owner)
+
+
+def test_two_processes_never_overlap(
+    tmp_path: Path, make_service: Make, kind: Kind, finished: Finished
+) -> None:
+    service = make_service(kind("a", "x", print), start=False)
+    ids = [service.of("a").start("x").id for _ in range(60)]
+    children = [child(EXCLUSIVE, tmp_path / "data", tmp_path / "held") for _ in range(2)]
+    try:
+        infos = [finished(service, job_id) for job_id in ids]
+    finally:
+        for one in children:
+            one.communicate("", timeout=20)
+    assert [info.error for info in infos if info.error] == []
+    assert all(info.attempt == 1 for info in infos)
+    assert {info.result for info in infos} <= {one.pid for one in children}
+
+
+def elsewhere(engine: SqliteEngine, owner: str, expires_at: int) -> None:
+    """A process of another machine."""
+    row = {"id": owner, "machine": "elsewhere", "process": "1 1", "expires_at": expires_at}
+    engine.open("host").table(OWNERS).upsert(row)
+
+
+def hold(engine: SqliteEngine, job_id: str, owner: str) -> None:
+    engine.open("host").execute(
+        f"UPDATE {JOBS} SET state = 'running', owner = :owner, attempt = 1 WHERE id = :id",
+        {"owner": owner, "id": job_id},
+    )
+
+
+def test_a_lease_elsewhere_has_to_run_out(
+    engine: SqliteEngine, make_service: Make, kind: Kind, clock: Any, finished: Finished
+) -> None:
+    service = make_service(kind("a", "x", lambda run: run.attempt), start=False, lease_seconds=0.3)
+    jobs = [service.of("a").start("x").id for _ in range(2)]
+    elsewhere(engine, "other", clock.ms() + 3_600_000)
+    hold(engine, jobs[0], "other")
+    hold(engine, jobs[1], "nobody")
+    service.start()
+    assert service.alive("other")
+    assert not service.alive("nobody")
+    service._beat()
+    assert service.get(jobs[0]).state == "running", "its owner may live"
+    assert service.get(jobs[1]).state == "queued", "that one's does not"
+    clock.ahead += 3601
+    assert finished(service, jobs[0]).result == 2
+    assert finished(service, jobs[1]).result == 2
+    assert not service.alive("other")
+
+
+def test_a_lost_job_that_was_to_be_cancelled(
+    engine: SqliteEngine, make_service: Make, kind: Kind
+) -> None:
+    service = make_service(kind("a", "x", lambda run: run.attempt), start=False)
+    job = service.of("a").start("x").id
+    hold(engine, job, "nobody")
+    service.cancel(job)
+    service.start()
+    info = service.get(job)
+    assert (info.state, info.error) == ("cancelled", None)
+    assert info.finished_at is not None
+
+
+def test_a_job_that_kills_the_process_again_and_again(
+    engine: SqliteEngine, make_service: Make, kind: Kind
+) -> None:
+    service = make_service(start=False)
+    service.declare([kind("a", "x", print)])
+    job = service.of("a").start("x").id
+    for _ in range(10):
+        assert service.get(job).state == "queued"
+        hold(engine, job, "nobody")
+        service._take_over()
+    info = service.get(job)
+    assert info.state == "failed"
+    assert info.error == "The process ended 10 times while this job was running."
+
+
+def test_who_was_taken_for_dead_gives_up(
+    engine: SqliteEngine,
+    make_service: Make,
+    kind: Kind,
+    hanging: Any,
+    eventually: Eventually,
+    finished: Finished,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    work = hanging()
+    service = make_service(kind("a", "x", work))
+    job = service.of("a").start("x")
+    eventually(lambda: work.inside)
+    with engine.open("host").transaction():  # what another process would do
+        engine.open("host").table(OWNERS).delete(service.owner)
+        service._store.take_over(0)
+    service._beat()
+    eventually(lambda: len(work.runs) == 2)  # its first run was told to stop, its second begun
+    assert "taken for dead" in caplog.text
+    work.go.set()
+    info = finished(service, job.id)
+    assert (info.state, info.result, info.attempt) == ("succeeded", "done", 2)
+
+
+def test_process_identity() -> None:
+    assert this_machine() == this_machine()
+    me = this_process()
+    assert me == this_process()
+    assert not process_gone(me)
+    assert not process_gone("what is this")
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    pid = done.pid
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert process_gone(f"{pid} 1"), "a zombie is gone"
+    done.wait()
+    assert process_gone(f"{pid} 1")
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="start times come from /proc")
+def test_a_process_id_that_is_used_again() -> None:
+    pid, started = this_process().split()
+    assert process_gone(f"{pid} {int(started) - 1}")
