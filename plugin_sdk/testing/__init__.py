@@ -30,7 +30,7 @@ from plugin_sdk.testing.context import FakeContext, FakePaths
 from plugin_sdk.testing.data import FakeData, FakeScope
 from plugin_sdk.testing.database_suite import DatabaseSuite
 from plugin_sdk.testing.events import FakeEvents
-from plugin_sdk.testing.hosts import PluginSource, Reply, RunningHost, installed
+from plugin_sdk.testing.hosts import PluginSource, Reply, RunningHost, StartHost, installed
 from plugin_sdk.testing.import_check import import_effects
 from plugin_sdk.testing.jobs import FakeJobRun, FakeJobs, Progress
 from plugin_sdk.testing.leaks import Leaked, leak_check
@@ -80,6 +80,7 @@ __all__ = [
     "Progress",
     "Reply",
     "RunningHost",
+    "StartHost",
     "StorageSuite",
     "import_effects",
     "installed",

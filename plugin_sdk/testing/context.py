@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from plugin_sdk.access import Permission
 from plugin_sdk.database import Database
 from plugin_sdk.errors import CapabilityMissing, Conflict
-from plugin_sdk.manifest import CAPABILITIES, Manifest
+from plugin_sdk.manifest import CAPABILITIES, DEFAULT_PREFIX, Manifest
 from plugin_sdk.plugin import Plugin
 from plugin_sdk.strict_json import parse_json
 from plugin_sdk.testing.access import FakePermissions
@@ -117,6 +117,17 @@ class FakeContext:
         self.services = FakeServices(plugin_id)
         self.permissions = FakePermissions(permissions, self.log)
         self.hooks = FakeHooks(self.log)
+        self.manifest = Manifest(
+            id=plugin_id,
+            name=plugin_id,
+            version="1.0.0",
+            sdk="*",
+            capabilities=tuple(capabilities),
+            permissions=tuple(permissions),
+            settings=settings_schema,
+            prefix=DEFAULT_PREFIX + plugin_id,
+            claims=(DEFAULT_PREFIX + plugin_id,),
+        )
         self.migrated: list[str] = []
         """Names of the migrations that ran, in order."""
         self._plugin_id = plugin_id
@@ -136,7 +147,7 @@ class FakeContext:
         and settings schema. Raises OSError without the file, Invalid when it is no JSON."""
         text = (folder / "plugin.json").read_bytes()
         manifest = Manifest.from_json(parse_json(text, unique_keys=True))
-        return cls(
+        context = cls(
             manifest.id,
             settings=settings,
             settings_schema=manifest.settings or {},
@@ -144,6 +155,8 @@ class FakeContext:
             permissions=manifest.permissions,
             package=folder,
         )
+        context.manifest = manifest
+        return context
 
     @property
     def plugin_id(self) -> str:
@@ -194,8 +207,9 @@ class FakeContext:
         objections = list(instance.check() or ())
         if objections:
             raise Conflict("The plugin cannot work here: " + " ".join(objections))
-        self.hooks.add_hookspecs(*instance.hookspecs)
         self._migrate(instance)
+        self.hooks.add_hookspecs(*instance.hookspecs)
+        self.hooks.register(self._plugin_id, instance)
         try:
             instance.enable()
             self._connect(instance)
@@ -216,6 +230,7 @@ class FakeContext:
             if entry.plugin_id == self._plugin_id:
                 self.providers.remove(entry.type, entry.name)
         self.services.offered.clear()
+        self.hooks.unregister(plugin)
         plugin.disable()
 
     def _stop_quietly(self, plugin: Plugin) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 from plugin_sdk.data import MAX_VALUE_BYTES, ScopeKind
 from plugin_sdk.errors import Invalid, TooLarge
@@ -14,7 +15,7 @@ from plugin_sdk.testing.transactions import Transactions
 
 __all__ = ["FakeData", "FakeScope"]
 
-_MAX_KEY = 255
+_NAME: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}")
 
 
 class FakeScope:
@@ -71,17 +72,17 @@ class FakeData(FakeScope):
     def scope(self, kind: ScopeKind, id: str | int = "") -> FakeScope:
         if kind not in get_args(ScopeKind):
             raise Invalid(f'"{kind}" is no scope: local, server or profile.')
-        if kind == "local":
-            return FakeScope(self._transactions, "local", "")
-        if id == "":
-            raise Invalid(f"The scope of a {kind} needs its id.")
-        return FakeScope(self._transactions, kind, str(id))
+        name = str(id)
+        if kind == "local" and name:
+            raise Invalid("The local scope has no id.")
+        if kind != "local" and not _NAME.fullmatch(name):
+            raise Invalid(
+                f"The scope {kind} needs an id of 1 to 255 characters, no control characters."
+            )
+        return FakeScope(self._transactions, kind, name)
 
 
 def _checked(key: str) -> str:
-    odd = any(c < " " or "\x7f" <= c <= "\x9f" or "\ud800" <= c <= "\udfff" for c in key)
-    if odd or not 1 <= len(key) <= _MAX_KEY:
-        raise Invalid(
-            f"{key[:80]!r} is no data key: 1 to {_MAX_KEY} characters, no control characters."
-        )
+    if not _NAME.fullmatch(key):
+        raise Invalid(f"{key[:80]!r} is no key: 1 to 255 characters, no control characters.")
     return key

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, Protocol
 from plugin_sdk.management import PluginEntry
 from plugin_sdk.plugin import Plugin
 
-__all__ = ["GROUP", "PluginSource", "Reply", "RunningHost", "installed"]
+__all__ = ["GROUP", "PluginSource", "Reply", "RunningHost", "StartHost", "installed"]
 
 GROUP: Final = "stagebox.testing"
 """The entry point group in which an installed host offers itself to tests.
@@ -103,6 +103,18 @@ class RunningHost(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> object: ...
+
+
+class StartHost(Protocol):
+    """The fixture ``stagebox``; see `plugin_sdk.testing.plugin`."""
+
+    def __call__(
+        self,
+        *plugins: PluginSource,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
+        config: Mapping[str, Any] | None = None,
+        data_dir: Path | None = None,
+    ) -> RunningHost: ...
 
 
 def installed(name: Literal["host", "database"]) -> Any:

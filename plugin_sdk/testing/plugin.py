@@ -14,27 +14,15 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
 from plugin_sdk.testing.context import FakeContext
-from plugin_sdk.testing.hosts import PluginSource, RunningHost, installed
+from plugin_sdk.testing.hosts import PluginSource, RunningHost, StartHost, installed
 from plugin_sdk.testing.leaks import Leaked, leak_check
 
 __all__ = ["StartHost"]
-
-
-class StartHost(Protocol):
-    """The fixture ``stagebox``."""
-
-    def __call__(
-        self,
-        *plugins: PluginSource,
-        settings: Mapping[str, Mapping[str, Any]] | None = None,
-        config: Mapping[str, Any] | None = None,
-        data_dir: Path | None = None,
-    ) -> RunningHost: ...
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar, Final
 
 import pluggy
@@ -64,7 +65,7 @@ class PluginSuite:
     folder: ClassVar[Path | None] = None
     settings: ClassVar[Mapping[str, Any]] = {}
     with_plugins: ClassVar[Sequence[PluginSource]] = ()
-    other_hookspecs: ClassVar[Sequence[object]] = ()
+    other_hookspecs: ClassVar[Sequence[ModuleType | type]] = ()
     import_allows: ClassVar[Sequence[str]] = ()
 
     def prepare(self, context: FakeContext) -> None:
@@ -126,7 +127,7 @@ class PluginSuite:
         instance = _class_of(self.plugin)(context)
         manager = pluggy.PluginManager(PROJECT)
         for specifications in (hookspecs, *instance.hookspecs, *self.other_hookspecs):
-            manager.add_hookspecs(specifications)  # type: ignore[arg-type]  # as the SDK types it
+            manager.add_hookspecs(specifications)
         manager.register(instance)  # arguments that a specification does not have are refused
         manager.check_pending()  # so are hooks without one, unless marked optionalhook
         for name in hookspecs.HOOK_NAMES:

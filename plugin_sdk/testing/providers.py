@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Final
 
 import pluggy
@@ -153,18 +154,23 @@ class FakeHooks:
         self._manager = pluggy.PluginManager(PROJECT)
         self._added: list[object] = []
 
-    def add_hookspecs(self, *specifications: object) -> None:
+    def add_hookspecs(self, *specifications: ModuleType | type) -> None:
         """Adds modules or classes with hook specifications, each once; ValueError when one has
         none."""
         for each in specifications:
             if each not in self._added:  # pluggy refuses a specification that it knows
-                self._manager.add_hookspecs(each)  # type: ignore[arg-type]  # as the SDK types it
+                self._manager.add_hookspecs(each)
                 self._added.append(each)
 
     def register(self, plugin_id: str, plugin: object) -> None:
         """Adds a plugin that answers. Raises pluggy.PluginValidationError for an implementation
         with arguments that its specification does not have."""
         self._manager.register(plugin, name=plugin_id)
+
+    def unregister(self, plugin: object) -> None:
+        """Takes it away, if it is there."""
+        if self._manager.is_registered(plugin):
+            self._manager.unregister(plugin)
 
     def call(self, name: str, **arguments: Any) -> list[HookResult]:
         answers: list[HookResult] = []

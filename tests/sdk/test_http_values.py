@@ -95,6 +95,24 @@ def test_the_raw_body_is_read_as_strict_json() -> None:
             Request(read=lambda body=body: body).json()
 
 
+def test_a_key_that_occurs_twice_may_be_refused() -> None:
+    request = Request(read=lambda: b'{"a": 1, "a": 2}')
+    assert request.json() == {"a": 2}
+    with pytest.raises(Invalid, match='"a" occurs twice'):
+        request.json(unique_keys=True)
+
+
+@pytest.mark.parametrize(
+    ("peer", "here"),
+    [
+        *((each, True) for each in ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1")),
+        *((each, False) for each in ("10.0.0.1", "::2", "::ffff:10.0.0.1", "128.0.0.1", "")),
+    ],
+)
+def test_who_sits_at_this_machine(peer: str, here: bool) -> None:
+    assert Request(peer=peer).loopback is here
+
+
 def test_plain_answers() -> None:
     assert Response({"a": 1}) == Response({"a": 1}, 200, {}, "application/json")
     assert Response.created({"id": 1}) == Response({"id": 1}, 201)

@@ -131,6 +131,7 @@ def test_a_bare_plugin_contributes_nothing(context: FakeContext) -> None:
         assert getattr(bare, name)() is None
     assert bare.purge("example.other") == 0
     assert bare.decide(Request().principal, "x", []) is None
+    assert bare.guard(Request()) is None  # type: ignore[func-returns-value]
     assert bare.error_body(Exception(), Request()) is None  # type: ignore[arg-type]
 
 

@@ -184,6 +184,14 @@ def test_private_http_is_http_too() -> None:
     assert FakeContext(capabilities=["http.private"]).http is not None
 
 
+def test_its_manifest_says_what_was_given() -> None:
+    schema = {"type": "object", "properties": {}}
+    context = FakeContext("example.board", capabilities=["blobs"], settings_schema=schema)
+    assert (context.manifest.id, context.manifest.capabilities) == ("example.board", ("blobs",))
+    assert context.manifest.settings == schema
+    assert context.manifest.prefix == "/api/plugins/example.board"
+
+
 def test_capabilities_that_are_none() -> None:
     with pytest.raises(ValueError, match="databse"):
         FakeContext(capabilities=["databse"])
@@ -205,6 +213,7 @@ def test_it_is_what_the_manifest_declares(tmp_path: Path) -> None:
     assert context.settings["maxSounds"] == 7
     assert context.permissions.available()[-1].name == "example.board:edit"
     assert context.blobs.list() == []
+    assert context.manifest.name == "Board"
     with pytest.raises(CapabilityMissing):
         context.db  # noqa: B018
     with pytest.raises(Invalid):
