@@ -88,7 +88,7 @@ def test_values_that_are_no_number_are_refused(value: float) -> None:
 @pytest.mark.parametrize(
     "value",
     [b"bytes", {1, 2}, object(), {1: "a"}, {None: 1}, {True: 1}, ["a", 1j], {"a": {b"b"}}],
-    ids=repr,
+    ids=["bytes", "set", "object", "number key", "null key", "true key", "complex", "deep set"],
 )
 def test_values_that_are_no_json_are_refused(value: Any) -> None:
     with pytest.raises(Invalid):
