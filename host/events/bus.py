@@ -18,11 +18,11 @@ from typing import Any, Final
 from host.db.engine import HostDatabase
 from host.events.channel import Channel
 from host.events.mailbox import Lane, Mailbox
-from host.events.names import check_event_name, encode_data
+from host.events.names import check_event_name, check_pattern, encode_data
 from host.events.outbox import Letter
 from host.events.subscribers import Subscriber, SubscriberTable
 from host.events.sweeper import Sweeper
-from plugin_sdk import Clock, Event, Events, Logger
+from plugin_sdk import Clock, Event, Events, Invalid, Logger
 
 __all__ = ["EventBus"]
 
@@ -79,10 +79,10 @@ class EventBus:
         return _Emitter(self, self._channel(source, database))
 
     def subscribe(self, subscribers: Sequence[Subscriber]) -> None:
-        """Replaces all subscribers. Raises Invalid for an event that is no name or pattern; then
-        nothing has changed. What was emitted before and not yet handled goes to those who are
-        subscribed when it is handed over."""
-        table = SubscriberTable(subscribers)
+        """Replaces all subscribers. What was emitted before and not yet handled goes to those who
+        are subscribed when it is handed over. One whose event is no name or pattern is left out,
+        and named in the log: ask `check_pattern` before."""
+        table = SubscriberTable([one for one in subscribers if self._usable(one)])
         with self._lock:
             self._table = table
             for owner in self._mailboxes.keys() - table.owners:
@@ -299,6 +299,14 @@ class EventBus:
                 owner, self._lock, self._deliver, self._taken, self._lane_handled
             )
         return box
+
+    def _usable(self, subscriber: Subscriber) -> bool:
+        try:
+            check_pattern(subscriber.event)
+        except Invalid as error:
+            self._log.error("Plugin %s subscribes wrongly: %s", subscriber.owner, error.message)
+            return False
+        return True
 
     def _boxes(self) -> list[Mailbox]:
         return [*self._mailboxes.values(), *self._leaving]

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from host.events.names import check_pattern
-from plugin_sdk import Event, Invalid
+from plugin_sdk import Event
 
 __all__ = ["Subscriber", "SubscriberTable"]
 
@@ -39,15 +38,11 @@ class Subscriber:
 
 
 class SubscriberTable:
-    """All subscribers at one time. Raises Invalid for one whose event is no name or pattern."""
+    """All subscribers at one time."""
 
     def __init__(self, subscribers: Sequence[Subscriber] = ()) -> None:
         self._by_owner: dict[str, list[Subscriber]] = {}
         for subscriber in subscribers:
-            try:
-                check_pattern(subscriber.event)
-            except Invalid as error:
-                raise Invalid(f"{subscriber.owner} subscribes wrongly: {error.message}") from None
             self._by_owner.setdefault(subscriber.owner, []).append(subscriber)
         self._names: dict[str, dict[str, tuple[Subscriber, ...]]] = {}
 

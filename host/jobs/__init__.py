@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from host.jobs.kinds import JobKind
+from host.jobs.kinds import JobKind, check_kinds
 from host.jobs.service import JobService
 
-__all__ = ["JobKind", "JobService"]
+__all__ = ["JobKind", "JobService", "check_kinds"]

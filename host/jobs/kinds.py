@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from plugin_sdk import Invalid, Job, JobRun
 
-__all__ = ["JobKind", "KindTable", "kind_name"]
+__all__ = ["JobKind", "KindTable", "check_kinds", "kind_name"]
 
 
 def kind_name(plugin_id: str, name: str) -> str:
@@ -38,16 +38,25 @@ class JobKind:
 
 
 class KindTable:
-    """All kinds at one time. Raises Invalid for two of one name, or impossible figures."""
+    """All kinds at one time. ``refused`` is told what is wrong with a kind that is left out; see
+    `check_kinds`."""
 
-    def __init__(self, kinds: Sequence[JobKind] = ()) -> None:
+    def __init__(
+        self,
+        kinds: Sequence[JobKind] = (),
+        refused: Callable[[Invalid], object] | None = None,
+    ) -> None:
         self._kinds: dict[str, JobKind] = {}
         for kind in kinds:
-            _check(kind)
-            if kind.kind in self._kinds:
-                raise Invalid(f'Plugin {kind.plugin_id} declares the job "{kind.job.name}" twice.')
-            self._kinds[kind.kind] = kind
-        self.periodic = tuple(kind for kind in kinds if kind.periodic)
+            try:
+                _check(kind, self._kinds)
+            except Invalid as error:
+                if refused is None:
+                    raise
+                refused(error)
+            else:
+                self._kinds[kind.kind] = kind
+        self.periodic = tuple(kind for kind in self._kinds.values() if kind.periodic)
 
     def get(self, kind: str) -> JobKind | None:
         return self._kinds.get(kind)
@@ -56,11 +65,21 @@ class KindTable:
         return kind in self._kinds
 
 
-def _check(kind: JobKind) -> None:
+def check_kinds(kinds: Sequence[JobKind]) -> None:
+    """Raises Invalid for two jobs of one plugin with one name, and for impossible figures."""
+    seen: dict[str, JobKind] = {}
+    for kind in kinds:
+        _check(kind, seen)
+        seen[kind.kind] = kind
+
+
+def _check(kind: JobKind, others: Container[str]) -> None:
     job = kind.job
     what = f'The job "{job.name}" of plugin {kind.plugin_id}'
     if not job.name:
         raise Invalid(f"Plugin {kind.plugin_id} declares a job without a name.")
+    if kind.kind in others:
+        raise Invalid(f'Plugin {kind.plugin_id} declares the job "{job.name}" twice.')
     if job.concurrency < 1 or job.attempts < 1:
         raise Invalid(f"{what} needs a concurrency and attempts of at least 1.")
     if job.every is not None and not 0 < job.every < float("inf"):

@@ -134,8 +134,9 @@ class JobService:
 
     def declare(self, kinds: Sequence[JobKind]) -> None:
         """Replaces all kinds in one assignment. Running jobs of kinds that are gone are told to
-        stop and go back to the queue. Raises Invalid, and then nothing has changed."""
-        self._runner.replace(KindTable(kinds))
+        stop and go back to the queue. Kinds that `check_kinds` refuses are left out, and named in
+        the log. Not to be called in a transaction of the host's database."""
+        self._runner.replace(KindTable(kinds, lambda error: self._log.error("%s", error)))
         self._poll.wake()
 
     # -- for plugins
@@ -216,7 +217,8 @@ class JobService:
         """Has this process's jobs of a plugin stop and go back to the queue; none is begun here
         until `resume` or the next `declare` (or two minutes have passed). False when some did not
         stop within ``timeout`` seconds: those are left behind (they can write nothing any more),
-        and their jobs are queued again."""
+        and their jobs are queued again. Not to be called in a transaction of the host's
+        database."""
         return self._runner.interrupt(plugin_id, timeout)
 
     def resume(self, plugin_id: str) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import host.events.channel
 import host.events.mailbox
 from host.db import SqliteEngine
-from host.events import EventBus, Subscriber
+from host.events import EventBus, Subscriber, outbox
 from host.events.outbox import Outbox
 from plugin_sdk import Event
 
@@ -31,7 +31,7 @@ import logging, os, signal, sys
 from pathlib import Path
 from host.clock import SystemClock
 from host.db import SqliteEngine
-from host.events import EventBus, Subscriber
+from host.events import EventBus, Subscriber, outbox
 
 bus = EventBus(SystemClock(), logging.getLogger("dying"))
 bus.subscribe([Subscriber("x", "*", lambda event: print("told", flush=True))])
@@ -423,6 +423,20 @@ def test_a_database_that_is_dropped(bus: EventBus, engine: SqliteEngine, listen:
     assert rooms.settle()
     assert one.numbers == [1, 2]
     bus.release("never heard of")
+
+
+def test_the_outbox_is_read_and_cleared_by_its_key(bus: EventBus, engine: SqliteEngine) -> None:
+    database = engine.open("rooms")
+    bus.emitter("rooms", database).emit("rooms.counted")
+    for sql, span in (
+        (outbox._READ, "(owner=? AND position>?)"),
+        (outbox._DELETE, "(owner=? AND position>? AND position<?)"),
+    ):
+        params = {"owner": "o", "after": 1, "limit": 64, "upto": 9}
+        used = {name: value for name, value in params.items() if f":{name}" in sql}
+        (line,) = database.query(f"EXPLAIN QUERY PLAN {sql}", used)
+        assert line["detail"].startswith("SEARCH")
+        assert line["detail"].endswith(span)
 
 
 class Undone(Exception):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from host.jobs import JobService
+from host.jobs import JobService, check_kinds
 from host.jobs.store import JobStore
 from plugin_sdk import Conflict, Invalid, JobInfo, JobRun, NotFound
 
@@ -83,11 +83,19 @@ def test_jobs_are_a_plugins_own(make_service: Make, kind: Kind) -> None:
         ([("a", "", {})], "name"),
     ],
 )
-def test_kinds_that_are_refused(make_service: Make, kind: Kind, kinds: Any, word: str) -> None:
-    service = make_service(kind("a", "good", print), start=False)
+def test_kinds_that_are_refused(
+    make_service: Make, kind: Kind, kinds: Any, word: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad = [kind(plugin, name, print, **words) for plugin, name, words in kinds]
     with pytest.raises(Invalid, match=word):
-        service.declare([kind(plugin, name, print, **words) for plugin, name, words in kinds])
-    service.of("a").start("good")  # the old table is still there
+        check_kinds(bad)
+    service = make_service(start=False)
+    service.declare([*bad, kind("b", "good", print)])
+    assert word in caplog.text
+    service.of("b").start("good")  # the others are there
+    if word != "twice":
+        with pytest.raises(NotFound):
+            service.of("a").start(bad[0].job.name)
 
 
 def test_impossible_services(make_service: Make) -> None:
