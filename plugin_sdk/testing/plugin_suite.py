@@ -277,8 +277,7 @@ class PluginSuite:
                 settings={manifest.id: dict(self.settings)} if self.settings else None,
             ) as host,
         ):
-            entry = host.enable(manifest.id)
-            assert entry.state == "active", f"{entry.state}: {entry.fault}"
+            _enable(host, manifest.id)
             for method, path in started_paths:
                 answer = host.options(manifest.prefix + path)
                 assert answer.status == 200, f"{path} answers {answer.status}"
@@ -287,6 +286,7 @@ class PluginSuite:
                 for method, path in started_paths:
                     status = host.request(method, manifest.prefix + path).status
                     assert status == 404, f"{method} {path} answers {status} after disable"
+                _enable(host, manifest.id)
 
     def _module_name(self, plugin_class: type[Plugin]) -> str:
         if isinstance(self.plugin, str):
@@ -356,6 +356,11 @@ def _assert_unique(names: Iterable[str]) -> None:
     listed = list(names)
     twice = sorted({name for name in listed if listed.count(name) > 1})
     assert twice == [], f"declared twice: {', '.join(twice)}"
+
+
+def _enable(host: RunningHost, plugin_id: str) -> None:
+    entry = host.enable(plugin_id)
+    assert entry.state == "active", f"{entry.state}: {entry.fault}"
 
 
 def _was_disabled(host: RunningHost, plugin_id: str) -> bool:

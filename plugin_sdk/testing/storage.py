@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from plugin_sdk.blobs import Blob, BlobInfo, StorageProvider, check_blob_key
 from plugin_sdk.context import Clock
-from plugin_sdk.errors import NotFound
+from plugin_sdk.errors import NotFound, ProviderUnavailable
 from plugin_sdk.testing.clock import FakeClock
 
 __all__ = ["FakeBlobs", "MemoryStorage"]
@@ -79,41 +79,52 @@ class _StoredBlob:
 
 class FakeBlobs:
     """``context.blobs`` in tests: an area of `storage`, which is a `MemoryStorage` unless the
-    test puts another provider there."""
+    test puts another provider there. With None no storage is active::
 
-    def __init__(self, plugin_id: str, storage: StorageProvider) -> None:
+        context.blobs.storage = None
+        with pytest.raises(ProviderUnavailable):
+            context.blobs.read("cover.png")
+    """
+
+    def __init__(self, plugin_id: str, storage: StorageProvider | None) -> None:
         self.storage = storage
         self._area = plugin_id + "/"
+
+    @property
+    def _active(self) -> StorageProvider:
+        if self.storage is None:
+            raise ProviderUnavailable("No storage provider is active.")
+        return self.storage
 
     def put(
         self, key: str, content: bytes | BinaryIO, content_type: str = "application/octet-stream"
     ) -> BlobInfo:
         stream = io.BytesIO(content) if isinstance(content, bytes) else content
-        return self._own(self.storage.put(self._full(key), stream, content_type))
+        return self._own(self._active.put(self._full(key), stream, content_type))
 
     def get(self, key: str) -> Blob:
         full = self._full(key)
-        return _StoredBlob(self._own(self.storage.stat(full)), self.storage, full)
+        return _StoredBlob(self._own(self._active.stat(full)), self._active, full)
 
     def read(self, key: str) -> bytes:
-        with self.storage.open(self._full(key)) as stream:
+        with self._active.open(self._full(key)) as stream:
             return stream.read()
 
     def exists(self, key: str) -> bool:
         try:
-            self.storage.stat(self._full(key))
+            self._active.stat(self._full(key))
         except NotFound:
             return False
         return True
 
     def delete(self, key: str) -> bool:
-        return self.storage.delete(self._full(key))
+        return self._active.delete(self._full(key))
 
     def list(
         self, prefix: str = "", *, after: str | None = None, limit: int = 1000
     ) -> Sequence[BlobInfo]:
         behind = None if after is None else self._area + after
-        found = self.storage.list(self._area + prefix, after=behind, limit=limit)
+        found = self._active.list(self._area + prefix, after=behind, limit=limit)
         return [self._own(info) for info in found]
 
     def _full(self, key: str) -> str:

@@ -23,6 +23,7 @@ from plugin_sdk import (
     Plugin,
     Principal,
     Provider,
+    ProviderUnavailable,
     Request,
     event_handler,
     hookspec,
@@ -259,6 +260,20 @@ def test_blobs_are_an_area_of_a_storage() -> None:
     for odd in ("", "/a", "a//b", "../a", "a\\b"):
         with pytest.raises(Invalid):
             context.blobs.put(odd, b"")
+
+
+def test_without_a_storage_there_are_no_blobs(context: FakeContext) -> None:
+    context.blobs.storage = None
+    for ask in (
+        lambda: context.blobs.put("a", b""),
+        lambda: context.blobs.get("a"),
+        lambda: context.blobs.read("a"),
+        lambda: context.blobs.exists("a"),
+        lambda: context.blobs.delete("a"),
+        lambda: context.blobs.list(),
+    ):
+        with pytest.raises(ProviderUnavailable):
+            ask()
 
 
 def test_the_clock_stands_until_it_is_moved() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from host.testing import TestHost
+from host.testing import TestHost, open_database
 from plugin_sdk import (
     ADMIN,
     CapabilityMissing,
@@ -21,6 +21,7 @@ from plugin_sdk import (
     Forbidden,
     Invalid,
     NotFound,
+    Permission,
     Plugin,
     Principal,
     Provider,
@@ -110,16 +111,13 @@ def board(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Board]:
             assert isinstance(found, Board)
             yield found
     else:
-        from host.db import SqliteEngine
-        from plugin_sdk import Permission
-
         with FakeContext(
             "board",
             settings={"maxSounds": 5},
             settings_schema=SETTINGS,
             capabilities=CAPABILITIES,
             permissions=[Permission(**each, plugin_id="board") for each in PERMISSIONS],
-            database=lambda folder: SqliteEngine(folder).open("board"),
+            database=open_database,
         ) as context:
             yield context.start(Board)
 

@@ -105,6 +105,7 @@ class Test{name}(PluginSuite):
 # A host in miniature, offered by the entry point that a real one offers.
 HOST = """
 from contextlib import contextmanager
+from dataclasses import replace
 from plugin_sdk import HttpReply, Manifest, Route, parse_json
 from plugin_sdk.management import PluginEntry, PluginFault
 from plugin_sdk.testing import FakeContext
@@ -138,6 +139,8 @@ class Host:
         return self.entry("active")
 
     def disable(self, plugin_id):
+        if "once" in self.manifest.name:
+            self.manifest = replace(self.manifest, name="refused")
         if self.running:
             self.context.stop(self.running)
         if "sticky" not in self.manifest.name:
@@ -312,6 +315,7 @@ FAULTS = {
     ),
     "refused": Fault("test_it_starts_and_stops_in_a_real_host", {"name": "refused"}),
     "sticky": Fault("test_it_starts_and_stops_in_a_real_host", {"name": "sticky"}),
+    "once": Fault("test_it_starts_and_stops_in_a_real_host", {"name": "once"}),
     "deaf": Fault("test_it_starts_and_stops_in_a_real_host", {"name": "deaf"}),
 }
 
