@@ -25,10 +25,11 @@ from host.plugins.discovery import Given
 from host.plugins.gate import Gate, Slots
 from host.plugins.hooks import HookRegistry, fenced
 from host.plugins.installing import Installer
-from host.plugins.manager import Limits, PluginManager, Stage
+from host.plugins.manager import PluginManager
 from host.plugins.purging import Purger
 from host.plugins.register import Register
 from host.plugins.services import ServiceRegistry
+from host.plugins.stage import Limits, Stage
 from host.plugins.wishes import MIGRATIONS as WISH_MIGRATIONS
 from host.plugins.wishes import WishStore
 from host.providers import ProviderRegistry, Registered

@@ -173,7 +173,7 @@ class Installer:
         assert record.manifest is not None
         snapshot = self._previous(plugin_id) / _SNAPSHOT
         try:
-            new = self._manager.attempt(
+            new = self._manager.instances.attempt(
                 record.found,
                 record.manifest,
                 before_migrations=lambda: self._snapshot(old, snapshot),
@@ -188,7 +188,7 @@ class Installer:
         record.running, record.state, record.fault = new, "active", None
         self._manager.put(new.published)
         self._commit(plugin_id)
-        self._manager.retire(old)
+        self._manager.instances.retire(old)
         self._log.info("Plugin %s runs version %s now.", plugin_id, new.published.manifest.version)
 
     def _commit(self, plugin_id: str) -> None:
@@ -204,7 +204,7 @@ class Installer:
         """Nobody inside, nobody enters: then a copy of the data."""
         gate = old.published.gate
         gate.pause()
-        self._manager.quiet(old)
+        self._manager.instances.quiet(old)
         if not gate.wait_idle(self._manager.limits.drain):
             raise TimeoutError("calls into the running version did not end in time")
         snapshot.parent.mkdir(parents=True, exist_ok=True)

@@ -3,55 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from host.plugins.catalog import Catalog, Published
-from host.plugins.conflicts import claim_conflict
 from host.plugins.context import Resources
-from host.plugins.discovery import Found
-from host.plugins.gate import Gate, Slots
-from host.plugins.loading import Loader
+from host.plugins.gate import Slots
+from host.plugins.instances import Instances
 from host.plugins.register import Record, Register
-from host.plugins.requirements import dependents_of, order_of_start, unmet_requirement
-from host.plugins.starting import Failed, Running, Start, teardown
-from host.plugins.wishes import CrashNote, Wish, WishStore
-from plugin_sdk import CORE_PERMISSIONS, Conflict, Logger, Manifest, Permission
+from host.plugins.requirements import circle_fault, dependents_of, order_of_start
+from host.plugins.stage import Limits, Stage
+from host.plugins.starting import Failed
+from host.plugins.wishes import Wish, WishStore
+from plugin_sdk import CORE_PERMISSIONS, Conflict, Permission
 from plugin_sdk.management import PluginEntry, PluginFault, PluginState
 
-__all__ = ["Limits", "PluginManager", "Stage"]
+__all__ = ["PluginManager"]
 
 _WAITING = ("DEPENDENCY_INACTIVE", "DEPENDENCY_MISSING", "DEPENDENCY_VERSION")
-
-
-@dataclass(slots=True)
-class Limits:
-    """Seconds and counts; settings of the plugin ``plugin_admin`` may change them at any time."""
-
-    setup_timeout: float = 10.0
-    drain: float = 10.0
-    quarantine_failures: int = 100
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What the manager needs from above.
-
-    ``offer`` makes providers and services of a catalog visible; ``publish`` everything: routes,
-    listeners, jobs too, in one switch. ``withdrawn`` is called when gates have closed, so that
-    open sockets end. ``emit`` tells host events.
-    """
-
-    offer: Callable[[Catalog], object]
-    publish: Callable[[Catalog], object]
-    withdrawn: Callable[[], object]
-    emit: Callable[[str, Mapping[str, Any]], object]
-    log_for: Callable[[str], Logger]
-    host_paths: tuple[str, ...]
-    check: Callable[[Published], object] = lambda _published: None
-    """Raises Invalid when a plugin's routes cannot be mounted."""
 
 
 class PluginManager:
@@ -75,11 +45,18 @@ class PluginManager:
         """Held while a plugin's state changes."""
         self._resources = resources
         self._stage = stage
-        self._slots = slots
         self._log = resources.log
-        self._note = CrashNote(crash_folder)
-        self._loader = Loader()
         self._catalog = Catalog()
+        self.instances = Instances(
+            resources,
+            register,
+            stage,
+            slots=slots,
+            limits=limits,
+            crash_folder=crash_folder,
+            catalog=lambda: self._catalog,
+            quarantine=self.quarantine,
+        )
         self.bundled_started = threading.Event()
         self._publishing = threading.Lock()
         self._eager = False
@@ -133,7 +110,7 @@ class PluginManager:
                 if wish is not None and wish.quarantine is not None:
                     record.state, record.fault = "quarantined", wish.quarantine
                 elif plugin_id in circles:
-                    self._fail(plugin_id, record, _circle_fault(circles[plugin_id]))
+                    self._fail(plugin_id, record, circle_fault(circles[plugin_id]))
                 else:
                     if not record.found.bundled:
                         self.bundled_started.set()
@@ -189,7 +166,7 @@ class PluginManager:
                 if record is not None and record.running is not None:
                     running, record.running = record.running, None
                     record.state = "disabled"
-                    self.retire(running)
+                    self.instances.retire(running)
 
     # Changes
 
@@ -284,7 +261,7 @@ class PluginManager:
             fault = self.register.examine(record)
             if fault is None:
                 assert record.manifest is not None
-                record.running = self.attempt(record.found, record.manifest)
+                record.running = self.instances.attempt(record.found, record.manifest)
         except Failed as failure:
             fault = failure.fault
         finally:
@@ -297,41 +274,6 @@ class PluginManager:
         self.put(record.running.published, everything=not at_start)
         self._tell("host.plugin_enabled", plugin_id)
 
-    def attempt(
-        self,
-        found: Found,
-        manifest: Manifest,
-        *,
-        before_migrations: Callable[[], object] = lambda: None,
-    ) -> Running:
-        """Starts an instance beside whatever runs; raises Failed. The catalog is not touched."""
-        self._refuse_early(manifest)
-        gate = Gate(
-            manifest.id,
-            self._slots,
-            quarantine_failures=self.limits.quarantine_failures,
-            on_failures=lambda: self._too_many_failures(gate),
-        )
-        start = Start(
-            found=found,
-            manifest=manifest,
-            resources=self._resources,
-            loader=self._loader,
-            gate=gate,
-            log=self._stage.log_for(manifest.id),
-            providers_taken=self._providers_taken(),
-            before_migrations=before_migrations,
-            check_routes=self._stage.check,
-        )
-        if found.bundled:
-            # An operator who kills the process while it starts must not lose the admin's tools.
-            return start.run(self.limits.setup_timeout)
-        self._note.write(manifest.id)
-        try:
-            return start.run(self.limits.setup_timeout)
-        finally:
-            self._note.remove()
-
     def put(self, published: Published, *, everything: bool = True) -> None:
         """Makes a plugin visible, in place of an older instance of the same id."""
         self._catalog = self._catalog.with_plugin(published)
@@ -339,25 +281,6 @@ class PluginManager:
             self._publish()
         else:
             self._stage.offer(self._catalog)
-
-    def _refuse_early(self, manifest: Manifest) -> None:
-        """What can be judged before any code of the plugin runs; raises Failed."""
-        fault = unmet_requirement(manifest, self._known_version)
-        if fault is not None and fault.code == "DEPENDENCY_INACTIVE":
-            circle = order_of_start(self.register.manifests())[1].get(manifest.id)
-            fault = _circle_fault(circle) if circle else fault
-        if fault is None:
-            others = self.register.claims(manifest.id, self._catalog.plugins)
-            fault = claim_conflict(manifest, others, self._stage.host_paths)
-        if fault is not None:
-            raise Failed(fault)
-
-    def _known_version(self, plugin_id: str) -> tuple[str, bool] | None:
-        record = self.register.find(plugin_id)
-        if record is None:
-            return None
-        version = record.manifest.version if record.manifest else ""
-        return version, plugin_id in self._catalog.plugins
 
     def _fail(self, plugin_id: str, record: Record, fault: PluginFault) -> None:
         record.running, record.fault = None, fault
@@ -378,7 +301,7 @@ class PluginManager:
                 fault = record.fault if record.state == "errored" else None
                 if fault is None or fault.code not in _WAITING or record.manifest is None:
                     continue
-                if unmet_requirement(record.manifest, self._known_version) is None:
+                if self.instances.unmet(record.manifest) is None:
                     self._start(plugin_id, record)
                     progress = progress or record.state == "active"
 
@@ -393,40 +316,9 @@ class PluginManager:
             return
         self._catalog = self._catalog.without(plugin_id)
         self._publish()
-        self.retire(running)
+        self.instances.retire(running)
         if state == "disabled":
             self._tell("host.plugin_disabled", plugin_id)
-
-    def retire(self, running: Running) -> None:
-        """Lets the calls inside end, stops the jobs, disables; nothing of the instance is left."""
-        gate = running.published.gate
-        gate.close()
-        self._stage.withdrawn()
-        if not self._resources.jobs.interrupt(gate.plugin_id, self.limits.drain):
-            self._log.warning("A job of plugin %s did not stop in time.", gate.plugin_id)
-        if not gate.wait_idle(self.limits.drain):
-            self._log.warning("Calls into plugin %s did not end in time.", gate.plugin_id)
-        log = self._stage.log_for(gate.plugin_id)
-        teardown(running.plugin, log, self.limits.setup_timeout)
-        self._resources.hooks.remove(running.plugin)
-        running.context.close()
-        self._loader.forget(type(running.plugin))
-
-    def quiet(self, running: Running) -> None:
-        """Ends what would keep a plugin's calls from ending by themselves: sockets and jobs."""
-        self._stage.withdrawn()
-        self._resources.jobs.interrupt(running.published.plugin_id, self.limits.drain)
-
-    def _too_many_failures(self, gate: Gate) -> None:
-        text = (
-            f"{gate.failures} of its calls failed unexpectedly, "
-            "more than half of all within a minute."
-        )
-        fault = PluginFault("TOO_MANY_FAILURES", text)
-        # The call that trips the limit is inside the plugin itself: do not wait for it here.
-        threading.Thread(
-            target=self.quarantine, args=(gate.plugin_id, fault), name="quarantine", daemon=True
-        ).start()
 
     # Helpers
 
@@ -443,22 +335,10 @@ class PluginManager:
             )
             return {}
 
-    def _providers_taken(self) -> dict[tuple[str, str], str]:
-        return {
-            (provider.type, provider.name): published.plugin_id
-            for published in self._catalog.plugins.values()
-            for provider in published.providers
-        }
-
     def _blame_crashes(self, wishes: dict[str, Wish]) -> None:
         text = "The process died while this plugin was being started."
-        for plugin_id in self._note.take():
+        for plugin_id in self.instances.note.take():
             wish = wishes.get(plugin_id)
             fault = PluginFault("CRASHED_HOST", text)
             wishes[plugin_id] = self.wishes.set(plugin_id, wish.enabled if wish else True, fault)
             self._log.error("Plugin %s killed the host at its last start.", plugin_id)
-
-
-def _circle_fault(circle: list[str]) -> PluginFault:
-    names = " -> ".join([*circle, circle[0]])
-    return PluginFault("DEPENDENCY_CYCLE", f"It is in a circle of requirements: {names}.")

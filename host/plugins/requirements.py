@@ -10,7 +10,7 @@ from host.plugins.manifests import requirement_of
 from plugin_sdk import Manifest
 from plugin_sdk.management import PluginFault
 
-__all__ = ["dependents_of", "order_of_start", "unmet_requirement"]
+__all__ = ["circle_fault", "dependents_of", "order_of_start", "unmet_requirement"]
 
 
 def order_of_start(
@@ -71,3 +71,9 @@ def dependents_of(plugin_id: str, active: Iterable[Manifest]) -> list[str]:
         for manifest in active
         if any(requirement_of(text)[0] == plugin_id for text in manifest.requires)
     )
+
+
+def circle_fault(circle: list[str]) -> PluginFault:
+    """For a member of a circle of requirements."""
+    names = " -> ".join([*circle, circle[0]])
+    return PluginFault("DEPENDENCY_CYCLE", f"It is in a circle of requirements: {names}.")
