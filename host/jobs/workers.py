@@ -86,7 +86,7 @@ class Workers:
         thread = threading.current_thread()
         with self._lock:
             if self._open and thread in self._threads:
-                if busy or calls != self._calls:
+                if busy:
                     return True
                 self._idle += 1
                 called = self._change.wait_for(

@@ -16,6 +16,7 @@ from host.db import SqliteEngine
 from host.jobs import JobService
 from host.jobs.owners import process_gone, this_machine, this_process
 from host.jobs.schema import JOBS, OWNERS
+from host.jobs.store import Lease, Progress
 from plugin_sdk import JobInfo, JobRun
 
 Make = Callable[..., JobService]
@@ -210,6 +211,40 @@ def test_a_job_that_kills_the_process_again_and_again(
     info = service.get(job)
     assert info.state == "failed"
     assert info.error == "The process ended 10 times while this job was running."
+
+
+def test_what_it_saved_in_between_counts_for_a_job(
+    engine: SqliteEngine, make_service: Make, kind: Kind
+) -> None:
+    service = make_service(start=False)
+    service.declare([kind("a", "x", print)])
+    job = service.of("a").start("x").id
+    number = engine.open("host").value(f"SELECT number FROM {JOBS}")
+    for _ in range(15):
+        hold(engine, job, "nobody")
+        assert service._store.save(Lease(number, "nobody", 1), "1", Progress())
+        service._take_over()
+    assert service.get(job).state == "queued"
+
+
+def test_two_that_saw_the_same_free_place(
+    engine: SqliteEngine, make_service: Make, kind: Kind
+) -> None:
+    """Between looking and claiming another process may have been quicker."""
+    declared = kind("a", "x", print, concurrency=2)
+    services = [make_service(declared, start=False) for _ in range(2)]
+    for _ in range(4):
+        services[0].of("a").start("x")
+    claims = [
+        services[n % 2]._store.claim(number, declared, services[n % 2].owner, 0)
+        for n, number in enumerate((1, 1, 2, 3))
+    ]
+    assert [claim is not None for claim in claims] == [True, False, True, False]
+    assert service_running(services[0]) == 2
+
+
+def service_running(service: JobService) -> int:
+    return len(service.list_all(state="running"))
 
 
 def test_who_was_taken_for_dead_gives_up(
