@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -11,6 +10,7 @@ from threading import get_ident
 from types import TracebackType
 from typing import Final
 
+from host.db.fair_lock import FairLock
 from plugin_sdk import DatabaseUnavailable, Invalid
 
 __all__ = ["Transactions"]
@@ -28,7 +28,7 @@ class Transactions(ABC):
     def __init__(self, name: str, lock_seconds: float) -> None:
         self._name = name
         self._lock_seconds = lock_seconds
-        self._lock = threading.Lock()
+        self._lock = FairLock()
         self._owner = 0  # the thread inside of a transaction
         self._depth = 0
         self._callbacks: list[Callable[[], object]] = []
@@ -108,7 +108,7 @@ class Transactions(ABC):
             _LOG.exception("What was to follow a commit in the database of %s failed", self._name)
 
     def _take_lock(self) -> None:
-        if not self._lock.acquire(timeout=self._lock_seconds):
+        if not self._lock.acquire(self._lock_seconds):
             raise DatabaseUnavailable(
                 f"The database of {self._name} is busy: another write has not ended within "
                 f"{self._lock_seconds:g} s.",

@@ -36,6 +36,7 @@ _BAD_VALUES: tuple[tuple[str, Any], ...] = (
     ("name", ["Ann"]), ("photo", "text"), ("photo", 1), ("active", "true"), ("active", 2),
     ("active", 1.0), ("meta", {1: 2}), ("meta", float("nan")), ("meta", float("inf")),
     ("meta", b"{}"), ("meta", {"a": "\0"}), ("meta", ["\ud800"]), ("meta", {"\0": 1}),
+    ("meta", [10**5000]),
     ("meta", object()), ("name", datetime.datetime(2026, 5, 1, tzinfo=datetime.UTC)),
     ("age", decimal.Decimal(1)), ("name", object()),
 )  # fmt: skip

@@ -269,6 +269,14 @@ class TableTests(DatabaseCase):
             column = Column("integer", references=reference)
             refused(database.table("x").create, {"id": "integer", "node": column}, pk="id")
 
+    def test_a_table_to_which_another_refers_is_not_dropped(self, database: Database) -> None:
+        albums, tracks = _albums(database, "cascade")
+        refused(albums.drop)
+        assert database.tables() == ["albums", "tracks"]
+        tracks.drop()
+        albums.drop()
+        assert database.tables() == []
+
     # Indexes
 
     def test_a_unique_index_is_kept(self, people: Table) -> None:

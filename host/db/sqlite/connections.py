@@ -51,13 +51,12 @@ class Session:
         self.spoilt = False
 
     def first(self, sql: str, params: Any) -> tuple[Any, ...] | None:
-        """The first row. The statement is over afterwards, else it would hold its read lock, or
-        its write would not be done."""
+        """The first row. The statement is over afterwards, else it would hold its read lock."""
         cursor = self.cursor
         cursor.execute(sql, params)
         row: tuple[Any, ...] | None = cursor.fetchone()
         if row is not None and cursor.fetchone() is not None:
-            cursor.fetchall() if self.home is None else self.reset()
+            self.reset()  # a write is done by then (https://sqlite.org/lang_returning.html, 3)
         return row
 
     def row(self, sql: str, params: Any) -> Row | None:

@@ -173,7 +173,7 @@ class SqliteDatabase(Sessions):
         self._connections.shut = True
         self._connections.drop_idle()
         self._changes.close()
-        if self._lock.acquire(timeout=_CLOSE_SECONDS):  # else the one who writes closes it
+        if self._lock.acquire(_CLOSE_SECONDS):  # else the one who writes closes it
             try:
                 self._connections.drop_writer()
             finally:

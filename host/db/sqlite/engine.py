@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -21,7 +22,7 @@ __all__ = ["SqliteEngine"]
 _FILE: Final = "plugin.db"
 _COMPANIONS: Final = ("", "-wal", "-shm", "-journal")
 _OLDEST: Final = (3, 37, 0)  # trigrams, RETURNING, ALTER TABLE DROP COLUMN
-_MAX_CONNECTIONS: Final = 96
+_MAX_CONNECTIONS: Final = 64
 
 
 class SqliteEngine(Engine):
@@ -133,7 +134,8 @@ class SqliteEngine(Engine):
 class ConnectionBudget:
     """Keeps few connections open over all databases, so that a hundred plugins stay affordable.
 
-    Databases that were not read since the last look give theirs up first (the clock algorithm).
+    Databases that were not read since the last look give their readers up first, then the
+    others theirs, then the connections that write.
     """
 
     def __init__(self, limit: int) -> None:
@@ -156,14 +158,17 @@ class ConnectionBudget:
             if self.open <= self._limit:
                 return
             others = [known for known in self._databases if known is not database]
-        for only_untouched in (True, False):
-            for other in others:
-                if self.open <= self._limit:
-                    return
-                if only_untouched and other.touched:
-                    other.touched = False
-                    continue
-                other.trim()
+        self._trim([known for known in others if not known.touched], writers=False)
+        for other in others:
+            other.touched = False
+        self._trim(others, writers=False)
+        self._trim(others, writers=True)  # last: to close one takes a checkpoint
+
+    def _trim(self, databases: Sequence[Sessions], *, writers: bool) -> None:
+        for database in databases:
+            if self.open <= self._limit:
+                return
+            database.trim(writer=writers)
 
     def closed(self) -> None:
         with self._lock:

@@ -11,9 +11,16 @@ from sqlite_utils.db import quote_identifier
 from host.db.dialect import Dialect
 from host.db.names import INTERNAL_PREFIX
 from host.db.shapes import ColumnShape, TableShape
-from plugin_sdk import ColumnType
+from plugin_sdk import ColumnType, Invalid
 
-__all__ = ["DIALECT", "drop_table", "read_shape", "schema_version", "table_names"]
+__all__ = [
+    "DIALECT",
+    "drop_table",
+    "read_shape",
+    "rowid_name",
+    "schema_version",
+    "table_names",
+]
 
 DIALECT: Final = Dialect(
     types={
@@ -75,7 +82,12 @@ def table_names(connection: sqlite3.Connection) -> list[str]:
 
 
 def drop_table(connection: sqlite3.Connection, table: str) -> None:
-    _words(connection).table(table).drop()
+    """Raises Invalid while another table refers to it: SQLite would leave that behind unusable."""
+    words = _words(connection)
+    for other in words.table_names():
+        if other != table and any(k.other_table == table for k in words.table(other).foreign_keys):
+            raise Invalid(f"The table {table} cannot be dropped: {other} refers to it.")
+    words.table(table).drop()
 
 
 def schema_version(connection: sqlite3.Connection) -> int:

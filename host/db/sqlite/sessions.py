@@ -65,10 +65,11 @@ class Sessions(SqlDatabase):
             with self._pinned(ident):
                 yield
 
-    def trim(self) -> None:
-        """Closes what is idle: the next use opens it again."""
-        self._connections.drop_idle()
-        if self._lock.acquire(blocking=False):
+    def trim(self, *, writer: bool) -> None:
+        """Closes readers that nobody uses, or the writer: the next use opens it again."""
+        if not writer:
+            self._connections.drop_idle()
+        elif self._lock.acquire(0):
             try:
                 self._connections.drop_writer()
             finally:

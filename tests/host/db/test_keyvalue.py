@@ -93,7 +93,8 @@ def test_odd_keys(data: KeyValueData, key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [float("nan"), float("inf"), object(), {1: 2}, b"x", {"a": {1}}, "\0", ["\ud800"]]
+    "value",
+    [float("nan"), float("inf"), object(), {1: 2}, b"x", {"a": {1}}, "\0", ["\ud800"], [10**5000]],
 )
 def test_what_is_no_json_is_refused(data: KeyValueData, value: object) -> None:
     data.set("key", "before")
