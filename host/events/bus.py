@@ -170,7 +170,7 @@ class EventBus:
             self._pump_wake.notify_all()
             self._progress.notify_all()
         for owner, thread in threads:
-            if thread is not None:
+            if thread is not None and thread is not threading.current_thread():
                 thread.join(max(0.0, deadline - time.monotonic()))
                 if thread.is_alive():
                     self._log.warning("An event thread of %s did not end in time.", owner)

@@ -65,7 +65,7 @@ class Workers:
         """After `close`: waits until all have ended; False when ``timeout`` did not suffice."""
         deadline = time.monotonic() + timeout
         with self._lock:
-            threads = list(self._threads)
+            threads = [one for one in self._threads if one is not threading.current_thread()]
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         return not any(thread.is_alive() for thread in threads)

@@ -245,6 +245,22 @@ def test_no_thread_before_the_start_and_none_after_the_stop(
     assert set(threading.enumerate()) == before
 
 
+def test_a_handler_may_stop_the_bus(
+    make_bus: MakeBus, engine: SqliteEngine, eventually: Eventually
+) -> None:
+    bus = make_bus()
+    stopped: list[int] = []
+
+    def stop(event: Event) -> None:
+        bus.stop(10)
+        stopped.append(1)
+
+    bus.subscribe([Subscriber("x", "*", stop)])
+    bus.emitter("rooms", engine.open("rooms")).emit("rooms.counted")
+    eventually(lambda: stopped)
+    eventually(lambda: not [t for t in threading.enumerate() if "events" in t.name])
+
+
 def test_a_handler_that_hangs_at_the_stop_is_named(
     make_bus: MakeBus,
     engine: SqliteEngine,

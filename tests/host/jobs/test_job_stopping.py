@@ -310,6 +310,21 @@ def test_a_stopped_service_starts_again(make_service: Make, kind: Kind, finished
     assert finished(service, job.id).state == "succeeded"
 
 
+def test_a_job_may_stop_the_service(make_service: Make, kind: Kind, eventually: Eventually) -> None:
+    stopped = threading.Event()
+
+    def work(run: JobRun) -> str:
+        service.stop(10)
+        stopped.set()
+        return "done"
+
+    service = make_service(kind("a", "x", work))
+    job = service.of("a").start("x")
+    assert stopped.wait(20)
+    eventually(lambda: service.get(job.id).finished)
+    assert service.get(job.id).result == "done"
+
+
 def test_what_is_saved(make_service: Make, kind: Kind, finished: Finished) -> None:
     def work(run: JobRun) -> Any:
         for value in (object(), "x" * 2_000_000, 10**5000):
