@@ -14,13 +14,13 @@ from plugin_sdk import Logger, Request, StageboxError, Unavailable
 
 __all__ = ["HOST", "Errors", "Owner", "Rendered", "encode_json", "error_of_status"]
 
-_dump: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_encoder: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def encode_json(value: Any) -> bytes:
     """Compact JSON in UTF-8. Raises ValueError, TypeError or RecursionError for what is none."""
     try:
-        return _dump(value).encode()
+        return _encoder.encode(value).encode()
     except UnicodeEncodeError:  # a lone surrogate is legal JSON when it is escaped
         return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
 

@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any, Final, NamedTuple
 
 from host.web.headers import NO_SNIFFING
+from host.web.leases import Lease
 
 __all__ = ["EXCHANGE", "Exchange", "OnRequest", "RequestRecord", "StaleCatalog"]
 
@@ -46,7 +47,7 @@ class Exchange:
         "_done",
         "_start_response",
         "id",
-        "kept",
+        "lease",
         "method",
         "path",
         "peer",
@@ -74,8 +75,8 @@ class Exchange:
         self.principal_id = ""
         self.status = 0
         self.size = 0
-        self.kept = False
-        """Whether the body is sent after the application returned, and calls `finish` itself."""
+        self.lease: Lease | None = None
+        """Of a body that is sent after the application returned; it calls `finish` itself."""
         self.started = perf_counter()
         self._start_response = start_response
         self._done = done
@@ -84,8 +85,8 @@ class Exchange:
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
     ) -> Callable[[bytes], object]:
         """``start_response`` of PEP 3333, with the headers that every answer has."""
-        self.status = int(status[:3])
         if self._done is not None:
+            self.status = int(status[:3])
             self.size = _content_length(headers)
         headers.append(NO_SNIFFING)
         headers.append(("X-Request-Id", self.id))

@@ -86,11 +86,13 @@ class Gateway:
                 exchange.path,
                 extra={"incident": incident},
             )
-            exchange.kept = False
+            lease, exchange.lease = exchange.lease, None
             body = self._refuse(environ, exchange, StageboxError(), incident)
+            if lease is not None:
+                lease.release()
         finally:
             self._request_id.reset(named)
-        if not exchange.kept:
+        if exchange.lease is None and self._on_request is not None:
             exchange.finish()
         return body
 

@@ -43,6 +43,8 @@ class HostNames:
         self._allowed = allowed
         self._own_address = own_address or _is_own_address
         self._known = _ALWAYS | {_bracketed(name.lower()) for name in listening}
+        self._seen: frozenset[str] = frozenset()
+        """Headers as sent that named this machine."""
 
     def allows(self, host: str | None, protocol: str, peer: str) -> bool:
         """Whether a request with this Host header is served. The port does not matter.
@@ -50,18 +52,18 @@ class HostNames:
         Without one only HTTP/1.0 from this machine is (RFC 9112, 3.2)."""
         if host is None:
             return protocol == "HTTP/1.0" and is_loopback(peer)
-        name = _name_of(host)
-        return name in self._known or self._allows_slowly(name)
+        return host in self._seen or self._allows_slowly(host)
 
-    def _allows_slowly(self, name: str) -> bool:
+    def _allows_slowly(self, host: str) -> bool:
+        name = _name_of(host)
         allowed = self._allowed()
-        if name in allowed or any(name == _bracketed(each.lower()) for each in allowed):
+        if name in allowed:  # may change at any time, so it is never remembered
             return True
-        if not self._own_address(name):
-            return False
-        if len(self._known) < _MAX_REMEMBERED:
-            self._known |= {name}
-        return True
+        if name in self._known or self._own_address(name):
+            if len(self._seen) < _MAX_REMEMBERED:
+                self._seen |= {host}
+            return True
+        return any(name == _bracketed(each.lower()) for each in allowed)
 
 
 def _name_of(host: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
@@ -22,13 +23,13 @@ _WORDS: Final = {
 }
 _NOTES: Final = frozenset({"type", "default", "title", "description", "examples", "deprecated"})
 _LIMITS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
-    "minimum": lambda value, limit: value >= limit,
-    "maximum": lambda value, limit: value <= limit,
+    "minimum": operator.ge,
+    "maximum": operator.le,
     "minLength": lambda value, limit: len(value) >= limit,
     "maxLength": lambda value, limit: len(value) <= limit,
     "enum": lambda value, allowed: value in allowed,
 }
-Check = Callable[[Any], bool]
+Limit = tuple[Callable[[Any, Any], bool], Any]
 
 
 class _Unfit(ValueError):
@@ -86,28 +87,29 @@ class QuerySchema:
         twenty times as long, and most queries are a number within its limits."""
         if self._quick is None or not self._required <= values.keys():
             return False
-        return all(
-            check(values[name])
-            for name, checks in self._quick.items()
-            if name in values
-            for check in checks
-        )
+        for name, rules in self._quick.items():
+            if rules and name in values:
+                value = values[name]
+                for rule, limit in rules:
+                    if not rule(value, limit):
+                        return False
+        return True
 
 
 def _quick_checks(
     schema: Schema, properties: Mapping[str, Schema]
-) -> Mapping[str, list[Check]] | None:
+) -> Mapping[str, list[Limit]] | None:
     """The limits of each parameter; None for a schema that says more than such limits."""
     known = {"type", "properties", "required", "$schema", "title", "description", "$defs"}
     if not set(schema) <= known:
         return None
-    quick: dict[str, list[Check]] = {}
+    quick: dict[str, list[Limit]] = {}
     for name, each in properties.items():
         rules = set(each) - _NOTES
         simple = each.get("type", "string") in ("string", *_WORDS)
         if not simple or not rules <= set(_LIMITS) or not _comparable(each):
             return None
-        quick[name] = [_check(_LIMITS[rule], each[rule]) for rule in rules]
+        quick[name] = [(_LIMITS[rule], each[rule]) for rule in rules]
     return quick
 
 
@@ -121,10 +123,6 @@ def _comparable(schema: Schema) -> bool:
     return (numeric or not {"minimum", "maximum"} & set(schema)) and (
         textual or not {"minLength", "maxLength"} & set(schema)
     )
-
-
-def _check(rule: Callable[[Any, Any], bool], limit: Any) -> Check:
-    return lambda value: rule(value, limit)
 
 
 def _resolve(schema: Schema, root: Schema) -> Schema:

@@ -9,10 +9,23 @@ from typing import Any, BinaryIO, Final
 from host.web.headers import EnvironHeaders
 from plugin_sdk import Invalid, Query, Request, TooLarge
 
-__all__ = ["EMPTY_QUERY", "NO_PARAMS", "BodyReader", "bare_request", "raw_query", "request_host"]
+__all__ = [
+    "EMPTY_QUERY",
+    "NO_PARAMS",
+    "BodyReader",
+    "bare_request",
+    "no_body",
+    "raw_query",
+    "request_host",
+]
 
 EMPTY_QUERY: Final = Query()
 NO_PARAMS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+def no_body() -> bytes:
+    """``request.read`` where a body means nothing."""
+    return b""
 
 
 def raw_query(params: Mapping[str, str | list[str]]) -> dict[str, Sequence[str]]:

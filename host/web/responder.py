@@ -23,7 +23,7 @@ from host.web.forms import UploadedFile
 from host.web.headers import EnvironHeaders, is_private
 from host.web.leases import Lease
 from host.web.queries import QuerySchema
-from host.web.requests import EMPTY_QUERY, NO_PARAMS, BodyReader, bare_request, raw_query
+from host.web.requests import EMPTY_QUERY, NO_PARAMS, BodyReader, bare_request, no_body, raw_query
 from host.web.tokens import Doorkeeper
 from plugin_sdk import Form, Logger, Query, Request, StageboxError
 
@@ -49,21 +49,25 @@ class Responder:
         route = endpoint.route
         self.owner: Owner = endpoint
         self.max_body = route.max_body
-        self._endpoint = endpoint
         self._fields = fields
         """Pairs of the name in the template and the name by which the router knows the field."""
         self._tools = tools
+        self._admit = tools.doorkeeper.admit
+        self._write = tools.answers.write
+        self._gate = endpoint.gate
+        self._plugin_id = endpoint.plugin_id
         self._handler = route.handler
         self._level = route.access
         self._permission = route.permission
         self._body = body_plan(route)
+        self._has_body = route.method != "GET"  # one that comes along means nothing
         self._query = QuerySchema(route.query) if route.query is not None else None
         self._private = is_private(endpoint.path)
 
     def __call__(self, req: falcon.Request, resp: falcon.Response, **captured: str) -> None:
         exchange: Exchange = req.env[EXCHANGE]
-        exchange.plugin_id = self.owner.plugin_id
-        gate = self._endpoint.gate
+        exchange.plugin_id = self._plugin_id
+        gate = self._gate
         try:
             gate.enter()
         except GateClosed:
@@ -71,7 +75,6 @@ class Responder:
         except StageboxError as error:
             self._refuse(req, resp, error, captured, leased=False)
             return
-        started = perf_counter()
         named = plugin_id.set(exchange.plugin_id)
         files: list[UploadedFile] = []
         lease: Lease | None = None
@@ -79,15 +82,15 @@ class Responder:
         inside = False
 
         def hold() -> Lease:
-            exchange.kept = True
             closers = tuple(upload.close for upload in files)
-            return Lease(gate, started, (*closers, exchange.finish))
+            exchange.lease = Lease(gate, exchange.started, (*closers, exchange.finish))
+            return exchange.lease
 
         try:
             request = self._request(req, exchange, captured, files)
             inside = True
             result = self._handler(request)
-            lease = self._tools.answers.write(req, resp, result, hold)
+            lease = self._write(req, resp, result, hold)
             if self._private:
                 _never_store(resp)
         except StageboxError as error:
@@ -99,10 +102,10 @@ class Responder:
         finally:
             plugin_id.reset(named)
             if lease is None:
-                exchange.kept = False
+                exchange.lease = None
                 for upload in files:
                     upload.close()
-                gate.leave(failed=failed, seconds=perf_counter() - started)
+                gate.leave(failed=failed, seconds=perf_counter() - exchange.started)
 
     def _request(
         self,
@@ -117,20 +120,28 @@ class Responder:
         peer: str = env.get("REMOTE_ADDR", "")
         scheme: str = env["wsgi.url_scheme"]
         host: str = env.get("HTTP_HOST") or env.get("SERVER_NAME", "localhost")
-        principal, token = self._tools.doorkeeper.admit(
-            method, peer, scheme, host, headers, self._level, self._permission
+        principal, token = self._admit(
+            method,
+            peer,
+            scheme,
+            host,
+            headers,
+            self._level,
+            self._permission,
+            env.get("HTTP_AUTHORIZATION"),
+            env.get("HTTP_COOKIE"),
         )
         exchange.principal_id = principal.id
-        reader = BodyReader(env, self.max_body)
+        reader = BodyReader(env, self.max_body) if self._has_body else no_body
         body: Any = None
         form: Form | None = None
-        if self._body is not None:
+        if self._body is not None and isinstance(reader, BodyReader):
             body, form = self._body.read(env, reader, files)
         return Request(
             method,
             req.path,
-            self._params(captured),
-            self._read_query(req),
+            self._params(captured) if captured else NO_PARAMS,
+            self._read_query(req) if req.query_string or self._query else EMPTY_QUERY,
             headers,
             body,
             form,
@@ -146,11 +157,9 @@ class Responder:
     def _read_query(self, req: falcon.Request) -> Query:
         if self._query is not None:
             return self._query.read(req.params)
-        return Query(raw_query(req.params)) if req.query_string else EMPTY_QUERY
+        return Query(raw_query(req.params))
 
     def _params(self, captured: Mapping[str, str]) -> Mapping[str, str]:
-        if not captured:
-            return NO_PARAMS
         return {name: captured[key] for name, key in self._fields}
 
     def _refuse(

@@ -149,62 +149,73 @@ class RouteSet:
         self._templates.append(tuple(template.split("/")))
 
 
+class Claim(NamedTuple):
+    """A claimed prefix: whom to ask below it, the longest prefix first."""
+
+    chain: tuple[RouteSet, ...]
+    reserved: frozenset[str]
+    """Segments directly behind it that the next one in the chain keeps for itself."""
+
+
 class PathTable:
     """All claimed prefixes: the ``router`` of one Falcon application. Never changes."""
 
     def __init__(self, route_sets: Iterable[RouteSet], tools: Tools) -> None:
         self._unknown = _unknown(HOST, tools)
-        self._claims: dict[str, RouteSet] = {}
+        owners: dict[str, RouteSet] = {}
         for routes in route_sets:
-            for claim in routes.claims:
-                self._claims.setdefault(claim.rstrip("/"), routes)
-        self._depth = max((claim.count("/") for claim in self._claims), default=0) + 1
-        self._reserved = {
-            claim: reserved
-            for claim in self._claims
-            if (reserved := self._reserved_by_outer(claim))
-        }
+            for prefix in routes.claims:
+                owners.setdefault(prefix.rstrip("/"), routes)
+        self._claims = {prefix: _claim(prefix, owners) for prefix in owners}
+        self._depth = max((prefix.count("/") for prefix in owners), default=0) + 1
+        self._known: dict[str, Match] = {}
+        """Paths without fields that were found once: as many as are declared, at most."""
 
     def find(self, uri: str, req: falcon.Request | None = None) -> Match:
         """The longest claimed prefix that has a route for the path decides; when none has,
         the owner of the longest says that there is nothing."""
-        candidates = self.owners(uri)
+        known = self._known.get(uri)
+        if known is not None:
+            return known
+        chain = self._chain(uri)
         if "\ufffd" not in uri or req is None or _is_utf8(req.env):
-            for routes in candidates:
+            for routes in chain:
                 found = routes.find(uri)
                 if found is not None:
+                    if not found.fields:
+                        self._known[uri] = found
                     return found
-        return candidates[0].unknown if candidates else self._unknown
+        return chain[0].unknown if chain else self._unknown
 
     def owner(self, path: str) -> Owner:
         """Who answers for a path, whether or not there is anything at it."""
-        candidates = self.owners(path)
-        return candidates[0].owner if candidates else HOST
+        chain = self._chain(path)
+        return chain[0].owner if chain else HOST
 
-    def owners(self, path: str) -> list[RouteSet]:
-        """Owners of claimed prefixes of a path in the order of asking: the longest first, but
-        behind a word that an outer one reserves, that one."""
+    def _chain(self, path: str) -> tuple[RouteSet, ...]:
+        """Whom to ask about a path: the longest claimed prefix first, but behind a word that the
+        next one reserves, that one."""
         parts = path.split("/", self._depth)
-        found: list[RouteSet] = []
-        reserved = False
         for depth in range(min(len(parts), self._depth), 0, -1):
-            prefix = "/".join(parts[:depth])
-            routes = self._claims.get(prefix)
-            if routes is None or routes in found:
+            claim = self._claims.get("/".join(parts[:depth]))
+            if claim is None:
                 continue
-            found.insert(0 if reserved else len(found), routes)
-            words = self._reserved.get(prefix, frozenset())
-            reserved = depth < len(parts) and parts[depth].partition("/")[0] in words
-        return found
+            chain, reserved = claim
+            if reserved and depth < len(parts) and parts[depth].partition("/")[0] in reserved:
+                return (chain[1], chain[0], *chain[2:])
+            return chain
+        return ()
 
-    def _reserved_by_outer(self, claim: str) -> frozenset[str]:
-        parts = claim.split("/")
-        words: frozenset[str] = frozenset()
-        for depth in range(len(parts) - 1, 0, -1):
-            outer = self._claims.get("/".join(parts[:depth]))
-            if outer is not None and outer is not self._claims[claim]:
-                words |= outer.reserved_below(claim)
-        return words
+
+def _claim(prefix: str, owners: Mapping[str, RouteSet]) -> Claim:
+    parts = prefix.split("/")
+    chain = [owners[prefix]]
+    for depth in range(len(parts) - 1, 0, -1):
+        outer = owners.get("/".join(parts[:depth]))
+        if outer is not None and outer not in chain:
+            chain.append(outer)
+    reserved = chain[1].reserved_below(prefix) if len(chain) > 1 else frozenset()
+    return Claim(tuple(chain), reserved)
 
 
 def _unknown(owner: Owner, tools: Tools) -> Match:

@@ -49,6 +49,8 @@ def is_loopback(peer: str) -> bool:
 
 def bearer_token(authorization: str) -> str | None:
     """The token of ``Bearer <token>``, the scheme in any case; None for all other values."""
+    if authorization[:7] == "Bearer ":  # as nearly everybody writes it
+        return authorization[7:].strip() or None
     scheme, _, token = authorization.strip().partition(" ")
     return (token.strip() or None) if scheme.lower() == "bearer" else None
 
@@ -112,20 +114,21 @@ class Doorkeeper:
         headers: Mapping[str, str],
         level: Access,
         permission: str | None,
-        *,
+        authorization: str | None,
+        cookies: str | None,
         query_token: str | None = None,
     ) -> tuple[Principal, str | None]:
-        """The principal and the token that stands for it.
+        """The principal and the token that stands for it. ``authorization`` and ``cookies`` are
+        the headers of those names; ``headers`` are looked at only where they may matter.
 
         Raises Unauthenticated, or Forbidden: also when only ambient authority would open the
         route and the request does not come from one of our own pages."""
-        authorization = headers.get("authorization")
         token = bearer_token(authorization) if authorization else None
         if token is None:
             token = query_token
-        loopback = is_loopback(peer)
+        loopback = False  # with a token it makes no difference where it comes from
         if token is None:
-            cookies = headers.get("cookie")
+            loopback = is_loopback(peer)
             cookie = session_cookie(cookies) if cookies else None
             if cookie is not None or (loopback and method not in _SAFE_METHODS):
                 evidence: Evidence = "own"

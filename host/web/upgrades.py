@@ -209,7 +209,9 @@ class Upgrades:
             headers,
             route.access,
             route.permission,
-            query_token=tokens[0] if tokens else None,
+            headers.get("authorization"),
+            headers.get("cookie"),
+            tokens[0] if tokens else None,
         )
         door.enter()
         return Session(door, replace(request, principal=principal, token=token), self, self._tools)
