@@ -65,7 +65,7 @@ class Gateway:
         exchange = Exchange(
             self.new_request_id(),
             environ["REQUEST_METHOD"],
-            environ["PATH_INFO"],
+            _decoded(environ["PATH_INFO"]),
             peer,
             start_response,
             self._on_request,
@@ -117,10 +117,9 @@ class Gateway:
         incident: str | None = None,
     ) -> Iterable[bytes]:
         """An answer without Falcon."""
-        path = _decoded(environ["PATH_INFO"])
-        owner = self.table.owner(path)
+        owner = self.table.owner(exchange.path)
         exchange.plugin_id = owner.plugin_id
-        request = bare_request(environ, path, {}, exchange.id)
+        request = bare_request(environ, exchange.path, {}, exchange.id)
         rendered = self._tools.errors.render(error, request, owner, incident=incident)
         headers = [*rendered.headers, ("content-length", str(len(rendered.body)))]
         exchange(status_line(rendered.status), headers)

@@ -65,6 +65,8 @@ class EnvironHeaders(Headers):
 
 @lru_cache(maxsize=512)
 def _key(name: str) -> str:
+    if "_" in name:  # no server passes such a header on: it would pose as the one with dashes
+        return ""
     key = name.upper().replace("-", "_")
     return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else "HTTP_" + key
 

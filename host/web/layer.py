@@ -51,6 +51,7 @@ class WebLayer:
         hosts = HostNames(allowed_hosts, listening)
         told = None if on_request is None else _fenced(on_request, log)
         self._log = log
+        self._on_request = told
         self._tools = Tools(Doorkeeper(access), log)
         paths = tuple(endpoint.path for endpoint in host_routes)
         self._host_set = RouteSet(HOST, host_routes, (), paths, self._tools)
@@ -105,6 +106,11 @@ class WebLayer:
         request = Request(path=path, id=self.gateway.new_request_id(), peer="")
         error = error_of_status(status, code, message)
         rendered = self._tools.errors.render(error, request, owner)
+        if self._on_request is not None:
+            plugin_id = owner.plugin_id
+            self._on_request(
+                RequestRecord("-", path, status, 0.0, request.id, plugin_id, "", "", 0)
+            )
         named = {name.lower() for name in headers}
         own = [pair for pair in rendered.headers if pair[0] not in named]
         more = [*headers.items(), NO_SNIFFING, ("X-Request-Id", request.id)]

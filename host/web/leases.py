@@ -7,6 +7,7 @@ from collections.abc import Callable
 from time import perf_counter
 
 from host.plugins.gate import Gate
+from plugin_sdk import Unavailable
 
 __all__ = ["Lease"]
 
@@ -17,13 +18,14 @@ class Lease:
     `release` may be called more than once and by any thread: the server closes a body from the
     worker that made it, or from the loop that sent it. ``callbacks`` run then, once."""
 
-    __slots__ = ("_callbacks", "_gate", "_lock", "_started", "failed")
+    __slots__ = ("_callbacks", "_gate", "_lock", "_slot", "_started", "failed")
 
     def __init__(
         self, gate: Gate, started: float, callbacks: tuple[Callable[[], object], ...]
     ) -> None:
         self.failed = False
         self._gate: Gate | None = gate
+        self._slot = True
         self._started = started
         self._callbacks = callbacks
         self._lock = threading.Lock()
@@ -31,6 +33,19 @@ class Lease:
     def fail(self) -> None:
         """The call counts as one that went wrong."""
         self.failed = True
+
+    def give_slot_back(self) -> None:
+        """From here on the server's I/O loop sends, and no worker thread is held: any number of
+        slow clients may fetch films without keeping others out of the plugin."""
+        gate = self._gate
+        if gate is None or gate.leaving:
+            return  # entering anew would wait for the switch that waits for us
+        try:
+            gate.enter(slot=False)
+        except Unavailable:
+            return
+        self._slot = False
+        gate.leave(seconds=perf_counter() - self._started)
 
     def release(self) -> None:
         with self._lock:
@@ -41,4 +56,5 @@ class Lease:
             for callback in self._callbacks:
                 callback()
         finally:
-            gate.leave(failed=self.failed, seconds=perf_counter() - self._started)
+            seconds = perf_counter() - self._started if self._slot else 0.0
+            gate.leave(slot=self._slot, failed=self.failed, seconds=seconds)

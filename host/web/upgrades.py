@@ -6,12 +6,12 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qs
 
 from host.logs import log_context, new_incident
 from host.plugins.catalog import Catalog, Published, WebSocketEndpoint
-from host.plugins.gate import Gate
+from host.plugins.gate import Gate, GateClosed
 from host.web.error_bodies import HOST, Owner
 from host.web.exchange import OnRequest, RequestRecord
 from host.web.handshake import Handshake, Refusal
@@ -32,6 +32,9 @@ from plugin_sdk import (
 )
 
 __all__ = ["Session", "Upgrades"]
+
+
+_TRIES: Final = 3
 
 
 class RequestIds(Protocol):
@@ -167,26 +170,30 @@ class Upgrades:
 
     def open(self, handshake: Handshake) -> Refusal | Session:
         started = perf_counter()
-        door = self._doors.get(handshake.path)
-        headers = Headers(handshake.headers)
-        request = Request(
-            method=handshake.method,
-            path=handshake.path,
-            query=Query(parse_qs(handshake.query, keep_blank_values=True)),
-            headers=headers,
-            peer=handshake.peer,
-            scheme=handshake.scheme,
-            host=headers.get("host", ""),
-            id=self._ids.new_request_id(),
-        )
-        try:
-            session = self._open(door, request)
-        except Exception as error:
-            refusal = self._refuse(error, request, door)
-            self._record(request, refusal.status, started, door)
-            return refusal
-        self._record(session.request, 101, started, door)
-        return session
+        request = _request(handshake, self._ids.new_request_id())
+        door, outcome = self._judge(request)
+        if isinstance(outcome, Session):
+            self._record(outcome.request, 101, started, door)
+            return outcome
+        refusal = self._refuse(outcome, request, door)
+        self._record(request, refusal.status, started, door)
+        return refusal
+
+    def _judge(self, request: Request) -> tuple[Door | None, Session | Exception]:
+        """The session, or why there is none; asked again when the plugin was being replaced."""
+        door: Door | None = None
+        outcome: Exception = Unavailable(retry_after=1)
+        for _ in range(_TRIES):
+            door = self._doors.get(request.path)
+            try:
+                return door, self._open(door, request)
+            except GateClosed as closed:
+                outcome = closed
+                if self._doors.get(request.path) is door:
+                    break
+            except Exception as error:
+                return door, error
+        return door, outcome
 
     def _open(self, door: Door | None, request: Request) -> Session:
         headers = request.headers
@@ -248,3 +255,17 @@ class Upgrades:
                     0,
                 )
             )
+
+
+def _request(handshake: Handshake, request_id: str) -> Request:
+    headers = Headers(handshake.headers)
+    return Request(
+        method=handshake.method,
+        path=handshake.path,
+        query=Query(parse_qs(handshake.query, keep_blank_values=True)),
+        headers=headers,
+        peer=handshake.peer,
+        scheme=handshake.scheme,
+        host=headers.get("host", ""),
+        id=request_id,
+    )

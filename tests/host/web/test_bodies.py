@@ -235,7 +235,9 @@ contents = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None
+)
 @given(contents, st.sampled_from([JSON, "", "text/plain", "multipart/form-data; boundary=x"]))
 def test_whatever_is_sent_is_no_fault_of_the_host(make_site, content, content_type):
     site = make_site()

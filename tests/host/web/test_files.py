@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
+from host.plugins.gate import Slots
 from host.web.content_types import content_type_of
 from host.web.files import content_disposition
 from host.web.leases import Lease
@@ -68,7 +69,7 @@ def test_a_whole_file(site, film):
     assert reply.headers["etag"].startswith('"')
     assert "content-disposition" not in reply.headers
     assert reply.headers["x-content-type-options"] == "nosniff"
-    assert (published.gate.inside, published.gate.calls) == (0, 1)
+    assert (published.gate.inside, published.gate.failures) == (0, 0)
 
 
 def open_files() -> int:
@@ -157,6 +158,34 @@ def test_an_own_tag_and_type(site, film):
     for bad in ('a"b', "a b", "ü", "a\r\nb"):
         serve(site, lambda bad=bad: Response.file(film, etag=bad))
         assert site.get(PATH).status == 500
+
+
+def test_slow_clients_of_files_do_not_use_up_the_plugins_calls(make_site, film):
+    site = make_site(slots=Slots(4, 2, 1))
+    published = serve(site, lambda: Response.file(film))
+    site.add("y", Route("GET", "/do", lambda r: {}, access="open"))
+    bodies = [
+        site.layer.gateway(site.environ("GET", PATH), lambda *_: lambda _data: None)
+        for _ in range(10)
+    ]
+    assert published.gate.inside == 10
+    assert site.slots.used == 0
+    assert site.get(PATH).status == 200
+    assert not published.gate.wait_idle(0)  # draining waits for the last byte
+    for body in bodies:
+        body.close()
+    assert published.gate.wait_idle(0)
+    assert (published.gate.inside, site.slots.used) == (0, 0)
+
+
+def test_a_file_that_is_asked_for_while_the_plugin_goes(site, film):
+    def closing() -> Response:
+        published.gate.close()
+        return Response.file(film)
+
+    published = serve(site, closing)
+    assert site.get(PATH).body == CONTENT
+    assert (published.gate.inside, site.slots.used) == (0, 0)
 
 
 def test_what_is_no_file_is_404(site, tmp_path):

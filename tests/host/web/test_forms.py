@@ -170,7 +170,9 @@ pieces = st.one_of(
 )  # fmt: skip
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None
+)
 @given(st.lists(pieces, max_size=12).map(b"".join))
 def test_no_form_is_a_fault_of_the_host(upload, body):
     assert upload(body).status in (200, 400)

@@ -44,6 +44,8 @@ def test_the_access_log_is_told_of_every_answer(site):
         ("POST", PATH, 405, "x"),
         ("GET", PATH, 403, "x"),
     ]
+    site.get("/%C3%BC")
+    assert site.records[-1].path == "/ü"
     first = site.records[0]
     assert (first.principal_id, first.peer, first.size) == ("profile-1", "192.0.2.9", 7)
     assert first.duration > 0

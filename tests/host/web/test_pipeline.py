@@ -73,6 +73,8 @@ def test_the_handler_gets_plain_values(site):
         request.headers
     )
     assert len(request.headers) == 5
+    assert "x_room" not in request.headers
+    assert request.headers.get("x_room") is None
     assert (request.principal.id, request.token) == ("profile-1", "alice")
     assert (request.peer, request.scheme, request.host) == ("192.0.2.7", "http", "LOCALHOST:8085")
     assert request.id == reply.headers["x-request-id"]

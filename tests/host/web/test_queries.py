@@ -7,7 +7,7 @@ import math
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -155,6 +155,7 @@ texts = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["r", "n", "f", "t", "b", "z"]), texts))
 def test_the_quick_way_and_the_validator_agree(params):
     """What the quick checks let through is exactly what the whole schema lets through."""
@@ -183,6 +184,7 @@ def test_the_quick_way_and_the_validator_agree(params):
 sent = st.one_of(st.text(max_size=20), st.lists(st.text(max_size=8), min_size=1))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=8), sent))
 def test_no_query_breaks_anything(params):
     try:

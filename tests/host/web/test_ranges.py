@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from host.web.ranges import http_date, parse_range, plan
@@ -148,6 +148,7 @@ headers = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(headers, st.integers(0, 30))
 @example("bytes=-0", 0)
 @example("bytes=5-4", 30)
@@ -166,6 +167,7 @@ def test_every_header_does_what_the_reference_does(header, size):
     assert list(range(start, start + length)) == expected
 
 
+@settings(deadline=None)
 @given(st.dictionaries(
     st.sampled_from(["range", "if-range", "if-none-match", "if-modified-since"]),
     st.one_of(headers, st.sampled_from([ETAG, DATE, "*"]), st.text(max_size=60)),

@@ -344,6 +344,7 @@ def test_errors_of_the_server_take_the_owners_shape(site):
     assert len(set(names)) == len(names)
     assert dict(headers)["Retry-After"] == "3"
     assert "X-Request-Id" in dict(headers)
+    assert (site.records[-1].status, site.records[-1].plugin_id) == (413, "rooms")
     headers, body = site.layer.render_error(426, "UPGRADE_REQUIRED", "no", "/ws", {"Upgrade": "w"})
     assert b'"UPGRADE_REQUIRED"' in body
     assert dict(headers)["Upgrade"] == "w"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from host.logs import plugin_id, request_id
+from host.plugins.gate import Gate
 from host.web.handshake import Handshake, Refusal
 from plugin_sdk import Conflict, Request, WebSocketRoute
 
@@ -21,9 +22,9 @@ class FakeConnection:
 
 def add(site: Any, handler: Any = lambda connection: None, **more: Any) -> Any:
     more.setdefault("access", "open")
-    error_body = more.pop("error_body", None)
-    return site.add("live", WebSocketRoute("/ws", handler, **more), routes={"prefix": "/live"},
-                    error_body=error_body)  # fmt: skip
+    named = {name: more.pop(name) for name in ("error_body", "gate") if name in more}
+    route = WebSocketRoute("/ws", handler, **more)
+    return site.add("live", route, routes={"prefix": "/live"}, **named)
 
 
 def knock(site: Any, query: str = "", path: str = PATH, peer: str = "192.0.2.7", **headers: str):
@@ -195,6 +196,22 @@ def test_failing_callbacks_are_logged_counted_and_told(site, error):
     assert site.log.records[0].plugin == "live"
     assert site.log.records[0].exc_info[1] is error
     session.closed()
+
+
+def test_a_handshake_that_meets_a_switch_gets_the_new_version(site):
+    class Closing(Gate):
+        def enter(self, *, slot: bool = True) -> None:
+            if not self.closed:
+                add(site, max_message=2)
+                self.close()
+            super().enter(slot=slot)
+
+    gate = Closing("live", site.slots)
+    add(site, max_message=1, gate=gate)
+    session = knock(site)
+    assert session.limits.max_message == 2
+    session.closed()
+    assert gate.inside == 0
 
 
 def test_callbacks_run_while_the_plugin_drains(site):
