@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import selectors
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -34,6 +35,8 @@ class Poller(dict[int, Any]):
         self._changed: deque[Any] = deque()
         self._calls: deque[Callable[[], object]] = deque()
         self._woken = False
+        self._waking = threading.Lock()  # whoever wakes must not write to a closed pipe
+        self._closed = False
         self._trigger = trigger(self)
 
     def __setitem__(self, descriptor: int, item: Any) -> None:
@@ -57,9 +60,12 @@ class Poller(dict[int, Any]):
 
     def wake(self) -> None:
         """Ends the wait of the I/O thread. Any thread."""
-        if not self._woken:  # `turn` clears this before it looks at the queues, so none is missed
-            self._woken = True
-            self._trigger.pull_trigger()
+        if self._woken:  # `turn` clears this before it looks at the queues, so none is missed
+            return
+        with self._waking:
+            if not self._closed:
+                self._woken = True
+                self._trigger.pull_trigger()
 
     def turn(self, timeout: float) -> None:
         """Waits at most ``timeout`` seconds for something to happen and deals with all of it."""
@@ -94,8 +100,9 @@ class Poller(dict[int, Any]):
 
     def close(self) -> None:
         """Closes the selector; the sockets are closed already."""
-        self._woken = True  # nobody pulls the trigger any more
-        self._trigger.close()
+        with self._waking:
+            self._closed = True
+            self._trigger.close()
         self._selector.close()
 
     def _holds(self, descriptor: int | None, item: Any) -> bool:
