@@ -12,10 +12,12 @@ from plugin_sdk.errors import Invalid
 __all__ = ["Blob", "BlobInfo", "Blobs", "StorageProvider", "check_blob_key"]
 
 _MAX_KEY = 512
+_MAX_KEY_BYTES = 900
 
 
 def check_blob_key(key: str) -> str:
-    """The key itself when it is one: 1 to 512 characters, segments divided by ``/``.
+    """The key itself when it is one: segments divided by ``/``, 512 characters and 900 bytes in
+    UTF-8 at most (S3 stops at 1,024, and a plugin's area stands in front).
 
     No segment is empty, ``.`` or ``..``; there is no backslash, no control character and no lone
     surrogate. Raises Invalid.
@@ -23,9 +25,10 @@ def check_blob_key(key: str) -> str:
     refused = (
         not 1 <= len(key) <= _MAX_KEY
         or any(part in ("", ".", "..") for part in key.split("/"))
-        or any(c < " " or c == "\x7f" or c == "\\" or "\ud800" <= c <= "\udfff" for c in key)
+        or any(c < " " or "\x7f" <= c <= "\x9f" or c == "\\" for c in key)
+        or any("\ud800" <= c <= "\udfff" for c in key)
     )
-    if refused:
+    if refused or len(key.encode()) > _MAX_KEY_BYTES:
         raise Invalid(f"{key[:80]!r} is no blob key.")
     return key
 

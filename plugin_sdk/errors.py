@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 __all__ = [
     "CapabilityMissing",
@@ -89,6 +89,19 @@ class StageboxError(Exception):
         self.headers: Mapping[str, str] = dict(headers or {})
         self.retry_after = retry_after
         super().__init__(self.message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors cross process borders whole, whatever their constructor takes."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(
+    cls: type[StageboxError], args: tuple[Any, ...], state: dict[str, Any]
+) -> StageboxError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 class Invalid(StageboxError):

@@ -285,7 +285,7 @@ class Response:
     @classmethod
     def redirect(cls, location: str, status: int = 303) -> Response:
         """To another address; characters that a header cannot carry are percent-encoded."""
-        safe = quote(location, safe="/:?#[]@!$&'()*+,;=%~")
+        safe = quote(location, safe="/:?#[]@!$&'()*+,;=%~", errors="replace")
         return cls(TextBody(b""), status, {"Location": safe}, "")
 
     def with_headers(self, **headers: str) -> Response:

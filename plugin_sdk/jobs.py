@@ -102,8 +102,8 @@ class Jobs(Protocol):
     def start(
         self, name: str, args: Mapping[str, Any] | None = None, *, key: str | None = None
     ) -> JobInfo:
-        """Queues a job. While one with the same ``key`` is queued or running, that one is
-        returned instead. Raises NotFound for a name that was not declared."""
+        """Queues a job. While one of that name with the same ``key`` is queued or running, that
+        one is returned instead. Raises NotFound for a name that was not declared."""
         ...
 
     def get(self, job_id: str) -> JobInfo:

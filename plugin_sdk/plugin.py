@@ -42,10 +42,11 @@ class Plugin:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for name in HOOK_NAMES:
-            method = cls.__dict__.get(name)
-            if callable(method):
-                hookimpl(method)
+        for base in cls.__mro__:  # a mixin need not be a Plugin itself
+            for name in HOOK_NAMES:
+                method = base.__dict__.get(name)
+                if callable(method):
+                    hookimpl(method)
 
     @hookimpl
     def check(self) -> Iterable[str] | None:

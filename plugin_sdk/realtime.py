@@ -38,11 +38,13 @@ class Connection(Protocol):
     def close(self, code: int = 1000, reason: str = "") -> None: ...
 
     def on_message(self, callback: Callable[[str | bytes], object]) -> None:
-        """Called for each message, one after the other, on a thread of the host."""
+        """Called for each message, one after the other, on a thread of the host. The last callback
+        given is the one that is called."""
         ...
 
     def on_close(self, callback: Callable[[int, str], object]) -> None:
-        """Called once with code and reason, however the connection ended."""
+        """Called once with code and reason, however the connection ended; at once when it has
+        ended already."""
         ...
 
 

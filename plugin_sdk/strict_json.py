@@ -11,6 +11,7 @@ from plugin_sdk.errors import Invalid
 __all__ = ["MAX_JSON_DEPTH", "check_json", "dump_json", "parse_json"]
 
 MAX_JSON_DEPTH: Final = 64
+_MAX_BITS: Final = 1023  # what a double can still tell from infinity
 
 
 def _refuse_constant(word: str) -> Any:
@@ -79,7 +80,10 @@ def check_json(value: Any, *, max_depth: int = MAX_JSON_DEPTH) -> None:
     elif isinstance(value, float):
         if not math.isfinite(value):
             raise Invalid("This is not usable JSON: a number is out of range.")
-    elif value is not None and not isinstance(value, bool | int):
+    elif isinstance(value, int):
+        if value.bit_length() > _MAX_BITS:
+            raise Invalid("This is not usable JSON: a number is out of range.")
+    elif value is not None:
         raise Invalid(f"This is not usable JSON: {type(value).__name__} is no JSON type.")
 
 

@@ -152,7 +152,7 @@ class Host:
             limits=Limits(),
             crash_folder=config.data_dir,
         )
-        self.installer = Installer(self.manager, self.folders, self.engine, resources.log)
+        self.installer = Installer(self.manager, self.folders, resources)
         purger = Purger(
             self.manager,
             engine=self.engine,
@@ -162,6 +162,7 @@ class Host:
             jobs=self.jobs,
             hooks=self.hooks,
             emit=self._emit,
+            release=self.bus.release,
         )
         self.plugins = Plugins(self.manager, self.installer, purger)
         self.providers = ProvidersManaged(self.registry, self._provider_chosen)

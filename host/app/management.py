@@ -65,9 +65,10 @@ class Plugins(PluginManagement):
         return self._installer.reload(plugin_id)
 
     def uninstall(self, plugin_id: str, *, purge: bool = False) -> None:
-        self._installer.uninstall(plugin_id)
         if purge:
-            self._purger.purge(plugin_id, "all")
+            self._installer.uninstall(plugin_id, lambda: self._purger.purge(plugin_id, "all"))
+        else:
+            self._installer.uninstall(plugin_id)
 
     def permissions(self) -> Sequence[Permission]:
         return self._manager.permissions()

@@ -35,7 +35,7 @@ def get(plugin_id: str, key: str | None) -> None:
         fail(f'{plugin_id} has no setting "{key}".{suggestion}')
 
 
-@settings.command()
+@settings.command(context_settings={"ignore_unknown_options": True})  # -1 is a value
 @click.argument("plugin_id", metavar="PLUGIN")
 @click.argument("key")
 @click.argument("value", metavar="JSON", required=False)

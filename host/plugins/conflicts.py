@@ -57,7 +57,7 @@ def route_conflict(
     for route in routes:
         method = route.method if isinstance(route, Route) else "WEBSOCKET"
         path = full_path(manifest, route.path)
-        if not _PATH.fullmatch(path):
+        if not route.path.startswith("/") or not _PATH.fullmatch(path):
             return _conflict(f'"{route.path}" is no route path: begin with "/", end without one')
         if not any(_lies_in(path, claim) for claim in manifest.claims):
             return _conflict(f"{path} lies outside of {', '.join(manifest.claims)}")

@@ -9,12 +9,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import pluggy
 
 from host.plugins.gate import Gate
-from plugin_sdk import Logger, Plugin, StageboxError, hookspecs
+from plugin_sdk import HOOK_NAMES, Conflict, Logger, Plugin, StageboxError, hookspecs
 from plugin_sdk.context import HookResult, Hooks
 from plugin_sdk.hookspecs import PROJECT
 
@@ -59,6 +60,7 @@ class HookRegistry:
         self._manager.add_hookspecs(hookspecs)
         self._lock = threading.Lock()
         self._gates: dict[int, tuple[str, Gate]] = {}
+        self._specified: dict[str, tuple[str, int]] = {}
 
     def add(self, plugin_id: str, plugin: Plugin, gate: Gate) -> None:
         """Raises pluggy.PluginValidationError for a hook with arguments that its specification
@@ -67,21 +69,43 @@ class HookRegistry:
             self._gates[id(plugin)] = (plugin_id, gate)
             try:
                 for specifications in plugin.hookspecs:
-                    self._manager.add_hookspecs(specifications)
+                    self._specify(plugin_id, plugin, specifications)
                 self._manager.register(plugin, name=f"{plugin_id}#{id(plugin)}")
             except BaseException:
-                self._gates.pop(id(plugin), None)
-                if self._manager.is_registered(plugin):
-                    self._manager.unregister(plugin)
+                self._forget(plugin)
                 raise
 
     def remove(self, plugin: Plugin) -> None:
         """Does nothing when it is not registered. Calls that run are not waited for: gates do
         that."""
         with self._lock:
-            if self._manager.is_registered(plugin):
-                self._manager.unregister(plugin)
-            self._gates.pop(id(plugin), None)
+            self._forget(plugin)
+
+    def _specify(self, plugin_id: str, plugin: Plugin, specifications: ModuleType | type) -> None:
+        """Adds hook specifications, in place of those of an older instance of the same plugin."""
+        for name in dir(specifications):
+            owner = ("the host", 0) if name in HOOK_NAMES else self._specified.get(name)
+            if owner is not None and owner[0] != plugin_id:
+                raise Conflict(f"The hook {name} is specified already, by {owner[0]}.")
+            if owner is not None:
+                self._unspecify(name)
+        self._manager.add_hookspecs(specifications)
+        for name, caller in vars(self._manager.hook).items():
+            spec = caller.spec if isinstance(caller, pluggy.HookCaller) else None
+            if spec is not None and spec.namespace is specifications:
+                self._specified[name] = (plugin_id, id(plugin))
+
+    def _unspecify(self, name: str) -> None:
+        # pluggy has no word for it, and refuses a second specification of one name.
+        getattr(self._manager.hook, name).spec = None
+        del self._specified[name]
+
+    def _forget(self, plugin: Plugin) -> None:
+        if self._manager.is_registered(plugin):
+            self._manager.unregister(plugin)
+        self._gates.pop(id(plugin), None)
+        for name in [name for name, owner in self._specified.items() if owner[1] == id(plugin)]:
+            self._unspecify(name)
 
     def implementations(self, name: str) -> Iterator[tuple[str, Gate, Callable[..., Any]]]:
         """Plugin id, gate and function of each implementation, in pluggy's order of calling."""

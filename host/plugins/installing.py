@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from host.db import Engine
+from host.plugins.context import Resources
 from host.plugins.discovery import is_plugin_id
 from host.plugins.manager import PluginManager
 from host.plugins.manifests import MANIFEST_NAME, check_manifest
 from host.plugins.packages import code_files, is_installed, move_code, put_code, staged
 from host.plugins.register import Record
 from host.plugins.starting import Failed, Running
-from plugin_sdk import Conflict, Invalid, Logger, NotFound, Problem, StageboxError, parse_json
+from plugin_sdk import Conflict, Invalid, NotFound, Problem, StageboxError, parse_json
 from plugin_sdk.management import InstallPlan, PluginEntry
 
 __all__ = ["Installer"]
@@ -35,11 +35,13 @@ _SNAPSHOT = ".snapshot.db"
 class Installer:
     """Changes what lies in the plugin folders, in step with the manager."""
 
-    def __init__(self, manager: PluginManager, folders: Path, engine: Engine, log: Logger) -> None:
+    def __init__(self, manager: PluginManager, folders: Path, resources: Resources) -> None:
         self._manager = manager
         self._folders = folders
-        self._engine = engine
-        self._log = log
+        self._engine = resources.engine
+        self._bus = resources.bus
+        self._jobs = resources.jobs
+        self._log = resources.log
 
     # What would come
 
@@ -120,9 +122,9 @@ class Installer:
             self._swap(record)
         return self._manager.entry(plugin_id)
 
-    def uninstall(self, plugin_id: str) -> None:
-        """Disables it and removes its code; data stay. Raises Conflict for one that came another
-        way."""
+    def uninstall(self, plugin_id: str, purge: Callable[[], object] = lambda: None) -> None:
+        """Disables it and removes its code; data stay unless ``purge`` removes them. Raises
+        Conflict for one that came another way."""
         record = self._manager.register.record(plugin_id)
         folder = self._folders / plugin_id
         if record.found.source != "folder" or not is_installed(folder):
@@ -138,6 +140,7 @@ class Installer:
             raise Conflict(f"{plugin_id} did not come by an installation: {hint}.")
         self._manager.disable(plugin_id)
         with self._manager.change:
+            purge()
             for path in code_files(folder):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
             if not any(folder.iterdir()):
@@ -182,6 +185,7 @@ class Installer:
             self._restore(plugin_id, snapshot)
             record.manifest = old.published.manifest
             old.published.gate.resume()
+            self._jobs.resume(plugin_id)
             raise self._failed(
                 plugin_id, f"{failure.fault.code}: {failure.fault.message}"
             ) from None
@@ -212,6 +216,7 @@ class Installer:
 
     def _restore(self, plugin_id: str, snapshot: Path) -> None:
         if snapshot.is_file():
+            self._bus.release(plugin_id)
             self._engine.open(plugin_id).restore_from(snapshot)
             snapshot.unlink()
 

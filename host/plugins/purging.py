@@ -34,7 +34,9 @@ class Purger:
         jobs: JobService,
         hooks: HookRegistry,
         emit: Callable[[str, Mapping[str, Any]], object],
+        release: Callable[[str], object],
     ) -> None:
+        """``release`` makes the event bus let go of a plugin's database."""
         self._manager = manager
         self._engine = engine
         self._folders = folders
@@ -43,6 +45,7 @@ class Purger:
         self._jobs = jobs
         self._hooks = hooks
         self._emit = emit
+        self._release = release
 
     def purge(self, plugin_id: str, scope: Literal["data", "all"] = "data") -> None:
         """Raises NotFound for an id that is unknown and has no data; Conflict for ``all`` of a
@@ -83,6 +86,7 @@ class Purger:
         return sum(result.value or 0 for result in results)
 
     def _purge_rest(self, plugin_id: str) -> None:
+        self._release(plugin_id)
         self._engine.drop(plugin_id)
         self._settings.forget(plugin_id)
         self._jobs.purge(plugin_id)

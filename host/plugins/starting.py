@@ -10,9 +10,12 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from host.events import check_pattern
+from host.jobs import JobKind, check_kinds
 from host.plugins.catalog import Endpoint, Published, WebSocketEndpoint
 from host.plugins.conflicts import full_path, provider_conflict, route_conflict
 from host.plugins.context import PluginContext, Resources
@@ -227,13 +230,25 @@ class Start:
                 if isinstance(each, WebSocketRoute)
             ),
             providers=tuple(providers),
-            subscriptions=tuple(self._list(plugin.subscriptions, "subscriptions", (Subscription,))),
-            jobs=tuple(self._list(plugin.jobs, "jobs", (Job,))),
+            subscriptions=self._subscriptions(plugin),
+            jobs=self._jobs(plugin),
             commands=tuple(self._list(plugin.commands, "commands", (Command,))),
             pages=tuple(self._list(plugin.pages, "pages", (Page,))),
             services=dict(context.offered.offered),
             error_body=error_body,
         )
+
+    def _subscriptions(self, plugin: Plugin) -> tuple[Subscription, ...]:
+        found = self._list(plugin.subscriptions, "subscriptions", (Subscription,))
+        for each in found:
+            self._step("subscriptions", partial(check_pattern, each.event))
+        return tuple(found)
+
+    def _jobs(self, plugin: Plugin) -> tuple[Job, ...]:
+        found = self._list(plugin.jobs, "jobs", (Job,))
+        kinds = [JobKind(self.manifest.id, each, each.handler) for each in found]
+        self._step("jobs", lambda: check_kinds(kinds))
+        return tuple(found)
 
     def _list(
         self, hook: Callable[[], Iterable[Any]], stage: str, kinds: tuple[type, ...]

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
+from host.logs import new_incident
 from host.plugins.catalog import ErrorBody
 from host.plugins.gate import Gate
 from host.web.headers import check_header
@@ -90,6 +91,35 @@ class Errors:
         if body is None:
             body = encode_json(_host_body(error, incident))
         return Rendered(error.status, self._headers(error, owner), body)
+
+    def answer(
+        self,
+        error: BaseException,
+        request: Request,
+        owner: Owner,
+        *,
+        inside: bool = False,
+        leased: bool = False,
+    ) -> Rendered:
+        """Renders whatever was raised. What nobody intended becomes a 500 that says nothing but
+        its incident, which the log explains; it is laid to the plugin when it came from
+        ``inside`` its code."""
+        incident = None
+        if not isinstance(error, StageboxError) or error.status == 500:
+            incident = new_incident()
+            self._log.error(
+                "%s %s failed.",
+                request.method,
+                request.path,
+                exc_info=error,
+                extra={
+                    "plugin": owner.plugin_id if inside else "",
+                    "request": request.id,
+                    "incident": incident,
+                },
+            )
+        known = error if isinstance(error, StageboxError) else StageboxError()
+        return self.render(known, request, owner, incident=incident, leased=leased)
 
     def _headers(self, error: StageboxError, owner: Owner) -> list[tuple[str, str]]:
         # No cache may keep an error: a 404 of today may be a page tomorrow.

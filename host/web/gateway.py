@@ -16,8 +16,9 @@ from host.web.error_bodies import Errors, Rendered, error_of_status
 from host.web.exchange import EXCHANGE, Exchange, OnRequest, StaleCatalog
 from host.web.hosts import HostNames, HostRefused
 from host.web.requests import bare_request
-from host.web.responder import Tools, send
+from host.web.responder import send
 from host.web.routing import PathTable
+from host.web.tools import Tools
 from plugin_sdk import StageboxError, Unavailable
 
 __all__ = ["Gateway", "falcon_app", "status_line"]

@@ -12,9 +12,9 @@ from host.web.exchange import OnRequest, RequestRecord
 from host.web.gateway import Gateway
 from host.web.headers import NO_SNIFFING
 from host.web.hosts import HostNames
-from host.web.responder import Tools
 from host.web.routing import PathTable, RouteSet
 from host.web.tokens import AccessControl, Doorkeeper
+from host.web.tools import Tools
 from host.web.upgrades import Upgrades
 from plugin_sdk import Logger, Request
 

@@ -12,40 +12,34 @@ from typing import Any, Final
 
 import falcon
 
-from host.logs import new_incident, plugin_id
+from host.logs import plugin_id
 from host.plugins.catalog import Endpoint
 from host.plugins.gate import GateClosed
-from host.web.answers import Answers
 from host.web.bodies import body_plan
-from host.web.error_bodies import Errors, Owner, Rendered
+from host.web.error_bodies import Owner, Rendered
 from host.web.exchange import EXCHANGE, Exchange, StaleCatalog
 from host.web.forms import UploadedFile
+from host.web.guards import Guard
 from host.web.headers import EnvironHeaders, is_private
 from host.web.leases import Lease
 from host.web.queries import QuerySchema
 from host.web.requests import EMPTY_QUERY, NO_PARAMS, BodyReader, bare_request, no_body, raw_query
-from host.web.tokens import Doorkeeper
-from plugin_sdk import Form, Logger, Query, Request, StageboxError
+from host.web.tools import Tools
+from plugin_sdk import Form, Query, Request, StageboxError
 
-__all__ = ["Options", "Refuser", "Responder", "Tools", "send"]
-
-
-class Tools:
-    """What every responder shares."""
-
-    __slots__ = ("answers", "doorkeeper", "errors", "log")
-
-    def __init__(self, doorkeeper: Doorkeeper, log: Logger) -> None:
-        self.doorkeeper = doorkeeper
-        self.errors = Errors(log)
-        self.answers = Answers(log)
-        self.log = log
+__all__ = ["Options", "Refuser", "Responder", "send"]
 
 
 class Responder:
     """Answers one endpoint. Everything that the declaration says is compiled here, once."""
 
-    def __init__(self, endpoint: Endpoint, fields: tuple[tuple[str, str], ...], tools: Tools):
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        fields: tuple[tuple[str, str], ...],
+        tools: Tools,
+        guard: Guard | None,
+    ) -> None:
         route = endpoint.route
         self.owner: Owner = endpoint
         self.max_body = route.max_body
@@ -55,6 +49,7 @@ class Responder:
         self._admit = tools.doorkeeper.admit
         self._write = tools.answers.write
         self._gate = endpoint.gate
+        self._guard = guard
         self._plugin_id = endpoint.plugin_id
         self._handler = route.handler
         self._level = route.access
@@ -87,17 +82,20 @@ class Responder:
             return exchange.lease
 
         try:
-            request = self._request(req, exchange, captured, files)
+            asked: Request | None = None
+            if self._guard is not None:
+                asked = self._asked(self._guard, req, captured)
+                inside = True
+                self._guard.ask(asked)
+                inside = False
+            request = self._request(req, exchange, captured, files, asked)
             inside = True
             result = self._handler(request)
             lease = self._write(req, resp, result, hold)
             if self._private:
                 _never_store(resp)
-        except StageboxError as error:
-            failed = inside and error.status == 500
-            self._refuse(req, resp, error, captured, inside=inside)
         except (Exception, SystemExit) as error:
-            failed = inside
+            failed = inside and (not isinstance(error, StageboxError) or error.status == 500)
             self._refuse(req, resp, error, captured, inside=inside)
         finally:
             plugin_id.reset(named)
@@ -113,6 +111,7 @@ class Responder:
         exchange: Exchange,
         captured: Mapping[str, str],
         files: list[UploadedFile],
+        asked: Request | None,
     ) -> Request:
         env = req.env
         headers = EnvironHeaders(env)
@@ -120,17 +119,21 @@ class Responder:
         peer: str = env.get("REMOTE_ADDR", "")
         scheme: str = env["wsgi.url_scheme"]
         host: str = env.get("HTTP_HOST") or env.get("SERVER_NAME", "localhost")
-        principal, token = self._admit(
-            method,
-            peer,
-            scheme,
-            host,
-            headers,
-            self._level,
-            self._permission,
-            env.get("HTTP_AUTHORIZATION"),
-            env.get("HTTP_COOKIE"),
-        )
+        if asked is not None and asked.principal.signed_in:  # no second look at the token
+            principal, token = asked.principal, asked.token
+            self._tools.doorkeeper.authorise(principal, self._level, self._permission)
+        else:
+            principal, token = self._admit(
+                method,
+                peer,
+                scheme,
+                host,
+                headers,
+                self._level,
+                self._permission,
+                env.get("HTTP_AUTHORIZATION"),
+                env.get("HTTP_COOKIE"),
+            )
         exchange.principal_id = principal.id
         reader = BodyReader(env, self.max_body) if self._has_body else no_body
         body: Any = None
@@ -154,6 +157,11 @@ class Responder:
             reader,
         )
 
+    def _asked(self, guard: Guard, req: falcon.Request, captured: Mapping[str, str]) -> Request:
+        exchange: Exchange = req.env[EXCHANGE]
+        bare = bare_request(req.env, req.path, req.params, exchange.id, self._params(captured))
+        return guard.identified(bare, req.env.get("HTTP_AUTHORIZATION"))
+
     def _read_query(self, req: falcon.Request) -> Query:
         if self._query is not None:
             return self._query.read(req.params)
@@ -172,30 +180,10 @@ class Responder:
         leased: bool = True,
         inside: bool = False,
     ) -> None:
-        """Answers with an error; an unintended one goes to the log, and is laid to the plugin
-        when it came from ``inside`` its handler."""
         exchange: Exchange = req.env[EXCHANGE]
         request = bare_request(req.env, req.path, req.params, exchange.id, self._params(captured))
-        incident = None
-        if not isinstance(error, StageboxError) or error.status == 500:
-            incident = new_incident()
-            self._tools.log.error(
-                "%s %s failed.",
-                exchange.method,
-                exchange.path,
-                exc_info=error,
-                extra={
-                    "plugin": exchange.plugin_id if inside else "",
-                    "request": exchange.id,
-                    "incident": incident,
-                },
-            )
-            if not isinstance(error, StageboxError):
-                error = StageboxError()
-        rendered = self._tools.errors.render(
-            error, request, self.owner, incident=incident, leased=leased
-        )
-        send(resp, rendered)
+        errors = self._tools.errors
+        send(resp, errors.answer(error, request, self.owner, inside=inside, leased=leased))
 
 
 class Refuser:
@@ -203,16 +191,26 @@ class Refuser:
 
     max_body: Final = 1024 * 1024
 
-    def __init__(self, owner: Owner, make: Callable[[], StageboxError], tools: Tools) -> None:
+    def __init__(
+        self,
+        owner: Owner,
+        make: Callable[[], StageboxError],
+        tools: Tools,
+        guard: Guard | None = None,
+    ) -> None:
         self.owner = owner
         self._make = make
         self._tools = tools
+        self._guard = guard
 
     def __call__(self, req: falcon.Request, resp: falcon.Response, **_captured: str) -> None:
         exchange: Exchange = req.env[EXCHANGE]
         exchange.plugin_id = self.owner.plugin_id
-        request = bare_request(req.env, req.path, req.params, exchange.id)
-        send(resp, self._tools.errors.render(self._make(), request, self.owner))
+        refusal = None if self._guard is None else self._guard.refusal(req)
+        if refusal is None:
+            request = bare_request(req.env, req.path, req.params, exchange.id)
+            refusal = self._tools.errors.render(self._make(), request, self.owner)
+        send(resp, refusal)
 
 
 class Options:
@@ -220,13 +218,18 @@ class Options:
 
     max_body: Final = 1024 * 1024
 
-    def __init__(self, owner: Owner, allow: str) -> None:
+    def __init__(self, owner: Owner, allow: str, guard: Guard | None = None) -> None:
         self.owner = owner
         self._allow = allow
+        self._guard = guard
 
     def __call__(self, req: falcon.Request, resp: falcon.Response, **_captured: str) -> None:
         exchange: Exchange = req.env[EXCHANGE]
         exchange.plugin_id = self.owner.plugin_id
+        refusal = None if self._guard is None else self._guard.refusal(req)
+        if refusal is not None:
+            send(resp, refusal)
+            return
         resp.data = b""
         resp.set_header("Allow", self._allow)
 

@@ -15,7 +15,9 @@ from falcon.routing import CompiledRouter
 
 from host.plugins.catalog import Endpoint, Published, WebSocketEndpoint
 from host.web.error_bodies import HOST, Owner
-from host.web.responder import Options, Refuser, Responder, Tools
+from host.web.guards import Guard
+from host.web.responder import Options, Refuser, Responder
+from host.web.tools import Tools
 from plugin_sdk import Invalid, MethodNotAllowed, NotFound, StageboxError, UpgradeRequired
 
 __all__ = ["Match", "PathTable", "Resource", "RouteSet"]
@@ -68,11 +70,13 @@ class RouteSet:
         websockets: Sequence[WebSocketEndpoint],
         claims: Sequence[str],
         tools: Tools,
+        guard: Guard | None = None,
     ) -> None:
         """Raises Invalid for a template that cannot be routed."""
         self.owner = owner
         self.claims = tuple(claims)
-        self.unknown = _unknown(owner, tools)
+        self.unknown = _unknown(owner, tools, guard)
+        self._guard = guard
         self._tools = tools
         self._router = CompiledRouter()
         self._templates: list[tuple[str, ...]] = []
@@ -90,7 +94,9 @@ class RouteSet:
 
     @classmethod
     def of_plugin(cls, published: Published, tools: Tools) -> RouteSet:
-        return cls(published, published.endpoints, published.websockets, published.claims, tools)
+        guard = Guard.of_plugin(published, tools)
+        endpoints, websockets = published.endpoints, published.websockets
+        return cls(published, endpoints, websockets, published.claims, tools, guard)
 
     def find(self, path: str) -> Match | None:
         found = self._router.find(path)
@@ -131,16 +137,16 @@ class RouteSet:
     ) -> None:
         responders: dict[str, Answerer] = {}
         for endpoint, fields in group:
-            responder = Responder(endpoint, fields, self._tools)
+            responder = Responder(endpoint, fields, self._tools, self._guard)
             responders[endpoint.route.method] = responder
         if socket and "GET" not in responders:
-            responders["GET"] = Refuser(self.owner, UpgradeRequired, self._tools)
+            responders["GET"] = Refuser(self.owner, UpgradeRequired, self._tools, self._guard)
         if "GET" in responders:
             responders["HEAD"] = responders["GET"]
         allow = ", ".join(method for method in _ORDER if method in {*responders, "OPTIONS"})
-        methods = Methods(Refuser(self.owner, _not_allowed(allow), self._tools))
+        methods = Methods(Refuser(self.owner, _not_allowed(allow), self._tools, self._guard))
         methods.update(responders)
-        methods["OPTIONS"] = Options(self.owner, allow)
+        methods["OPTIONS"] = Options(self.owner, allow, self._guard)
         resource = Resource(template, methods, takes_empty=":path}" in template)
         try:
             self._router.add_route(template, resource)
@@ -218,8 +224,8 @@ def _claim(prefix: str, owners: Mapping[str, RouteSet]) -> Claim:
     return Claim(tuple(chain), reserved)
 
 
-def _unknown(owner: Owner, tools: Tools) -> Match:
-    methods = Methods(Refuser(owner, NotFound, tools))
+def _unknown(owner: Owner, tools: Tools, guard: Guard | None = None) -> Match:
+    methods = Methods(Refuser(owner, NotFound, tools, guard))
     return Match(Resource("", methods, takes_empty=False), methods, {}, None)
 
 

@@ -136,9 +136,13 @@ class Doorkeeper:
                     evidence = origin_evidence(headers, scheme, host)
                 return self._admit_ambient(cookie, loopback, evidence, level, permission)
         principal, _ = self._access.identify(token, loopback=loopback)
+        self.authorise(principal, level, permission)
+        return principal, token
+
+    def authorise(self, principal: Principal, level: Access, permission: str | None) -> None:
+        """Lets somebody through who is identified already, or raises as `admit` does."""
         if permission is not None or level != "open":
             self._access.authorise(principal, level, permission)
-        return principal, token
 
     def _admit_ambient(
         self,
@@ -153,8 +157,7 @@ class Doorkeeper:
         token = cookie if evidence == "own" else None
         principal = self._ambient(token, loopback, allowed=evidence != "foreign")
         try:
-            if permission is not None or level != "open":
-                self._access.authorise(principal, level, permission)
+            self.authorise(principal, level, permission)
         except Unauthenticated:
             if evidence != "own" and self._ambient(cookie, loopback, allowed=True).signed_in:
                 raise Forbidden(

@@ -9,16 +9,18 @@ from time import perf_counter
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qs
 
-from host.logs import log_context, new_incident
+from host.logs import log_context
 from host.plugins.catalog import Catalog, Published, WebSocketEndpoint
 from host.plugins.gate import Gate, GateClosed
+from host.plugins.hooks import fenced
 from host.web.error_bodies import HOST, Owner
 from host.web.exchange import OnRequest, RequestRecord
+from host.web.guards import Guard
 from host.web.handshake import Handshake, Refusal
 from host.web.headers import NO_SNIFFING
 from host.web.hosts import HostNames, HostRefused
-from host.web.responder import Tools
 from host.web.tokens import origin_evidence
+from host.web.tools import Tools
 from plugin_sdk import (
     Connection,
     Forbidden,
@@ -46,11 +48,14 @@ class RequestIds(Protocol):
 class Door:
     """One WebSocket route of one active plugin, and how many went through it."""
 
-    __slots__ = ("_count", "_lock", "endpoint", "published")
+    __slots__ = ("_count", "_lock", "endpoint", "guard", "published")
 
-    def __init__(self, endpoint: WebSocketEndpoint, published: Published) -> None:
+    def __init__(
+        self, endpoint: WebSocketEndpoint, published: Published, guard: Guard | None
+    ) -> None:
         self.endpoint = endpoint
         self.published = published
+        self.guard = guard
         self._count = 0
         self._lock = threading.Lock()
 
@@ -157,8 +162,11 @@ class Upgrades:
             for endpoint in published.websockets:
                 known = old.get(endpoint.path)
                 kept = known is not None and known.endpoint is endpoint
-                doors[endpoint.path] = known if kept and known else Door(endpoint, published)
+                doors[endpoint.path] = known if kept and known else self._door(endpoint, published)
         self._doors = doors
+
+    def _door(self, endpoint: WebSocketEndpoint, published: Published) -> Door:
+        return Door(endpoint, published, Guard.of_plugin(published, self._tools))
 
     def has(self, door: Door) -> bool:
         """Whether a door is one of the current catalog."""
@@ -201,6 +209,9 @@ class Upgrades:
             raise HostRefused
         if door is None:
             raise NotFound
+        if door.guard is not None:
+            asked = door.guard.identified(request, headers.get("authorization"))
+            fenced(door.endpoint.gate, door.guard.ask)(asked)
         if origin_evidence(headers, request.scheme, request.host) == "foreign":
             # Browsers let any page open a WebSocket anywhere, and read what comes.
             origin = headers.get("origin", "")
@@ -225,17 +236,7 @@ class Upgrades:
 
     def _refuse(self, error: BaseException, request: Request, door: Door | None) -> Refusal:
         owner: Owner = HOST if door is None else door.published
-        incident = None
-        if not isinstance(error, StageboxError):
-            incident = new_incident()
-            self._tools.log.error(
-                "The upgrade at %s failed in the host.",
-                request.path,
-                exc_info=error,
-                extra={"request": request.id, "incident": incident},
-            )
-            error = StageboxError()
-        rendered = self._tools.errors.render(error, request, owner, incident=incident)
+        rendered = self._tools.errors.answer(error, request, owner)
         headers = [*rendered.headers, NO_SNIFFING, ("X-Request-Id", request.id)]
         return Refusal(rendered.status, headers, rendered.body)
 

@@ -95,6 +95,24 @@ class TransactionTests(DatabaseCase):
             raise Oops
         assert database.tables() == []
 
+    def test_the_schema_may_change_in_and_outside_of_transactions(
+        self, database: Database, people: Table
+    ) -> None:
+        with database.transaction():
+            people.add_column("city", "text")
+            people.insert({"city": "Rome"})
+        people.insert({"city": "Bonn"})
+        database.execute("ALTER TABLE people ADD COLUMN street TEXT")
+        with database.transaction():
+            people.insert({"city": "Rome", "street": "Via Appia"})
+            database.execute("ALTER TABLE people ADD COLUMN house INTEGER")
+            people.insert({"house": 5})
+        people.drop()
+        with database.transaction():
+            people.create({"id": "integer", "name": "json"}, pk="id")
+            key = people.insert({"name": [1]})
+        assert people.get(key) == {"id": key, "name": [1]}
+
     # Savepoints
 
     def test_an_inner_block_that_raises_is_undone_alone(

@@ -247,7 +247,7 @@ class StorageSuite:
         assert list(provider.list()) == []
 
     def test_the_longest_keys(self, provider: StorageProvider) -> None:
-        keys = sorted(["k" * 512, "/".join("s" * 256), "l/" + "k" * 510, "\U0001f600" * 512])
+        keys = sorted(["k" * 512, "/".join("s" * 256), "l/" + "k" * 510, "\U0001f600" * 225])
         for key in keys:
             _put(provider, check_blob_key(key), key[-1:].encode())
         assert [info.key for info in provider.list()] == keys

@@ -68,7 +68,9 @@ class Served:
             self.client.close()
         return status
 
-    def command(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    def command(
+        self, *arguments: str, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Another `stagebox` command on the same data."""
         return subprocess.run(
             [sys.executable, "-m", "host", *arguments],
@@ -96,3 +98,11 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     for served in started:
         if served.process.poll() is None:
             served.kill()
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Served:
+    """Data of a host that never ran, for commands."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    return Served(folder)

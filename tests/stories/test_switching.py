@@ -56,7 +56,9 @@ def test_switching_one_plugin_under_load_fails_no_request(make_host, write_plugi
     steady: Counter[int] = Counter()
     blinking: Counter[int] = Counter()
     clients = [
-        threading.Thread(target=keep_asking, args=(host.url, f"/api/plugins/{name}/hello", stop, seen))
+        threading.Thread(
+            target=keep_asking, args=(host.url, f"/api/plugins/{name}/hello", stop, seen)
+        )
         for name, seen in [("steady", steady), ("blinking", blinking)]
         for _ in range(4)
     ]
@@ -101,11 +103,11 @@ def test_a_plugin_that_blocks_every_call_it_may_have_holds_up_nobody(make_host, 
 
 
 def test_requests_inside_finish_undisturbed_when_their_plugin_is_disabled(make_host, write_plugin):
-    host = make_host(write_plugin("sleeper", SLEEPER.replace("self.wake.wait(10)", "self.wake.wait(1)")))
-    replies = []
-    client = threading.Thread(
-        target=lambda: replies.append(host.get("/api/plugins/sleeper/sleep"))
+    host = make_host(
+        write_plugin("sleeper", SLEEPER.replace("self.wake.wait(10)", "self.wake.wait(1)"))
     )
+    replies = []
+    client = threading.Thread(target=lambda: replies.append(host.get("/api/plugins/sleeper/sleep")))
     client.start()
     gate = host.host.manager.catalog.plugins["sleeper"].gate
     while not gate.inside:

@@ -188,9 +188,12 @@ def test_an_edited_plugin_is_read_afresh_by_disable_and_enable(make_host, write_
 
 
 def test_teardown_that_raises_does_not_keep_a_plugin_on(make_host, write_plugin):
-    code = GOOD + """
+    code = (
+        GOOD
+        + """
         def disable(self): raise RuntimeError("I stay")
     """
+    )
     host = make_host(write_plugin("clingy", code))
     assert host.disable("clingy").state == "disabled"
     assert host.get("/api/plugins/clingy/hello").status == 404
@@ -205,7 +208,9 @@ def test_a_hanging_start_is_quarantined_and_stays_so(make_host, write_plugin):
         class plugin(Plugin):
             def enable(self): threading.Event().wait(60)
     """
-    host = make_host(write_plugin("good", GOOD), settings={"plugin_admin": {"setupTimeoutSeconds": 1}})
+    host = make_host(
+        write_plugin("good", GOOD), settings={"plugin_admin": {"setupTimeoutSeconds": 1}}
+    )
     folder = write_plugin("hangs", code)
     shutil.copytree(folder, host.data_dir / "plugins" / "hangs")
     entry = host.enable("hangs")

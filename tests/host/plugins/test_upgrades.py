@@ -27,20 +27,25 @@ V1 = """
             return self.context.db.table("notes").insert({"text": "x"})
 """
 V2 = V1.replace('"version": 1', '"version": 2').replace(
-    "        @route", '''        @migration("002")
+    "        @route",
+    """        @migration("002")
         def second(self, db):
             db.table("notes").add_column("stars", "integer")
 
-        @route''', 1
+        @route""",
+    1,
 )
 V2_BROKEN = V2.replace(
     'db.table("notes").add_column("stars", "integer")',
     'db.table("notes").delete_where(); raise RuntimeError("second step broke")',
 )
-V2_BROKEN_LATE = V2 + """
+V2_BROKEN_LATE = (
+    V2
+    + """
         def enable(self):
             raise RuntimeError("enable broke after the data changed")
 """
+)
 
 
 def hammer(host, path, stop, statuses):
@@ -73,7 +78,9 @@ def test_an_upgrade_under_load_loses_no_request(make_host, write_plugin, tmp_pat
 @pytest.mark.parametrize("broken", [V2_BROKEN, V2_BROKEN_LATE, "def broken(:"])
 def test_a_failing_upgrade_is_rolled_back_with_its_data(broken, make_host, write_plugin, tmp_path):
     host = make_host(write_plugin("notes", V1, capabilities=["db"]))
-    newer = write_plugin("notes", broken, into=tmp_path / "v2", capabilities=["db"], version="2.0.0")
+    newer = write_plugin(
+        "notes", broken, into=tmp_path / "v2", capabilities=["db"], version="2.0.0"
+    )
     with pytest.raises(Conflict) as caught:
         host.host.plugins.install(newer)
     assert caught.value.code == "UPGRADE_FAILED"
