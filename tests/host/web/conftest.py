@@ -26,6 +26,7 @@ from plugin_sdk import (
     Forbidden,
     Invalid,
     Login,
+    Plugin,
     Principal,
     Request,
     Route,
@@ -132,6 +133,7 @@ class Site:
         *routes: Route | WebSocketRoute,
         error_body: Callable[[StageboxError, Request], Any] | None = None,
         gate: Gate | None = None,
+        plugin: Plugin | None = None,
         **manifest: Any,
     ) -> Published:
         document = {"id": plugin_id, "name": plugin_id, "version": "1.0.0", "sdk": ">=1"}
@@ -141,6 +143,7 @@ class Site:
             plugin_id,
             checked,
             gate,
+            plugin,
             endpoints=tuple(
                 Endpoint(plugin_id, checked.prefix + each.path, each, gate, error_body)
                 for each in routes

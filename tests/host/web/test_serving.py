@@ -35,6 +35,7 @@ class PlainWaitress:
 
     def __init__(self, site: Any) -> None:
         self._map: dict[Any, Any] = {}
+        self._stopping = False
         self._server = waitress.create_server(
             site.layer.gateway, map=self._map, host="127.0.0.1", port=0, threads=4
         )
@@ -43,11 +44,12 @@ class PlainWaitress:
         self._thread.start()
 
     def _run(self) -> None:
-        while self._map:
+        while not self._stopping:
             wasyncore.poll(0.05, self._map)
+        wasyncore.close_all(self._map)
 
     def stop(self) -> None:
-        self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._map))
+        self._stopping = True
         self._thread.join(20)
         self._server.task_dispatcher.shutdown()
 
