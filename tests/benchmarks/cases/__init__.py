@@ -1,0 +1,1 @@
+"""The benchmarks, one module each: ``TITLE``, and ``run`` which fills a block."""

@@ -1,0 +1,1 @@
+"""What Stagebox is measured against."""
