@@ -189,3 +189,17 @@ def test_a_plugin_answers_hooks_of_others(context: FakeContext) -> None:
     manager.register(Answers(context))
     manager.check_pending()
     assert manager.hook.board_volume(sound="boo") == [2.0]
+
+
+def test_a_hook_may_come_from_a_mixin_that_is_no_plugin() -> None:
+    class Careful:
+        def check(self) -> list[str]:
+            return ["not today"]
+
+    class Mixed(Careful, Plugin):
+        pass
+
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(hookspecs)
+    manager.register(Mixed(FakeContext()))
+    assert manager.hook.check() == [["not today"]]

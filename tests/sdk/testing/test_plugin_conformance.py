@@ -225,7 +225,7 @@ FAULTS = {
     "mixed_in": Fault(
         "test_its_hooks_fit_their_specifications",
         old="class Board(Plugin):",
-        new="class Mixin:\n    def check(self): ...\n\n\nclass Board(Mixin, Plugin):",
+        new="class Mixin:\n    def decide(self, who): ...\n\n\nclass Board(Mixin, Plugin):",
     ),
     "undeclared_member": Fault(
         "test_what_it_uses_is_declared", {"capabilities": ["websocket", "commands"]}

@@ -125,7 +125,7 @@ MUTANTS = {
     """,
     "test_the_longest_keys": """
         def put(self, key, content, content_type):
-            if len(key.encode()) > 1024:
+            if len(key.encode()) > 512:
                 raise OSError("File name too long")
             return super().put(key, content, content_type)
     """,
