@@ -141,7 +141,8 @@ class ConnectionBudget:
     def __init__(self, limit: int) -> None:
         self.open = 0
         self._limit = limit
-        self._lock = threading.Lock()
+        # Reentrant: a stream that nobody holds any more is closed in the middle of anything.
+        self._lock = threading.RLock()
         self._databases: list[Sessions] = []
 
     def add(self, database: Sessions) -> None:

@@ -6,10 +6,9 @@ import sqlite3
 from typing import Final
 
 from sqlite_utils import Database as SqliteUtils
-from sqlite_utils.db import quote_identifier
 
 from host.db.dialect import Dialect
-from host.db.names import INTERNAL_PREFIX
+from host.db.names import INTERNAL_PREFIX, quoted
 from host.db.shapes import ColumnShape, TableShape
 from plugin_sdk import ColumnType, Invalid
 
@@ -98,7 +97,7 @@ def schema_version(connection: sqlite3.Connection) -> int:
 def rowid_name(shape: TableShape) -> str:
     """What the row's number is called where no column hides it."""
     if shape.identity:
-        return quote_identifier(shape.pk[0])
+        return quoted(shape.pk[0])
     return next(name for name in ("rowid", "_rowid_", "oid") if name not in shape.columns)
 
 

@@ -48,6 +48,9 @@ def test_a_copy_is_one_file_for_its_owner(database: HostDatabase, copy: Path) ->
     database.copy_to(copy)
     assert [path.name for path in copy.parent.iterdir()] == ["copy.db"]
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    # Without a write-ahead log (https://sqlite.org/fileformat2.html, 1.3.3): a reader of the copy
+    # makes no further files.
+    assert copy.read_bytes()[18:20] == b"\x01\x01"
 
 
 def test_a_copy_is_another_databases_beginning(

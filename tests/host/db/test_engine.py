@@ -2,8 +2,11 @@
 from __future__ import annotations
 
 import gc
+import sqlite3
 import stat
 import threading
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +219,7 @@ def test_the_writer_is_set_up_as_the_design_says(
     assert setting("journal_mode") == "wal"
     assert setting("synchronous") == level
     assert setting("foreign_keys") == 1
+    assert setting("recursive_triggers") == 1
     assert setting("busy_timeout") >= 5000
     engine.close()
 
@@ -260,6 +264,36 @@ def test_a_stream_that_is_forgotten_gives_its_connection_back(tmp_path: Path) ->
     assert engine.connections <= 3
     engine.close()
     assert engine.connections == 0
+
+
+def _snapshot(database: HostDatabase) -> None:
+    with database.snapshot():
+        database.query("SELECT * FROM notes")
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda database: database.one("SELECT * FROM notes"),
+        lambda database: database.value("SELECT text FROM notes"),
+        lambda database: database.query("SELECT * FROM notes"),
+        lambda database: next(database.iterate("SELECT * FROM notes")),
+        lambda database: database.table("notes").get(1),
+        _snapshot,
+    ],
+)
+def test_a_read_that_is_over_holds_nothing(
+    engine: Engine, tmp_path: Path, read: Callable[[HostDatabase], object]
+) -> None:
+    database = engine.open("example.plugin")
+    _notes(database)
+    database.table("notes").insert_all({"text": "b"} for _ in range(100))
+    read(database)
+    database.table("notes").insert({"text": "c"})
+    path = tmp_path / "data" / "plugins" / "example.plugin" / "plugin.db"
+    with closing(sqlite3.connect(path, timeout=0)) as other:
+        busy = other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    assert not busy, "somebody still reads an old state"
 
 
 # What can be wrong with the disk
@@ -310,6 +344,7 @@ def test_a_file_damaged_in_the_middle_says_so(tmp_path: Path) -> None:
         database.query("SELECT * FROM notes")
     with pytest.raises(DatabaseUnavailable):
         list(database.iterate("SELECT * FROM notes"))
+    assert engine.connections == 0, "a connection that met an error is used again"
     engine.close()
     assert engine.connections == 0
 
