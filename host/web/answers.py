@@ -114,7 +114,7 @@ class Answers:
             lease = hold()
             if _seekable(stream):
                 part = FileSlice(stream, decided.length, lease)
-                lease.give_slot_back()
+                lease.threadless = True
                 resp.stream = req.env.get("wsgi.file_wrapper", FileChunks)(part, CHUNK_BYTES)
             else:
                 resp.stream = self._chunks(req, read_chunks(stream, decided.length), lease)

@@ -18,12 +18,14 @@ class Lease:
     `release` may be called more than once and by any thread: the server closes a body from the
     worker that made it, or from the loop that sent it. ``callbacks`` run then, once."""
 
-    __slots__ = ("_callbacks", "_gate", "_lock", "_slot", "_started", "failed")
+    __slots__ = ("_callbacks", "_gate", "_lock", "_slot", "_started", "failed", "threadless")
 
     def __init__(
         self, gate: Gate, started: float, callbacks: tuple[Callable[[], object], ...]
     ) -> None:
         self.failed = False
+        self.threadless = False
+        """Whether the server sends the body without a worker thread."""
         self._gate: Gate | None = gate
         self._slot = True
         self._started = started

@@ -94,6 +94,8 @@ class Responder:
             lease = self._write(req, resp, result, hold)
             if self._private:
                 _never_store(resp)
+            if lease is not None and lease.threadless:
+                lease.give_slot_back()
         except (Exception, SystemExit) as error:
             failed = inside and (not isinstance(error, StageboxError) or error.status == 500)
             self._refuse(req, resp, error, captured, inside=inside)
