@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import quote
@@ -30,6 +31,17 @@ __all__ = [
     "TextBody",
     "Upload",
 ]
+
+
+def is_loopback(peer: str) -> bool:
+    """Whether a socket's address is of this machine: 127.0.0.0/8, ::1, ::ffff:127.0.0.0/104."""
+    try:
+        address = ip_address(peer)
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped.is_loopback
+    return address.is_loopback
 
 
 class Headers(Mapping[str, str]):
@@ -160,7 +172,7 @@ class Request:
     @property
     def loopback(self) -> bool:
         """Whether the socket's other end is this machine (127.0.0.0/8, ::1, ::ffff:127.x)."""
-        return self.peer.startswith(("127.", "::ffff:127.")) or self.peer == "::1"
+        return is_loopback(self.peer)
 
     def json(self, *, unique_keys: bool = False) -> Any:
         """The raw body as strict JSON, whatever its Content-Type; raises Invalid. With

@@ -16,6 +16,9 @@ class LocalApi(Plugin):
         self._exposure = Exposure(context.settings, host, context.log)
         context.settings.on_change(lambda _names: self._exposure.announce())
 
+    def guard(self, request: Request) -> None:
+        self._exposure.check(request)
+
     @event_handler("host.started")
     def listening(self, _event: Event) -> None:
         """Only now it is sure where this host listens; a command never gets here."""
@@ -31,7 +34,6 @@ class LocalApi(Plugin):
     )
     def health(self, request: Request) -> Response:
         """Whether the host is up. Asks no database, so it answers whatever else is busy."""
-        self._exposure.check(request)
         host = self.context.services.get("host.info")
         return health(host.version, self.context.clock.ms(), self._exposure.exposed)
 

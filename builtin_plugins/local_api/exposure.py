@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-from ipaddress import IPv6Address, ip_address
 
 from plugin_sdk import Forbidden, Logger, Request, Settings
 from plugin_sdk.management import HostInfo
 
-__all__ = ["Exposure", "is_loopback"]
+__all__ = ["Exposure"]
 
 
 class Exposure:
@@ -29,7 +28,7 @@ class Exposure:
     def check(self, request: Request) -> None:
         """Raises Forbidden (LAN_DISABLED) for another machine while the setting is off. Only the
         socket's other end counts, never what a header says."""
-        if not self._settings["exposeOnLan"] and not is_loopback(request.peer):
+        if not self._settings["exposeOnLan"] and not request.loopback:
             raise Forbidden(
                 "This API answers its own machine only (setting exposeOnLan of local_api).",
                 code="LAN_DISABLED",
@@ -50,14 +49,3 @@ class Exposure:
             else " Any user whom a signaling server vouches for may sign in"
             " (setting restrictToLocalUser is off).",
         )
-
-
-def is_loopback(peer: str) -> bool:
-    """Whether a socket address is of this machine: 127.0.0.0/8, ::1, ::ffff:127.0.0.0/104."""
-    try:
-        address = ip_address(peer)
-    except ValueError:
-        return False
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped.is_loopback
-    return address.is_loopback

@@ -34,6 +34,9 @@ class PluginData(Plugin):
         self._lan = LanGuard(services.get("host.settings"))
         services.offer("plugin_data.store", self._store)
 
+    def guard(self, request: Request) -> None:
+        self._lan.check(request)
+
     @route(
         "GET",
         "/api/plugin-data",
@@ -48,7 +51,6 @@ class PluginData(Plugin):
 
         Null when there is nothing. Scope server needs serverId; scope local ignores it.
         """
-        self._lan.check(request)
         query = request.query
         server_id = query["serverId"] if query["scope"] == "server" else ""
         text = self._store.text(query["pluginId"], query["key"], query["scope"], server_id)
@@ -64,7 +66,6 @@ class PluginData(Plugin):
     )
     def read_meta(self, request: Request) -> Response:
         """A named text; its key is everything behind /api/meta/."""
-        self._lan.check(request)
         key = request.params["key"]
         value = self._store.get_meta(key)
         if value is None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address
-
 from plugin_sdk import Forbidden, NotFound, Request
 from plugin_sdk.management import SettingsManagement
 
@@ -19,7 +17,7 @@ class LanGuard:
 
     def check(self, request: Request) -> None:
         """Raises Forbidden (LAN_DISABLED). Only the socket's other end counts."""
-        if not _is_loopback(request.peer) and not self._exposed():
+        if not request.loopback and not self._exposed():
             raise Forbidden(
                 "This API answers its own machine only (setting exposeOnLan of local_api).",
                 code="LAN_DISABLED",
@@ -30,13 +28,3 @@ class LanGuard:
             return self._settings.values("local_api").get("exposeOnLan") is True
         except NotFound:
             return False
-
-
-def _is_loopback(peer: str) -> bool:
-    try:
-        address = ip_address(peer)
-    except ValueError:
-        return False
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped.is_loopback
-    return address.is_loopback

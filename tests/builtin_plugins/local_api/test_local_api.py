@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 import builtin_plugins.local_api as local_api
-from builtin_plugins.local_api.exposure import is_loopback
 from builtin_plugins.local_api.health import HEALTH
 from plugin_sdk import Forbidden, Response, Route
 from plugin_sdk.testing import FakeContext, request
@@ -49,7 +48,9 @@ def plugin(context: FakeContext) -> Iterator[local_api.LocalApi]:
 
 
 def health(plugin: local_api.LocalApi, **options: Any) -> Any:
-    answer = plugin.health(request(path="/api/health", **options))
+    asked = request(path="/api/health", **options)
+    plugin.guard(asked)
+    answer = plugin.health(asked)
     assert isinstance(answer, Response)
     assert answer.headers["Cache-Control"] == "no-store"
     return answer.body
@@ -95,7 +96,7 @@ def test_exposed_is_the_running_state(
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
 def test_this_machine_is_answered(plugin: local_api.LocalApi, peer: str) -> None:
-    assert is_loopback(peer)
+    assert request(peer=peer).loopback
     assert health(plugin, peer=peer)["status"] == "ok"
 
 

@@ -117,16 +117,16 @@ def test_other_machines_read_once_exposed(
     store.set_meta("k", "v")
     query = {"pluginId": "p1", "key": "k", "scope": "local"}
     asked = request(query=query, params={"key": "k"}, peer=peer)
-    for handler in (plugin.read, plugin.read_meta):
-        with pytest.raises(Forbidden) as refused:
-            handler(asked)
-        assert refused.value.code == "LAN_DISABLED"
+    with pytest.raises(Forbidden) as refused:
+        plugin.guard(asked)
+    assert refused.value.code == "LAN_DISABLED"
     host_settings.plugins["local_api"]["exposeOnLan"] = True
+    plugin.guard(asked)
     assert plugin.read(asked).status == 200
     assert plugin.read_meta(asked).status == 200
     host_settings.plugins.clear()
     with pytest.raises(Forbidden):
-        plugin.read(asked)
+        plugin.guard(asked)
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])
