@@ -27,6 +27,7 @@ from plugin_sdk.routes import Route, WebSocketRoute
 
 __all__ = [
     "ApiCatalog",
+    "DiagnosticsAnswer",
     "HostInfo",
     "InstallPlan",
     "PluginConflict",
@@ -173,6 +174,14 @@ class InstallPlan:
     added_permissions: tuple[Permission, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class DiagnosticsAnswer:
+    """What a plugin's ``diagnostics`` hook gave, or one sentence why it gave nothing."""
+
+    value: Mapping[str, Any] | str | bytes | None = None
+    error: str | None = None
+
+
 class PluginManagement(Protocol):
     """``host.plugins``. All methods may be called from a request; changes are made one at a
     time, and no other plugin's request waits for them."""
@@ -224,6 +233,11 @@ class PluginManagement(Protocol):
         """The core permissions in order, then those of active plugins by name."""
         ...
 
+    def diagnostics(self, timeout: float = 5.0) -> Mapping[str, DiagnosticsAnswer]:
+        """Asks the ``diagnostics`` hook of every active plugin, at most four at a time; one that
+        takes longer than ``timeout`` seconds, or raises, is answered for with an ``error``."""
+        ...
+
     def configure(self, *, setup_timeout: float, drain: float, quarantine_failures: int) -> None:
         """Limits of the host over plugins: seconds for one start or teardown, seconds that a
         switched-off plugin's calls may take to end, failures within a minute that quarantine
@@ -266,6 +280,11 @@ class SettingsManagement(Protocol):
 
     def update(self, plugin_id: str, changes: Mapping[str, Any]) -> Mapping[str, Any]:
         """As `replace`, but for some keys; None returns one to its default."""
+        ...
+
+    def replace_all(self, documents: Mapping[str, Mapping[str, Any]]) -> None:
+        """As `replace`, for several plugins in one transaction: all of them, or none when one is
+        refused."""
         ...
 
     def pinned(self, plugin_id: str) -> frozenset[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from host.app.diagnosis import ask_for_diagnostics
 from host.db import Engine, read_value
 from host.logs import log_tail
 from host.plugins.catalog import Catalog
@@ -19,6 +20,7 @@ from plugin_sdk import NotFound, Permission, ProviderEntry
 from plugin_sdk.data import ScopeKind
 from plugin_sdk.management import (
     ApiCatalog,
+    DiagnosticsAnswer,
     HostInfo,
     InstallPlan,
     PluginDataReader,
@@ -73,6 +75,9 @@ class Plugins(PluginManagement):
     def permissions(self) -> Sequence[Permission]:
         return self._manager.permissions()
 
+    def diagnostics(self, timeout: float = 5.0) -> Mapping[str, DiagnosticsAnswer]:
+        return ask_for_diagnostics(self._manager.catalog, timeout)
+
     def configure(self, *, setup_timeout: float, drain: float, quarantine_failures: int) -> None:
         limits = self._manager.limits
         limits.setup_timeout, limits.drain = setup_timeout, drain
@@ -122,6 +127,11 @@ class SettingsManaged(SettingsManagement):
     def update(self, plugin_id: str, changes: Mapping[str, Any]) -> Mapping[str, Any]:
         self._known(plugin_id)
         return self._store.update(plugin_id, changes)
+
+    def replace_all(self, documents: Mapping[str, Mapping[str, Any]]) -> None:
+        for plugin_id in documents:
+            self._known(plugin_id)
+        self._store.replace_all(documents)
 
     def pinned(self, plugin_id: str) -> frozenset[str]:
         self._known(plugin_id)
