@@ -329,6 +329,8 @@ class Host:
                 record.path,
                 record.status,
                 record.duration,
+                size=record.size,
+                peer=record.peer,
                 plugin=record.plugin_id,
                 request=record.request_id,
             )

@@ -51,6 +51,7 @@ class Gate:
         "_paused",
         "_recent",
         "_slots",
+        "_waiting",
         "calls",
         "failures",
         "plugin_id",
@@ -75,6 +76,7 @@ class Gate:
         self._slots = slots
         self._inside = 0
         self._held = 0
+        self._waiting = 0
         self._closed = False
         self._paused = False
         self._idle = threading.Condition(slots.lock)
@@ -134,7 +136,7 @@ class Gate:
                 tripped = self._note(failed)
             elif failed:
                 self.failures += 1
-            if self._inside == 0:
+            if self._inside == 0 and self._waiting:
                 self._idle.notify_all()
         if tripped and self._on_failures is not None:
             self._on_failures()
@@ -152,6 +154,12 @@ class Gate:
             self._recent.popleft()
         failed_count = len(self._failed_at)
         return failed_count >= self.quarantine_failures and 2 * failed_count > len(self._recent)
+
+    def give_slot(self) -> None:
+        """The call goes on without a worker thread: others may have the slot."""
+        with self._slots.lock:
+            self._held -= 1
+            self._slots.used -= 1
 
     def close(self) -> None:
         """No call enters any more."""
@@ -173,11 +181,15 @@ class Gate:
         """Waits until nobody is inside; False when ``timeout`` seconds did not suffice."""
         deadline = time.monotonic() + timeout
         with self._slots.lock:
-            while self._inside:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return False
-                self._idle.wait(left)
+            self._waiting += 1
+            try:
+                while self._inside:
+                    left = deadline - time.monotonic()
+                    if left <= 0:
+                        return False
+                    self._idle.wait(left)
+            finally:
+                self._waiting -= 1
         return True
 
     def _busy(self) -> Unavailable:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from time import perf_counter
 
 from host.plugins.gate import Gate
-from plugin_sdk import Unavailable
 
 __all__ = ["Lease"]
 
@@ -40,14 +39,9 @@ class Lease:
         """From here on the server's I/O loop sends, and no worker thread is held: any number of
         slow clients may fetch films without keeping others out of the plugin."""
         gate = self._gate
-        if gate is None or gate.leaving:
-            return  # entering anew would wait for the switch that waits for us
-        try:
-            gate.enter(slot=False)
-        except Unavailable:
-            return
-        self._slot = False
-        gate.leave(seconds=perf_counter() - self._started)
+        if gate is not None and self._slot:
+            self._slot = False
+            gate.give_slot()
 
     def release(self) -> None:
         with self._lock:
@@ -58,5 +52,5 @@ class Lease:
             for callback in self._callbacks:
                 callback()
         finally:
-            seconds = perf_counter() - self._started if self._slot else 0.0
+            seconds = perf_counter() - self._started
             gate.leave(slot=self._slot, failed=self.failed, seconds=seconds)

@@ -27,6 +27,7 @@ __all__ = [
 
 SESSION_COOKIE: Final = "stagebox_session"
 
+_PROXY_HEADERS: Final = ("x-forwarded-for", "forwarded", "via", "x-real-ip")
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Evidence = Literal["own", "foreign", "none"]
@@ -99,6 +100,15 @@ def origin_evidence(headers: Mapping[str, str], scheme: str, host: str) -> Evide
     return "foreign"
 
 
+def _through_proxy(host: str, headers: Mapping[str, str]) -> bool:
+    """Whether a request from this machine seems to be passed on for somebody else: it names
+    another host than this machine, or carries what proxies add (RFC 7239, RFC 9110, 7.6.3). Such
+    a request never counts as the local administrator's."""
+    name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+    local = name in ("127.0.0.1", "localhost", "[::1]") or name.startswith("127.")
+    return not local or any(header in headers for header in _PROXY_HEADERS)
+
+
 class Doorkeeper:
     """Identifies and authorises; the same for requests and for WebSocket upgrades."""
 
@@ -128,7 +138,7 @@ class Doorkeeper:
             token = query_token
         loopback = False  # with a token it makes no difference where it comes from
         if token is None:
-            loopback = is_loopback(peer)
+            loopback = is_loopback(peer) and not _through_proxy(host, headers)
             cookie = session_cookie(cookies) if cookies else None
             if cookie is not None or (loopback and method not in _SAFE_METHODS):
                 evidence: Evidence = "own"

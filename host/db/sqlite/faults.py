@@ -11,8 +11,8 @@ from plugin_sdk import Conflict, DatabaseUnavailable, Invalid, StageboxError
 
 __all__ = ["FAULTS", "is_damage", "is_refused_write", "translate"]
 
-FAULTS: Final = (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError)
-"""What a call of sqlite3 raises: the last two for values that it cannot bind or convert."""
+FAULTS: Final = (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError, RecursionError)
+"""What a call of sqlite3 raises: the last three for values that it cannot bind or convert."""
 
 _RETRY_SECONDS: Final = 1
 _REFUSALS: Final = frozenset(
@@ -38,7 +38,7 @@ def translate(error: BaseException, database: str) -> StageboxError:
         return Invalid("A text contains a lone surrogate, which no database keeps.")
     if isinstance(error, OverflowError):
         return Invalid("An integer does not fit into 64 bits.")
-    if isinstance(error, ValueError):
+    if isinstance(error, ValueError | RecursionError):
         return Invalid(
             f"A stored value cannot be read as its column's declared type says: {error}. Let "
             "Table.create choose the types of columns."

@@ -377,3 +377,20 @@ def test_another_site_cannot_switch_plugins(host):
 def test_an_unknown_token_is_nobody(host):
     assert host.post("/api/plugins/themes/disable", token="no-such-token").status == 401
     assert host.get("/api/plugins", token="no-such-token").status == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Forwarded-For": "203.0.113.5"},
+        {"Forwarded": "for=203.0.113.5"},
+        {"Via": "1.1 proxy"},
+        {"Host": "stagebox.example"},
+    ],
+)
+def test_what_a_proxy_passes_on_is_not_the_local_administrator_s(make_host, headers):
+    host = make_host(config={"allowed_hosts": ["stagebox.example"]})
+    assert host.get("/api/plugins", headers=headers).status == 200
+    reply = host.post("/api/plugins/realtime/disable", headers=headers)
+    assert (reply.status, reply.json()["error"]) == (401, "UNAUTHORIZED")
+    assert host.post("/api/plugins/realtime/disable").status == 200
