@@ -24,6 +24,7 @@ _BAD_SQL = (
     "SELECT 1 FROM nowhere", "INSERT INTO people (nothing) VALUES (1)", "SELECT (",
     "SELECT 1; SELECT 2",
     "DELETE FROM people; DROP TABLE people", "SELECT :missing",
+    "INSERT INTO people (id) VALUES ('abc')",
     # What reaches around the transaction, or the plugin's own data.
     "BEGIN", "begin immediate", "COMMIT", "END", "ROLLBACK", "SAVEPOINT a", "RELEASE a",
     "/* hidden */ COMMIT", "-- hidden\nROLLBACK", ";COMMIT", "PRAGMA journal_mode = DELETE",

@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,15 @@ def test_dropping_removes_all_of_it(engine: Engine, tmp_path: Path) -> None:
     assert engine.open("example.plugin").tables() == []
     _notes(engine.open("example.plugin"))
     assert engine.open("example.plugin").value("SELECT count(*) FROM notes") == 1
+
+
+def test_dropping_removes_what_a_crash_left(engine: Engine, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "plugins" / "example.plugin"
+    folder.mkdir(parents=True)
+    for name in ("plugin.db", "plugin.db-wal", "plugin.db-shm", "plugin.db-journal"):
+        (folder / name).touch()
+    engine.drop("example.plugin")
+    assert not folder.exists()
 
 
 def test_dropping_leaves_what_else_is_in_the_folder(engine: Engine, tmp_path: Path) -> None:
@@ -271,6 +281,16 @@ def _snapshot(database: HostDatabase) -> None:
         database.query("SELECT * FROM notes")
 
 
+def _interrupted(database: Any) -> None:
+    def fetch(session: Any, sql: str, params: object) -> None:
+        session.cursor.execute(sql, params).fetchone()
+        raise KeyboardInterrupt
+
+    for read in (database._fetch, database._write):
+        with pytest.raises(KeyboardInterrupt):
+            read("SELECT * FROM notes", (), fetch)
+
+
 @pytest.mark.parametrize(
     "read",
     [
@@ -280,6 +300,7 @@ def _snapshot(database: HostDatabase) -> None:
         lambda database: next(database.iterate("SELECT * FROM notes")),
         lambda database: database.table("notes").get(1),
         _snapshot,
+        _interrupted,
     ],
 )
 def test_a_read_that_is_over_holds_nothing(
@@ -294,6 +315,49 @@ def test_a_read_that_is_over_holds_nothing(
     with closing(sqlite3.connect(path, timeout=0)) as other:
         busy = other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
     assert not busy, "somebody still reads an old state"
+
+
+def test_the_first_write_waits_while_another_process_has_the_file(
+    engine: Engine, tmp_path: Path
+) -> None:
+    path = tmp_path / "data" / "plugins" / "example.plugin" / "plugin.db"
+    path.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("CREATE TABLE old (id INTEGER)")
+        other.execute("BEGIN EXCLUSIVE")
+        asked = threading.Event()
+        made: list[Any] = []
+
+        def write() -> None:
+            asked.set()
+            _notes(engine.open("example.plugin"))
+            made.append(True)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        assert asked.wait(10)
+        writer.join(0.2)  # so that it meets the lock, mostly
+        other.execute("COMMIT")
+        writer.join(10)
+    assert made
+    assert engine.open("example.plugin").tables() == ["notes", "old"]
+
+
+def test_hosts_may_make_a_file_at_the_same_time(tmp_path: Path) -> None:
+    """Two that switch a new file to write-ahead at once: SQLite refuses one of them unwaited."""
+    for number in range(30):
+        engines = [SqliteEngine(tmp_path / str(number), "normal") for _ in range(5)]
+        start = threading.Barrier(len(engines))
+
+        def write(engine: SqliteEngine, start: threading.Barrier = start) -> None:
+            start.wait(10)
+            _notes(engine.open("example.plugin"))
+
+        with ThreadPoolExecutor(len(engines)) as pool:
+            list(pool.map(write, engines))
+        assert engines[0].open("example.plugin").value("SELECT count(*) FROM notes") == 5
+        for engine in engines:
+            engine.close()
 
 
 # What can be wrong with the disk
@@ -370,3 +434,30 @@ def test_a_full_disk_undoes_the_transaction(engine: Engine) -> None:
     assert database.value("SELECT count(*) FROM notes") == 1
     _notes(database)
     assert database.value("SELECT count(*) FROM notes") == 2
+
+
+def test_a_value_that_cannot_be_read_is_said_and_harms_no_other(database: HostDatabase) -> None:
+    things = database.table("things").create({"id": "integer", "data": "json"}, pk="id")
+    key = things.insert({"data": [1]})
+    database.execute("CREATE TABLE raw (data JSON, flag BOOLEAN)")
+    database.execute("INSERT INTO raw VALUES ('no json', 1)")
+    deep = {"text": "[" * 1500 + "]" * 1500}
+    database.execute("INSERT INTO things (data) VALUES (:text)", deep)
+    for call in (
+        lambda: database.query("SELECT * FROM raw"),
+        lambda: database.query("SELECT * FROM things"),
+        lambda: list(database.iterate("SELECT * FROM things")),
+        lambda: database.value("SELECT data FROM things ORDER BY id DESC"),
+    ):
+        with pytest.raises(Invalid):
+            call()
+    assert database.query("SELECT flag FROM raw") == [{"flag": True}]
+    assert things.get(key) == {"id": key, "data": [1]}
+
+
+def test_the_counter_of_another_connection_is_another_number(database: HostDatabase) -> None:
+    _notes(database)
+    counter: Any = database
+    before = database.change_counter()
+    counter._changes.close()
+    assert database.change_counter() != before
