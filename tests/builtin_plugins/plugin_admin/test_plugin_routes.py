@@ -50,7 +50,8 @@ def host(make_host, write_plugin):
         },
     )
     (folder / "static").mkdir()
-    for name in ("static/themes.js", "static/a b.css", "static/x.svg", "static/.hidden", "page.html"):
+    names = ("static/themes.js", "static/a b.css", "static/x.svg", "static/.hidden", "page.html")
+    for name in names:
         (folder / name).write_text(f"/* {name} */")
     (folder / "settings.html").write_text("<form>…</form>")
     (folder / "secret.txt").write_text("secret")

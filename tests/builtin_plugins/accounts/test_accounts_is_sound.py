@@ -1,0 +1,63 @@
+"""Accounts is a sound plugin and a sound auth provider."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import builtin_plugins.accounts as accounts
+from plugin_sdk import AuthProvider
+from plugin_sdk.testing import AuthSuite, FakeClock, FakeContext, PluginSuite
+
+FIRST = {"name": "Admin", "pin": "1234", "recoveryPhrase": "my phrase"}
+
+
+class TestAccountsIsSound(PluginSuite):
+    plugin = "builtin_plugins.accounts:plugin"
+    import_allows = ("ldconfig",)
+
+
+class TestProfileLogin(AuthSuite):
+    @pytest.fixture
+    def provider(self, context: FakeContext, plugin: accounts.Accounts) -> AuthProvider:
+        plugin._first_run.init(FIRST)
+        provider = context.providers.get("auth", "accounts")
+        assert isinstance(provider, AuthProvider)
+        return provider
+
+    @pytest.fixture
+    def good_login(self) -> dict[str, str]:
+        return {"profileName": "Admin", "pin": "1234"}
+
+    @pytest.fixture
+    def bad_login(self) -> dict[str, str]:
+        return {"profileName": "Admin", "pin": "4321"}
+
+    @pytest.fixture
+    def clock(self, context: FakeContext) -> FakeClock:
+        return context.clock
+
+    @pytest.fixture
+    def stored(self, context: FakeContext) -> Path:
+        return context.paths.data.parent
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"name": "Admin", "pinCode": "1234"},
+        {"username": "Admin", "password": "1234"},
+        {"PROFILENAME": "x"},
+        {},
+    ],
+)
+def test_bodies_of_others_are_not_claimed(context, plugin, body):
+    assert context.providers.get("auth", "accounts").claims(body) is False
+
+
+def test_it_governs_from_the_first_run_on(context, plugin):
+    provider = context.providers.get("auth", "accounts")
+    assert provider.governs() is False
+    plugin._first_run.init(FIRST)
+    assert provider.governs() is True

@@ -1,0 +1,97 @@
+"""Other machines: who is one, and how often it may fail."""
+
+from __future__ import annotations
+
+import pytest
+
+from builtin_plugins.accounts.peers import PeerLimit, is_loopback
+from plugin_sdk import Conflict, Forbidden, Invalid, RateLimited, Unauthenticated
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"])
+def test_this_machine(peer):
+    assert is_loopback(peer)
+
+
+@pytest.mark.parametrize("peer", ["192.168.0.1", "::2", "fe80::1%eth0", "", "localhost", "128.0.0.1"])
+def test_other_machines(peer):
+    assert not is_loopback(peer)
+
+
+class Time:
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def time():
+    return Time()
+
+
+@pytest.fixture
+def limit(time):
+    return PeerLimit(time)
+
+
+def fail(limit, peer, error=Unauthenticated):
+    with pytest.raises(error), limit.attempt(peer):
+        raise error
+
+
+def test_the_eleventh_refusal_within_a_minute_is_put_off(limit, time):
+    for second in range(10):
+        time.seconds = float(second)
+        fail(limit, "192.0.2.1", Unauthenticated if second % 2 else Forbidden)
+    time.seconds = 10.0
+    with pytest.raises(RateLimited) as caught, limit.attempt("192.0.2.1"):
+        pytest.fail("the attempt was made")
+    assert caught.value.retry_after == 50.0
+    with limit.attempt("192.0.2.2"):
+        pass  # another one is not held up
+    time.seconds = 60.0
+    with limit.attempt("192.0.2.1"):
+        pass
+
+
+def test_what_succeeds_or_was_malformed_does_not_count(limit):
+    for _ in range(20):
+        with limit.attempt("192.0.2.1"):
+            pass
+        fail(limit, "192.0.2.1", Invalid)
+        fail(limit, "192.0.2.1", Conflict)
+    with limit.attempt("192.0.2.1"):
+        pass
+
+
+def test_this_machine_is_exempt(limit):
+    for _ in range(20):
+        fail(limit, "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8::1", "2001:db8::ffff", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+    ],
+)
+def test_a_customer_with_many_addresses_is_one(limit, one, other, same):
+    for _ in range(10):
+        fail(limit, one)
+    try:
+        with limit.attempt(other):
+            refused = False
+    except RateLimited:
+        refused = True
+    assert refused is same
+
+
+def test_what_is_remembered_is_bounded(limit):
+    for number in range(10_050):
+        fail(limit, f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
+    assert len(limit._failures) == 10_000
