@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 .PHONY: serve test check bench soak clean
 
 serve: $(INSTALLED)  ## Install everything and serve on 127.0.0.1:8085
-	@$(BIN)/stagebox --data-dir $(DATA) plugin enable example.soundboard >/dev/null
+	@test -d $(DATA) || $(BIN)/stagebox --data-dir $(DATA) plugin enable example.soundboard
 	$(BIN)/stagebox --data-dir $(DATA) serve
 
 test: $(TESTED)  ## Run all tests

@@ -43,6 +43,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no type
     """
 
     command = "GET"
+    version = "1.1"
     path = "/"
     query = ""
     head = b""

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import builtin_plugins.accounts as accounts
-from plugin_sdk import AuthProvider
+from host.plugins.manifests import check_manifest
+from plugin_sdk import AuthProvider, Manifest, parse_json
 from plugin_sdk.testing import AuthSuite, FakeClock, FakeContext, PluginSuite
 
 FIRST = {"name": "Admin", "pin": "1234", "recoveryPhrase": "my phrase"}
@@ -16,6 +17,18 @@ FIRST = {"name": "Admin", "pin": "1234", "recoveryPhrase": "my phrase"}
 class TestAccountsIsSound(PluginSuite):
     plugin = "builtin_plugins.accounts:plugin"
     import_allows = ("ldconfig",)
+
+    # The kit reads manifests as strangers may write them: they must not say "bundled".
+
+    @pytest.fixture
+    def manifest(self, plugin_folder: Path) -> Manifest:
+        document = parse_json((plugin_folder / "plugin.json").read_bytes(), unique_keys=True)
+        return check_manifest(document, bundled=True, folder=plugin_folder)
+
+    def test_the_manifest_can_be_read(self, plugin_folder: Path) -> None:
+        document = parse_json((plugin_folder / "plugin.json").read_bytes())
+        manifest = check_manifest(document, bundled=True, folder=plugin_folder)
+        assert manifest.protected
 
 
 class TestProfileLogin(AuthSuite):

@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sysconfig
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -253,3 +254,89 @@ def storage(context: FakeContext) -> Iterator[S3Storage]:
     plugin = context.start(s3_storage.plugin)
     yield context.providers.active("storage")
     context.stop(plugin)
+
+
+class Relay:
+    """A TCP connection to somewhere else that can break, as networks do."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.connections = 0
+        self._target = 0
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        self._limits: list[int] = []
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def lead_to(self, port: int) -> None:
+        self._target = port
+
+    def cut(self) -> None:
+        """Breaks all connections that there are."""
+        with self._lock:
+            sockets, self._open = self._open, set()
+        for each in sockets:
+            _shut(each)
+
+    def cut_next_after(self, size: int) -> None:
+        """Breaks the next connection after so many bytes have come back on it."""
+        self._limits.append(size)
+
+    def refuse(self) -> None:
+        """Takes no connections any more."""
+        _shut(self._listener)
+
+    def close(self) -> None:
+        self.refuse()
+        self.cut()
+        for thread in self._threads:
+            thread.join(10)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            far = socket.create_connection(("127.0.0.1", self._target))
+            limit = self._limits.pop() if self._limits else None
+            with self._lock:
+                self._open |= {near, far}
+            for source, sink, most in ((near, far, None), (far, near, limit)):
+                thread = threading.Thread(target=self._pump, args=(source, sink, most))
+                self._threads.append(thread)
+                thread.start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, most: int | None) -> None:
+        left = most
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data if left is None else data[:left])
+                if left is not None:
+                    left -= len(data)
+                    if left <= 0:
+                        break
+        except OSError:
+            pass
+        _shut(source)
+        _shut(sink)
+        if most is None and sink is not source:
+            return
+
+
+def _shut(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+
+
+@pytest.fixture
+def relay() -> Iterator[Relay]:
+    relay = Relay()
+    yield relay
+    relay.close()
