@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 from typing import Any
 
 import pytest
@@ -165,6 +166,26 @@ def test_frames_that_came_with_the_handshake_are_not_lost(served):
     client.send(head + first[:4])
     assert client.reply().status == 101
     client.send(first[4:])
+    assert client._file.read(7) == b"\x81\x05early"
+
+
+def test_frames_that_come_during_the_judgement_are_not_lost(served):
+    judging, go = threading.Event(), threading.Event()
+
+    def judge(session: Any) -> Any:
+        judging.set()
+        assert go.wait(20)
+        return session
+
+    served.sockets.open_with = judge
+    client = served.client()
+    client.send("\r\n".join(["GET /ws HTTP/1.1", "Host: t", *UPGRADE, "", ""]))
+    assert judging.wait(20)
+    client.send(Frame(Opcode.TEXT, b"early").serialize(mask=True))
+    for _ in range(3):  # the I/O thread has had its chance to read them
+        assert served.get("/fine").status == 200
+    go.set()
+    assert client.reply().status == 101
     assert client._file.read(7) == b"\x81\x05early"
 
 
