@@ -81,7 +81,9 @@ class Host:
     def _build(self) -> None:
         """Makes the parts, lower layers first; starts nothing."""
         config, log = self.config, self.log
-        self.settings_store = SettingsStore(self.database, config.plugins)
+        self.settings_store = SettingsStore(
+            self.database, config.plugins, log=self.logs.logger("settings")
+        )
         self.registry = ProviderRegistry(self.database)
         self.presence = Presence(self.database, self.clock)
         self.bus = EventBus(

@@ -45,6 +45,8 @@ def serve(**flags: Any) -> None:
     """Start the host and answer until SIGTERM or Ctrl-C."""
     config = settings_from(**flags)
     host = Host(config, env=os.environ, log_stream=sys.stderr)
+    for library in ("stagebox", "waitress", "concurrent"):
+        host.logs.adopt(library)  # what libraries say belongs into the same log
     stopping = threading.Event()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
