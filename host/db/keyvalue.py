@@ -12,7 +12,6 @@ from typing import Any, Final
 from host.db import ddl
 from host.db.engine import HostDatabase
 from host.db.faults import MissingTable
-from host.db.values import json_text
 from plugin_sdk import (
     MAX_VALUE_BYTES,
     Column,
@@ -21,6 +20,7 @@ from plugin_sdk import (
     Invalid,
     ScopeKind,
     TooLarge,
+    dump_json,
 )
 
 __all__ = ["KeyValueData", "read_value"]
@@ -72,7 +72,7 @@ class Scope(DataScope):
         return default if text is None else loads(text)
 
     def set(self, key: str, value: Any) -> None:
-        text = json_text(value)
+        text = dump_json(value)
         _check_size(key, text)
         params = {**self._params(key), "value": text}
         try:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from plugin_sdk import ColumnType, Invalid, dump_json
 
-__all__ = ["Encoder", "bind", "encoder", "json_text"]
+__all__ = ["Encoder", "bind", "encoder"]
 
 Encoder = Callable[[Any], Any]
 
@@ -28,14 +28,6 @@ def bind(params: Mapping[str, Any] | None) -> Mapping[str, Any]:
         elif kind not in _PLAIN or value != value:  # NaN is the value that differs from itself
             return {name: _any(value) for name, value in params.items()}
     return params
-
-
-def json_text(value: Any) -> str:
-    """Compact JSON; raises Invalid for what is no JSON, or could not be read again."""
-    try:
-        return dump_json(value)
-    except ValueError:  # Python neither writes nor reads integers beyond 4,300 digits
-        raise Invalid("This is not usable JSON: an integer has too many digits.") from None
 
 
 def encoder(type: ColumnType | None, table: str, column: str) -> Encoder:
@@ -115,7 +107,7 @@ def _any(value: Any) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value)
     if isinstance(value, dict | list | tuple):
-        return json_text(value)
+        return dump_json(value)
     raise Invalid(
         f"{type(value).__name__} cannot be stored: give text, a number, a boolean, bytes, None, "
         "or a JSON value (moments are integers in milliseconds, or text)."
@@ -128,5 +120,5 @@ _CONVERTERS: Final[Mapping[ColumnType, Encoder]] = {
     "text": _text,
     "blob": _blob,
     "boolean": _boolean,
-    "json": json_text,
+    "json": dump_json,
 }
