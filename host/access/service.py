@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from host.access.governance import Governance
 from host.access.permissions import Decide, PermissionService, unauthenticated
 from plugin_sdk import (
     ADMIN,
@@ -36,8 +37,9 @@ class AccessService:
     """All active auth providers side by side.
 
     ``providers`` gives them in order of registration, ``decide`` asks the plugins by their hook
-    of that name, ``available`` lists the permissions that can be granted. Whatever a provider
-    does wrong is logged with its name and never lets anybody in.
+    of that name, ``available`` lists the permissions that can be granted. ``governance`` remembers
+    that there was an administrator once. Whatever a provider does wrong is logged with its name
+    and never lets anybody in.
     """
 
     def __init__(
@@ -47,9 +49,11 @@ class AccessService:
         decide: Decide,
         available: Callable[[], Sequence[Permission]],
         log: Logger,
+        governance: Governance | None = None,
     ) -> None:
         self._providers = providers
         self._log = log
+        self._governance = governance
         self._permissions = PermissionService(decide, available, log)
 
     @property
@@ -131,10 +135,15 @@ class AccessService:
         return ANONYMOUS, None
 
     def _governed(self) -> bool:
-        """Whether somebody knows an administrator; one that cannot tell counts as one that does."""
+        """Whether somebody knows an administrator, or ever did; a provider that cannot tell counts
+        as one that does."""
+        if self._governance is not None and self._governance.known():
+            return True
         for provider in self._providers():
             try:
                 if provider.governs():
+                    if self._governance is not None:
+                        self._governance.note()
                     return True
             except (Exception, SystemExit) as error:
                 self._failed(provider, "telling whether it governs", error)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
-from host.access import AccessService
+from host.access import AccessService, Governance
 from host.app.build import build_info, version
 from host.app.management import Api, DataReader, Info, Plugins, ProvidersManaged, SettingsManaged
 from host.app.presence import MIGRATIONS as PRESENCE_MIGRATIONS
@@ -99,6 +99,7 @@ class Host:
             decide=self._decide,
             available=lambda: self.manager.permissions(),
             log=self.logs.logger("access"),
+            governance=Governance(self.database),
         )
         self._services = ServiceRegistry()
         self._emitter = self.bus.emitter("host", self.database)

@@ -1,0 +1,46 @@
+"""Whether this installation ever had an administrator of its own."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from host.db import HostDatabase
+from plugin_sdk import Database, Migration
+
+__all__ = ["Governance"]
+
+_TABLE: Final = "_stagebox_access"
+_KEY: Final = "governed"
+
+
+def _create(db: Database) -> None:
+    db.table(_TABLE).create({"key": "text", "value": "text"}, pk="key")
+
+
+_MIGRATIONS: Final = (Migration("access_001_facts", _create),)
+
+
+class Governance:
+    """Remembers for good that some auth provider knew an administrator.
+
+    From then on a caller from this machine is nobody in particular, also while that provider is
+    broken or switched off: a plugin that fails must not open the host. The command line, which
+    whoever owns the data can use, is the way back in.
+    """
+
+    def __init__(self, database: HostDatabase) -> None:
+        self._db = database
+        self._known: bool | None = None
+
+    def known(self) -> bool:
+        """Whether it was ever noted."""
+        if self._known is None:
+            self._db.migrate(_MIGRATIONS)
+            self._known = self._db.table(_TABLE).get(_KEY) is not None
+        return self._known
+
+    def note(self) -> None:
+        """An auth provider governs."""
+        if not self.known():
+            self._db.table(_TABLE).upsert({"key": _KEY, "value": "yes"})
+            self._known = True
