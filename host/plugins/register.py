@@ -13,6 +13,7 @@ from host.plugins.manifests import ManifestInvalid, ManifestReader, check_manife
 from host.plugins.starting import Running
 from host.plugins.wishes import Wish
 from host.settings import SettingsStore
+from host.suggestions import suggestion_suffix
 from plugin_sdk import SDK_VERSION, Logger, Manifest, NotFound, Problem
 from plugin_sdk.management import PluginConflict, PluginEntry, PluginFault, PluginState
 
@@ -166,7 +167,8 @@ class Register:
         try:
             return self._records[plugin_id]
         except KeyError:
-            raise NotFound(f'There is no plugin "{plugin_id}".') from None
+            hint = suggestion_suffix(plugin_id, self._records)
+            raise NotFound(f'There is no plugin "{plugin_id}".{hint}') from None
 
     def find(self, plugin_id: str) -> Record | None:
         return self._records.get(plugin_id)
