@@ -142,8 +142,13 @@ class Database(Protocol):
     """``context.db``.
 
     Reading never waits for a writer. A single write outside of `transaction` is a transaction of
-    its own; it is durable when the call returns. Raises Conflict when a constraint is violated,
-    Invalid for SQL that the engine refuses, DatabaseUnavailable when the engine does not answer.
+    its own; it is durable when the call returns. A statement that fails is undone alone, and a
+    transaction around it goes on. Raises Conflict when a constraint is violated, Invalid for SQL
+    that the engine refuses and for values that one of the engines could not keep (U+0000, lone
+    surrogates, integers beyond 64 bits, NaN), DatabaseUnavailable when the engine does not answer.
+
+    Names of tables and columns are lower case, at most 63 characters. A table that does not exist
+    reads as empty. ``BEGIN``, ``PRAGMA`` and the like are refused: `transaction` is the way.
     """
 
     @property

@@ -32,7 +32,8 @@ __all__ = [
 
 GROUP: Final = "stagebox.plugins"
 BUNDLED_DISTRIBUTION: Final = "stagebox"
-RESERVED_IDS: Final = frozenset({"providers", "permissions"})
+RESERVED_IDS: Final = frozenset({"host", "permissions", "providers"})
+"""Words of the routes below /api/plugins, and the host itself as a source of events and data."""
 
 Source = Literal["built-in", "entry-point", "folder"]
 _STRENGTH: Final[Mapping[Source, int]] = {"built-in": 0, "entry-point": 1, "folder": 2}

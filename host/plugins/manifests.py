@@ -102,6 +102,8 @@ def check_manifest(document: Any, *, bundled: bool, folder: Path | None) -> Mani
 
 def _further_problems(manifest: Manifest, folder: Path | None) -> Iterator[Problem]:
     """What section 11.2 of the contract asks beyond the schema."""
+    if manifest.id == "host":
+        yield Problem("id", '"host" is the host itself')
     if manifest.sdk.strip() != "*":
         try:
             SpecifierSet(manifest.sdk)
