@@ -73,11 +73,21 @@ def host(make_host: Callable[..., TestHost]) -> TestHost:
 
 
 @pytest.fixture
-def people(host: TestHost) -> People:
+def set_up() -> Callable[[TestHost], People]:
+    """Makes the first profile of a host, Admin, and signs it in."""
+
+    def set_up(host: TestHost) -> People:
+        people = People(host)
+        people.set_up()
+        return people
+
+    return set_up
+
+
+@pytest.fixture
+def people(host: TestHost, set_up: Callable[[TestHost], People]) -> People:
     """A host that is set up; Admin is signed in."""
-    people = People(host)
-    people.set_up()
-    return people
+    return set_up(host)
 
 
 @pytest.fixture
@@ -87,12 +97,11 @@ def clock_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def moved_people(make_host: Callable[..., TestHost], clock_file: Path) -> People:
+def moved_people(
+    make_host: Callable[..., TestHost], set_up: Callable[[TestHost], People], clock_file: Path
+) -> People:
     """As ``people``, with a clock that `clock_file` moves."""
-    host = make_host(env={"STAGEBOX_TEST_CLOCK_OFFSET_FILE": str(clock_file)})
-    people = People(host)
-    people.set_up()
-    return people
+    return set_up(make_host(env={"STAGEBOX_TEST_CLOCK_OFFSET_FILE": str(clock_file)}))
 
 
 @pytest.fixture

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 import builtin_plugins.accounts as accounts
 from host.plugins.manifests import check_manifest
+from host.testing import TestHost
 from plugin_sdk import AuthProvider, Manifest, parse_json
-from plugin_sdk.testing import AuthSuite, FakeClock, FakeContext, PluginSuite
+from plugin_sdk.testing import AuthSuite, FakeClock, FakeContext, PluginSuite, leak_check
 
 FIRST = {"name": "Admin", "pin": "1234", "recoveryPhrase": "my phrase"}
 
 
 class TestAccountsIsSound(PluginSuite):
     plugin = "builtin_plugins.accounts:plugin"
-    import_allows = ("ldconfig",)
-
     # The kit reads manifests as strangers may write them: they must not say "bundled".
 
     @pytest.fixture
@@ -29,6 +29,15 @@ class TestAccountsIsSound(PluginSuite):
         document = parse_json((plugin_folder / "plugin.json").read_bytes())
         manifest = check_manifest(document, bundled=True, folder=plugin_folder)
         assert manifest.protected
+
+    def test_it_starts_and_stops_in_a_real_host(
+        self, tmp_path: Path, manifest: Manifest, started_paths: Sequence[tuple[str, str]]
+    ) -> None:
+        with leak_check(), TestHost(tmp_path / "data") as host:
+            assert host.entry("accounts").state == "active"
+            for method, path in started_paths:
+                answer = host.options(path)
+                assert (answer.status, method in answer.headers["allow"]) == (200, True), path
 
 
 class TestProfileLogin(AuthSuite):

@@ -13,7 +13,9 @@ def test_this_machine(peer):
     assert is_loopback(peer)
 
 
-@pytest.mark.parametrize("peer", ["192.168.0.1", "::2", "fe80::1%eth0", "", "localhost", "128.0.0.1"])
+@pytest.mark.parametrize(
+    "peer", ["192.168.0.1", "::2", "fe80::1%eth0", "", "localhost", "128.0.0.1"]
+)
 def test_other_machines(peer):
     assert not is_loopback(peer)
 

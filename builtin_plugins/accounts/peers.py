@@ -1,0 +1,94 @@
+"""Other machines: who is one, and how often one of them may fail (plugin contract, 4; local REST
+contract, 3.3)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Final
+
+from plugin_sdk import RateLimited, StageboxError
+
+__all__ = ["PeerLimit", "is_loopback"]
+
+MAX_FAILURES: Final = 10
+WINDOW_SECONDS: Final = 60.0
+_MAX_PEERS: Final = 10_000
+
+
+def is_loopback(peer: str) -> bool:
+    """Whether a socket's other end is this machine: 127.0.0.0/8, ::1, ::ffff:127.0.0.0/104."""
+    try:
+        address = ip_address(peer)
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped.is_loopback
+    return address.is_loopback
+
+
+class PeerLimit:
+    """Ten refused attempts within a minute from one other machine; further ones are put off.
+
+    This machine is exempt: behind a proxy everybody comes from it, and the lock of each profile
+    guards that. Kept in memory, by each process for itself: it slows guessing down, and no
+    answer depends on its being remembered. ``now`` is a monotonic clock in seconds.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._lock = threading.Lock()
+        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+
+    @contextmanager
+    def attempt(self, peer: str) -> Iterator[None]:
+        """Around an attempt: a refusal (401, 403) inside counts. Raises RateLimited."""
+        if is_loopback(peer):
+            yield
+            return
+        network = _network(peer)
+        self._check(network)
+        try:
+            yield
+        except StageboxError as error:
+            if error.status in (401, 403):
+                self._note(network)
+            raise
+
+    def _check(self, network: str) -> None:
+        with self._lock:
+            times = self._failures.get(network)
+            if times is None:
+                return
+            now = self._now()
+            while times and times[0] <= now - WINDOW_SECONDS:
+                times.popleft()
+            if len(times) < MAX_FAILURES:
+                return
+            wait = times[0] + WINDOW_SECONDS - now
+        raise RateLimited("Too many refused attempts from your address.", retry_after=wait)
+
+    def _note(self, network: str) -> None:
+        with self._lock:
+            times = self._failures.setdefault(network, deque(maxlen=MAX_FAILURES))
+            times.append(self._now())
+            self._failures.move_to_end(network)
+            while len(self._failures) > _MAX_PEERS:
+                self._failures.popitem(last=False)
+
+
+def _network(peer: str) -> str:
+    """An IPv6 customer has at least a /64 to send from (RFC 6177), so that counts as one."""
+    try:
+        address = ip_address(peer)
+    except ValueError:
+        return peer
+    if not isinstance(address, IPv6Address):
+        return peer
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ip_network((int(address), 64), strict=False))
