@@ -1,0 +1,99 @@
+"""When tokens begin and when they end (local REST contract, 4.3)."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+from builtin_plugins.signaling_login.servers import AllowedServers, not_allowed
+from builtin_plugins.signaling_login.tokens import StoredToken, TokenTable
+from builtin_plugins.signaling_login.upstream import User
+from plugin_sdk import Clock, Route, Settings, Unavailable, WebSocketRoute
+from plugin_sdk.management import ApiCatalog
+
+__all__ = ["Sessions"]
+
+_SURFACE: Final = "local_api"
+"""The plugin whose switching on or off ends all tokens too."""
+
+
+class Sessions:
+    """The tokens of one life of this plugin: from the start of a serving host, or the switching
+    on of this plugin or of local_api, to the next such event.
+
+    The events that tell of these come a moment later than the answer to whoever caused them, and
+    a token must not live that long, nor die by an event that is older than itself. So before each
+    use of a token the catalog of routes is looked at: one comparison while nothing has changed.
+    A command that runs beside a server uses no token, and so ends none.
+    """
+
+    def __init__(
+        self,
+        table: TokenTable,
+        servers: AllowedServers,
+        api: ApiCatalog,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
+        self._table = table
+        self._servers = servers
+        self._api = api
+        self._settings = settings
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._seen: int | None = None
+        self._surface: Route | WebSocketRoute | None = None
+        self._closed = False
+
+    def look(self) -> None:
+        """Clears all tokens if a new life has begun since the last look."""
+        version = self._api.version
+        if version == self._seen:
+            return
+        with self._lock:
+            surface = self._surface_now()
+            if self._closed:
+                return
+            if self._seen is None or surface is not self._surface:
+                self._table.clear(self._clock.ms())
+            self._surface, self._seen = surface, version
+
+    def _surface_now(self) -> Route | WebSocketRoute | None:
+        """A route of local_api: another object each time that plugin is switched on."""
+        found = (each.route for each in self._api.routes() if each.plugin_id == _SURFACE)
+        return next(found, None)
+
+    def issue(self, user: User, server: str) -> tuple[str, int]:
+        """A token and when it expires. Raises Forbidden (SERVER_NOT_ALLOWED) when the entry has
+        left the list while the server was asked, Unavailable when the plugin was switched off."""
+        with self._lock:
+            self.look()
+            if self._closed:
+                raise Unavailable("The signaling login was switched off.")
+            if server not in self._servers.entries:
+                raise not_allowed()
+            return self._table.make(user, server, self._clock.ms(), self._settings["maxTokens"])
+
+    def find(self, token: str) -> StoredToken | None:
+        """A live token."""
+        self.look()
+        found = self._table.find(token, self._clock.ms())
+        if found is None or self._closed or found.server not in self._servers.entries:
+            return None
+        return found
+
+    def end(self, token: str) -> bool:
+        """Ends exactly this one; False when it was not live."""
+        return self.find(token) is not None and self._table.delete(token)
+
+    def revoke_removed(self) -> None:
+        """After a change of the list: tokens of entries that are gone are gone for good."""
+        with self._lock:
+            self._table.keep_only(self._servers.entries)
+
+    def close(self) -> None:
+        """The plugin is switched off, or the host stops."""
+        with self._lock:
+            self._closed = True
+            if self._seen is not None:
+                self._table.clear(self._clock.ms())
