@@ -84,6 +84,10 @@ class Presence:
             {"stopped": True, "id": self.id},
         )
 
+    def forget(self) -> None:
+        """Nobody serves on this database: it was restored from a backup."""
+        self._db.execute("UPDATE _stagebox_hosts SET stopped = :stopped", {"stopped": True})
+
     def others(self) -> list[Serving]:
         """Hosts other than this one that are alive."""
         rows = self._db.query(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from host.app.build import version
+from host.cli.backup import backup, restore
 from host.cli.contributed import contributed_commands
 from host.cli.doctor import doctor
 from host.cli.plugins import plugin
@@ -51,5 +52,5 @@ def main(ctx: click.Context, data_dir: str | None, database: str | None) -> None
         flags["database"] = database
 
 
-for _command in (serve, plugin, provider, settings, doctor):
+for _command in (serve, plugin, provider, settings, doctor, backup, restore):
     main.add_command(_command)

@@ -12,7 +12,9 @@ from typing import Any
 import click
 
 from host.app import Host
+from host.backup import occupied
 from host.cli.session import configured, fail, settings_from
+from host.config import Config
 from host.errors import ConfigurationError
 from host.server import Server
 
@@ -44,6 +46,11 @@ _PATIENCE_SECONDS = 3.0
 def serve(**flags: Any) -> None:
     """Start the host and answer until SIGTERM or Ctrl-C."""
     config = settings_from(**flags)
+    with occupied(config.data_dir):
+        _serve(config)
+
+
+def _serve(config: Config) -> None:
     host = Host(config, env=os.environ, log_stream=sys.stderr)
     for library in ("stagebox", "waitress", "concurrent"):
         host.logs.adopt(library)  # what libraries say belongs into the same log

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from host.app import Host
+from host.backup import occupied
 from host.config import Config, load_config
 from plugin_sdk import StageboxError
 
@@ -82,12 +83,13 @@ def managed_host(*, plugins: bool = False) -> Iterator[Host]:
     """A host to manage, beside a server that may be running. ``plugins``: with all that are on,
     in this process too, so that they can be asked."""
     config = settings_from()
-    host = Host(config, env=os.environ, log_file=False, log_stream=None)
-    try:
-        host.start_for_command() if plugins else host.open()
-        yield host
-    finally:
-        host.stop()
+    with occupied(config.data_dir):
+        host = Host(config, env=os.environ, log_file=False, log_stream=None)
+        try:
+            host.start_for_command() if plugins else host.open()
+            yield host
+        finally:
+            host.stop()
 
 
 def wait_for(condition: Callable[[], bool], seconds: float) -> bool:

@@ -1,0 +1,240 @@
+"""Archives that must not be believed, and crashes that must not matter."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from host.backup import occupied, swap
+from host.backup.occupancy import alone
+from plugin_sdk import Conflict, Invalid, StageboxError, Unavailable
+
+
+def _helpers():
+    spec = importlib.util.spec_from_file_location("_bk", Path(__file__).with_name("conftest.py"))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["_bk"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+helpers = _helpers()
+state_of, rewritten = helpers.state_of, helpers.rewritten
+
+
+@pytest.fixture
+def stopped(keeper, back_up, tmp_path):
+    """A host at rest whose data are not those of the archive beside it."""
+    host = keeper("one")
+    back_up(host.data_dir)
+    host.post("/api/plugins/keeper/keep/two")
+    host.stop()
+    yield host
+    host.start()  # the fixture of all hosts stops it
+
+
+def entry(manifest, kind, of=None):
+    return next(e for e in manifest["entries"] if e["kind"] == kind and of in (None, e["of"]))
+
+
+def add(manifest, members, content=b"x", **more):
+    name = more.pop("name", "plugins/extra")
+    digest = hashlib.sha256(content).hexdigest()
+    manifest["entries"].append(
+        {"name": name, "kind": "file", "of": "x", "size": len(content), "sha256": digest, **more}
+    )
+    members[name] = content
+
+
+def flip(manifest, members):
+    found = entry(manifest, "blob")
+    members[found["name"]] = b"x" * found["size"]
+
+
+def no_database(manifest, members):
+    found = entry(manifest, "database", "keeper")
+    content = b"this is no database" * 100
+    members[found["name"]] = content
+    found.update(size=len(content), sha256=hashlib.sha256(content).hexdigest())
+
+
+def damaged_database(manifest, members):
+    found = entry(manifest, "database", "keeper")
+    content = bytearray(members[found["name"]])
+    content[5000:9000] = os.urandom(4000)
+    members[found["name"]] = bytes(content)
+    found.update(sha256=hashlib.sha256(content).hexdigest())
+
+
+CHANGES = {
+    "a byte was changed": (flip, "is not what was archived"),
+    "a database is none": (no_database, "is no copy of a database"),
+    "a database is damaged": (damaged_database, "copy.db"),
+    "a member more": (lambda m, f: f.update({"stray": b""}), "does not hold what"),
+    "a member less": (lambda m, f: f.pop(entry(m, "blob")["name"]), "does not hold what"),
+    "another size": (lambda m, f: entry(m, "blob").update(size=1), "as listed"),
+    "another schema": (lambda m, f: m.update(schema="stagebox.backup.v9"), "schema"),
+    "no version": (lambda m, f: m.pop("version"), "version"),
+    "a newer version": (lambda m, f: m.update(version="99.0"), "update first"),
+    "a senseless version": (lambda m, f: m.update(version="?"), "which version"),
+    "another engine": (lambda m, f: m.update(engine="postgresql"), "postgresql"),
+    "the host's is missing": (
+        lambda m, f: (
+            m["entries"].remove(entry(m, "database", "host")),
+            f.pop("databases/host.db"),
+        ),
+        "no database of the host",
+    ),
+    "a way out": (lambda m, f: add(m, f, of="keeper/../../../evil"), "unpacked safely"),
+    "an absolute path": (lambda m, f: add(m, f, of="/etc/evil"), "unpacked safely"),
+    "a Windows path": (lambda m, f: add(m, f, of="keeper/..\\evil"), "unpacked safely"),
+    "a file among plugins": (lambda m, f: add(m, f, of="evil"), "unpacked safely"),
+    "no plugin": (lambda m, f: add(m, f, of=".evil/x"), "no plugin"),
+    "a database as a file": (lambda m, f: add(m, f, of="keeper/plugin.db-wal"), "unpacked safely"),
+    "a strange database": (lambda m, f: add(m, f, kind="database", of="../evil"), "no plugin"),
+    "a strange blob": (lambda m, f: add(m, f, kind="blob", of="../evil"), "no blob key"),
+    "one path twice": (lambda m, f: add(m, f, of="keeper/__init__.py"), "twice"),
+    "a file for a folder": (lambda m, f: add(m, f, of="keeper/own"), "unpacked"),
+    "an unknown kind": (lambda m, f: entry(m, "blob").update(kind="link"), "manifest"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_wrong_archive_is_refused_and_nothing_changes(name, stopped, put_back, tmp_path):
+    change, text = CHANGES[name]
+    rewritten(tmp_path / "archive.zip", change)
+    before = state_of(stopped.data_dir)
+    with pytest.raises(StageboxError, match=text):
+        put_back(stopped.data_dir, replace_data=True)
+    assert state_of(stopped.data_dir) == before
+    assert not (stopped.data_dir / ".restore").exists()
+    assert not list(tmp_path.rglob("evil"))
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.99])
+def test_a_truncated_archive_is_refused(part, stopped, put_back, tmp_path):
+    file = tmp_path / "archive.zip"
+    file.write_bytes(file.read_bytes()[: int(file.stat().st_size * part)])
+    before = state_of(stopped.data_dir)
+    with pytest.raises(Invalid, match="damaged, or no backup"):
+        put_back(stopped.data_dir, replace_data=True)
+    assert state_of(stopped.data_dir) == before
+
+
+def test_no_byte_of_an_archive_can_be_flipped_unnoticed_or_with_harm(stopped, put_back, tmp_path):
+    file = tmp_path / "archive.zip"
+    whole = file.read_bytes()
+    before = state_of(stopped.data_dir)
+    for position in range(40, len(whole), len(whole) // 23):
+        broken = bytearray(whole)
+        broken[position] ^= 0x5A
+        file.write_bytes(broken)
+        try:
+            put_back(stopped.data_dir)  # data are there, so it goes no further than the manifest
+        except StageboxError:
+            pass
+        assert state_of(stopped.data_dir) == before
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(stopped, put_back, monkeypatch):
+    usage = shutil.disk_usage(stopped.data_dir)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    with pytest.raises(Unavailable, match="free"):
+        put_back(stopped.data_dir, replace_data=True)
+    assert not (stopped.data_dir / ".restore").exists()
+
+
+class Crash(BaseException):
+    """The process is gone."""
+
+
+def _failing(monkeypatch, at: int, error: BaseException) -> list[int]:
+    count = [0]
+    rename = Path.rename
+
+    def counted(self, target):
+        count[0] += 1
+        if count[0] == at:
+            raise error
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", counted)
+    return count
+
+
+@pytest.mark.parametrize("at", [1, 2, 3, 4, 5])
+def test_a_crash_at_any_rename_is_undone_or_finished_at_the_next_start(
+    at, stopped, put_back, monkeypatch, tmp_path
+):
+    before = state_of(stopped.data_dir)
+    put_back(tmp_path / "twin")
+    wanted = state_of(tmp_path / "twin")
+    with monkeypatch.context() as patch:
+        _failing(patch, at, Crash())
+        patch.setattr(swap, "recover", lambda _: None)  # nobody tidies up after a crash
+        with pytest.raises(Crash):
+            put_back(stopped.data_dir, replace_data=True)
+    with occupied(stopped.data_dir):
+        now = state_of(stopped.data_dir)
+    assert not (stopped.data_dir / ".restore").exists()
+    if at == 1:  # before the mark
+        assert now == before
+    else:
+        assert set(now) - {"host.db", *_volatile(now)} == set(wanted) - {
+            "host.db",
+            *_volatile(wanted),
+        }
+        assert "keeper/two" not in str(now)
+
+
+def _volatile(state):
+    return {name for name in state if name.endswith(("-wal", "-shm"))}
+
+
+@pytest.mark.parametrize("at", [2, 3, 4, 5])
+def test_a_rename_that_fails_puts_everything_back(at, stopped, put_back, monkeypatch):
+    before = state_of(stopped.data_dir)
+    with monkeypatch.context() as patch:
+        _failing(patch, at, OSError(16, "Device or resource busy"))
+        with pytest.raises(Unavailable, match="nothing was changed"):
+            put_back(stopped.data_dir, replace_data=True)
+    assert state_of(stopped.data_dir) == before
+    assert not (stopped.data_dir / ".restore").exists()
+
+
+def test_a_full_disk_while_unpacking_changes_nothing(stopped, put_back, monkeypatch):
+    from host.backup.archive import Archive
+
+    def full(self, entry, path):
+        raise OSError(28, "No space left on device")
+
+    before = state_of(stopped.data_dir)
+    with monkeypatch.context() as patch:
+        patch.setattr(Archive, "extract", full)
+        with pytest.raises(Unavailable, match="No space left"):
+            put_back(stopped.data_dir, replace_data=True)
+    assert state_of(stopped.data_dir) == before
+
+
+def test_nobody_works_on_data_that_are_being_restored_and_the_other_way_round(tmp_path):
+    with (
+        alone(tmp_path),
+        pytest.raises(Conflict, match="restore is under way"),
+        occupied(tmp_path),
+    ):
+        pass
+    with (
+        occupied(tmp_path),
+        occupied(tmp_path),
+        pytest.raises(Conflict, match="stop the server"),
+        alone(tmp_path),
+    ):
+        pass
+    with alone(tmp_path):
+        pass

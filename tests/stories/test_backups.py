@@ -1,0 +1,94 @@
+"""An administrator's backups, as commands."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+CODE = """
+    from plugin_sdk import Plugin, route
+
+    class plugin(Plugin):
+        @route("POST", "/value", access="open")
+        def store(self, request):
+            self.context.data.set("value", request.json())
+            self.context.blobs.put("big", bytes(1_000_000 * request.json()))
+
+        @route("GET", "/value", access="open")
+        def value(self, request):
+            return {"value": self.context.data.get("value"),
+                    "blob": self.context.blobs.get("big").info.size}
+"""
+VALUE = "/api/plugins/keeper/value"
+
+
+@pytest.fixture
+def keeper(serve, write_plugin, tmp_path):
+    write_plugin("keeper", CODE, into=tmp_path / "served" / "plugins", capabilities=["blobs"])
+    served = serve()
+    assert served.command("plugin", "enable", "keeper").returncode == 0
+    return served
+
+
+def test_backed_up_beside_a_server_and_restored_when_it_has_stopped(keeper, tmp_path):
+    archive = str(tmp_path / "archive.zip")
+    assert keeper.client.post(VALUE, json=1).status_code == 204
+    taken = keeper.command("backup", archive)
+    assert taken.returncode == 0, taken.stderr
+    assert "1 blobs" in taken.stdout
+    assert "stagebox.toml is not in it" in taken.stdout
+    assert keeper.client.post(VALUE, json=2).status_code == 204
+
+    refused = keeper.command("restore", archive, "--replace")
+    assert refused.returncode == 1
+    assert "stop the server" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert keeper.client.get(VALUE).json()["value"] == 2
+
+    assert keeper.stop() == 0
+    hint = keeper.command("restore", archive)
+    assert hint.returncode == 1
+    assert "--replace" in hint.stderr
+    restored = keeper.command("restore", archive, "--replace")
+    assert restored.returncode == 0, restored.stderr
+    keeper.start()
+    assert keeper.client.get(VALUE).json() == {"value": 1, "blob": 1_000_000}
+    keeper.stop()
+
+
+def test_a_restore_that_is_killed_costs_nothing(keeper, tmp_path, wait_until):
+    archive = str(tmp_path / "archive.zip")
+    assert keeper.client.post(VALUE, json=30).status_code == 204
+    assert keeper.command("backup", archive).returncode == 0
+    assert keeper.client.post(VALUE, json=2).status_code == 204
+    keeper.stop()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "host", "restore", archive, "--replace"], env=keeper.env
+    )
+    staged = keeper.data_dir / ".restore" / "new"
+    wait_until(lambda: staged.exists() or process.poll() is not None)
+    os.kill(process.pid, signal.SIGKILL) if process.poll() is None else None
+    process.wait()
+    keeper.start()
+    assert keeper.client.get(VALUE).json()["value"] in (2, 30)
+    assert not (keeper.data_dir / ".restore").exists()
+    keeper.stop()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["backup", "/nowhere/at/all.zip"], "cannot be written"),
+        (["restore", "/nowhere/at/all.zip"], "There is no file"),
+        (["restore", __file__], "no backup"),
+    ],
+)
+def test_wrong_inputs_get_one_sentence(stopped, arguments, text):
+    answer = stopped.command(*arguments)
+    assert answer.returncode == 1
+    assert text in answer.stderr
+    assert "Traceback" not in answer.stderr
