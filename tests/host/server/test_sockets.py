@@ -215,6 +215,21 @@ def test_server_closes_after_what_is_queued(served, wait_for):
     assert session.ended == [(3000, "enough")]
 
 
+def test_close_waits_for_a_slow_client_to_read_what_is_queued(serve):
+    served = serve()
+    served.sockets.add("/ws", silent, max_queue=100_000_000)
+    raw = Raw(served)
+    connection = served.session().connection
+    sent = 0
+    while not connection.unsent or not connection.pending:
+        assert connection.send("x" * 50_000)
+        sent += 1
+    connection.close(3000)
+    for _ in range(sent):
+        assert raw.frame() == (Opcode.TEXT, b"x" * 50_000)
+    assert raw.closing() == 3000
+
+
 @pytest.mark.parametrize(
     ("code", "reason"), [(1005, ""), (1006, ""), (999, ""), (5000, ""), (1000, "x" * 124)]
 )
@@ -354,6 +369,7 @@ def test_slow_client_is_dropped_with_1013_and_delays_nobody(serve, wait_for):
         sent += 1
         assert sent < 2000
     assert slow_session.connection.closed
+    assert not slow_session.connection.pending, "what it will never read is still kept"
     wait_for(lambda: slow_session.returned == 1, "return of the lease")
     assert slow_session.ended == [(1013, "too slow")]
     assert slow.closing() == 1013  # what was under way comes whole, then the reason
