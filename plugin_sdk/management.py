@@ -7,6 +7,7 @@ They are handed out by ``context.services.get(name)`` to bundled plugins only:
 * ``host.settings``: `SettingsManagement`
 * ``host.api``: `ApiCatalog`
 * ``host.data``: `PluginDataReader`
+* ``host.audit``: `AuditTrail`
 * ``host.info``: `HostInfo`
 """
 
@@ -27,6 +28,8 @@ from plugin_sdk.routes import Route, WebSocketRoute
 
 __all__ = [
     "ApiCatalog",
+    "AuditEntry",
+    "AuditTrail",
     "DiagnosticsAnswer",
     "HostInfo",
     "InstallPlan",
@@ -321,6 +324,30 @@ class PluginDataReader(Protocol):
 
     def sizes(self, plugin_id: str) -> Mapping[str, int]:
         """``keys``, ``bytes`` (of the database), for a plugin with or without data."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Something that was changed by permission: who, what, when (milliseconds since the epoch)
+    and from where. ``action`` is a request's method and path, or a command line; ``peer`` is the
+    socket's other end, empty for a command. Values that were sent are not kept."""
+
+    id: int
+    at: int
+    principal_id: str
+    principal_name: str
+    action: str
+    summary: str
+    plugin_id: str
+    peer: str
+
+
+class AuditTrail(Protocol):
+    """``host.audit``."""
+
+    def entries(self, *, before: int | None = None, limit: int = 100) -> Sequence[AuditEntry]:
+        """Newest first, from behind the id ``before``; at most 1,000."""
         ...
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar
 
-from plugin_sdk.access import Access
+from plugin_sdk.access import CORE_PERMISSIONS, Access
 from plugin_sdk.http import Request
 from plugin_sdk.realtime import Connection
 
@@ -33,6 +33,7 @@ ANY_TYPE: Final = "*/*"
 """As a value of ``consumes``: a JSON body whatever its Content-Type, parsed by content."""
 
 _MARK = "__stagebox_routes__"
+_CORE_NAMES: Final = frozenset(permission.name for permission in CORE_PERMISSIONS)
 _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 
 
@@ -73,6 +74,16 @@ class Route:
     documented: bool = True
     extra: Mapping[str, Any] = field(default_factory=dict)
     """More members for the OpenAPI operation object."""
+    audit: bool | None = None
+    """Whether a success leaves a row in the host's audit trail; unless said, what changes
+    something by a permission of the host's own does."""
+
+    @property
+    def audited(self) -> bool:
+        """What ``audit`` comes to."""
+        if self.audit is not None:
+            return self.audit
+        return self.method != "GET" and self.permission in _CORE_NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +127,7 @@ def route(
     tags: Sequence[str] = (),
     documented: bool = True,
     extra: Mapping[str, Any] | None = None,
+    audit: bool | None = None,
 ) -> Callable[[_Handler], _Handler]:
     """Marks a method ``(self, request: Request)`` as a route; see `Route` for the words.
 
@@ -145,6 +157,7 @@ def route(
             tags=tuple(tags),
             documented=documented,
             extra=dict(extra or {}),
+            audit=audit,
         )
         return _mark(handler, declared)
 

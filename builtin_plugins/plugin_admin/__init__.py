@@ -5,18 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 from builtin_plugins.plugin_admin.files import AssetServer
+from builtin_plugins.plugin_admin.packages import MAX_PACKAGE_BYTES, plan_json, received
 from builtin_plugins.plugin_admin.shapes import (
+    AUDIT,
+    AUDIT_QUERY,
     CHOICE,
+    INSTALL_QUERY,
     PERMISSIONS,
     PLUGIN,
     PLUGINS,
     PROVIDERS,
     PURGE,
+    UNINSTALL_QUERY,
     VERSION,
+    audit_json,
     provider_json,
 )
-from plugin_sdk import SDK_VERSION, Plugin, Request, Response, route
+from plugin_sdk import (
+    MULTIPART,
+    SDK_VERSION,
+    Argument,
+    CommandIO,
+    Plugin,
+    Request,
+    Response,
+    command,
+    route,
+)
 from plugin_sdk.management import (
+    AuditTrail,
     HostInfo,
     PluginManagement,
     ProviderManagement,
@@ -37,6 +54,7 @@ class PluginAdmin(Plugin):
         self.providers_of_host: ProviderManagement = services.get("host.providers")
         self.settings: SettingsManagement = services.get("host.settings")
         self.info: HostInfo = services.get("host.info")
+        self.audit: AuditTrail = services.get("host.audit")
         self.assets = AssetServer()
         self._apply_limits()
         self.context.settings.on_change(lambda _names: self._apply_limits())
@@ -106,6 +124,74 @@ class PluginAdmin(Plugin):
         """Remove what a plugin keeps, also of one that is not installed any more"""
         scope = (request.body or {}).get("scope", "data")
         self.plugins.purge(request.params["id"], scope)
+
+    @route(
+        "POST",
+        "/api/plugins",
+        permission="ADMIN",
+        consumes=MULTIPART,
+        query=INSTALL_QUERY,
+        max_body=MAX_PACKAGE_BYTES,
+        status=201,
+        errors=(400, 401, 403, 409, 413),
+        tags=_TAGS,
+    )
+    def install_plugin(self, request: Request) -> Response:
+        """Install a plugin from a ZIP or wheel, or upgrade it live
+
+        The form has one file part named file. With preview=true the answer says what the plugin
+        declares, and nothing is installed. An update that declares more than the installed
+        version needs accept=true. A new plugin stays off until it is enabled."""
+        assert request.form is not None
+        with self.context.paths.temporary() as folder:
+            package = received(request.form, folder)
+            if request.query["preview"]:
+                return Response(plan_json(self.plugins.inspect(package)))
+            entry = self.plugins.install(package, accept_additions=request.query["accept"])
+        return Response.created(entry.as_json(), f"/api/plugins/{entry.id}")
+
+    @route(
+        "DELETE",
+        "/api/plugins/{id}",
+        permission="ADMIN",
+        query=UNINSTALL_QUERY,
+        status=204,
+        errors=(401, 403, 404, 409),
+        tags=_TAGS,
+    )
+    def uninstall_plugin(self, request: Request) -> None:
+        """Remove an installed plugin; its data stay unless purge=true"""
+        self.plugins.uninstall(request.params["id"], purge=request.query["purge"])
+
+    # Audit
+
+    @route(
+        "GET",
+        "/api/admin/audit",
+        permission="ADMIN",
+        query=AUDIT_QUERY,
+        returns=AUDIT,
+        errors=(401, 403),
+        tags=("Audit",),
+    )
+    def list_audit(self, request: Request) -> Any:
+        """Who changed what by permission, newest first; before is the id to go on from"""
+        entries = self.audit.entries(
+            before=request.query.get("before"), limit=request.query["limit"]
+        )
+        return [audit_json(entry, self.context.clock) for entry in entries]
+
+    @command(
+        "audit",
+        Argument("--limit", "How many entries", type="integer", required=False, default=50),
+        group="",
+    )
+    def print_audit(self, io: CommandIO, limit: int) -> None:
+        """Print who changed what by permission, newest first."""
+        for entry in self.audit.entries(limit=limit):
+            who = entry.principal_name or entry.principal_id or "nobody"
+            where = f" from {entry.peer}" if entry.peer else ""
+            io.print(f"{self.context.clock.iso(entry.at)}  {who}{where}: {entry.action}")
 
     # Files and settings
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from plugin_sdk import ProviderEntry, Schema
+from plugin_sdk import Clock, ProviderEntry, Schema
+from plugin_sdk.management import AuditEntry
 
 __all__ = [
+    "AUDIT",
+    "AUDIT_QUERY",
     "CHOICE",
+    "INSTALL_QUERY",
     "PERMISSIONS",
     "PLUGIN",
     "PLUGINS",
     "PROVIDERS",
     "PURGE",
+    "UNINSTALL_QUERY",
     "VERSION",
+    "audit_json",
     "provider_json",
 ]
 
@@ -101,6 +107,52 @@ VERSION: Final[Schema] = {
         "licenseUrl": _TEXT_OR_NULL,
     },
 }
+
+
+_SWITCH: Final = {"type": "boolean", "default": False}
+
+INSTALL_QUERY: Final[Schema] = {
+    "type": "object",
+    "properties": {"preview": _SWITCH, "accept": _SWITCH},
+}
+UNINSTALL_QUERY: Final[Schema] = {"type": "object", "properties": {"purge": _SWITCH}}
+
+AUDIT_QUERY: Final[Schema] = {
+    "type": "object",
+    "properties": {
+        "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
+        "before": {"type": "integer", "minimum": 1},
+    },
+}
+AUDIT: Final[Schema] = {
+    "type": "array",
+    "items": {
+        "title": "AuditEntry",
+        "type": "object",
+        "properties": {
+            "id": {"type": "integer"},
+            "at": _TEXT,
+            "principal": {"type": "object", "properties": {"id": _TEXT, "name": _TEXT}},
+            "action": _TEXT,
+            "summary": _TEXT,
+            "pluginId": _TEXT,
+            "peer": _TEXT,
+        },
+    },
+}
+
+
+def audit_json(entry: AuditEntry, clock: Clock) -> dict[str, Any]:
+    """An entry of the audit trail; values that were sent are not part of it."""
+    return {
+        "id": entry.id,
+        "at": clock.iso(entry.at),
+        "principal": {"id": entry.principal_id, "name": entry.principal_name},
+        "action": entry.action,
+        "summary": entry.summary,
+        "pluginId": entry.plugin_id,
+        "peer": entry.peer,
+    }
 
 
 def provider_json(entry: ProviderEntry) -> dict[str, Any]:

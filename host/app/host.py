@@ -7,11 +7,11 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
-from host.access import AccessService, Governance
+from host.access import AccessService, Audit, Governance
 from host.app.build import build_info, version
 from host.app.management import Api, DataReader, Info, Plugins, ProvidersManaged, SettingsManaged
+from host.app.presence import BEAT_SECONDS, Presence
 from host.app.presence import MIGRATIONS as PRESENCE_MIGRATIONS
-from host.app.presence import Presence
 from host.app.watch import Watch
 from host.clock import SystemClock
 from host.config import Config, address
@@ -37,6 +37,7 @@ from host.settings import SettingsStore
 from host.web.exchange import RequestRecord
 from host.web.layer import WebLayer
 from host.web.login import login_endpoints
+from host.web.tools import Deed
 from plugin_sdk import Command, Principal
 from plugin_sdk.management import PluginEntry, PublishedRoute
 
@@ -75,6 +76,7 @@ class Host:
         self._env = env
         self._given = tuple(given)
         self._opened = False
+        self._seconds = 0
         self._host_names = frozenset(name.lower() for name in config.allowed_hosts)
         self._build()
 
@@ -94,6 +96,7 @@ class Host:
         )
         self.jobs = JobService(self.database, self.clock, self.logs.logger("jobs"))
         self.hooks = HookRegistry(self.logs.logger("hooks"))
+        self.audit = Audit(self.database, self.clock)
         self.access = AccessService(
             providers=lambda: self.registry.chain("auth"),
             decide=self._decide,
@@ -129,6 +132,7 @@ class Host:
             allowed_hosts=self._allowed_hosts,
             listening=[address(text)[0] for text in config.listen],
             on_request=self._log_request if self.logs.access_enabled else None,
+            on_deed=self._note_deed,
         )
         register = Register(
             self.folders,
@@ -170,7 +174,7 @@ class Host:
         self.plugins = Plugins(self.manager, self.installer, purger)
         self.providers = ProvidersManaged(self.registry, self._provider_chosen)
         self.settings = SettingsManaged(self.settings_store, self.manager)
-        self._watch = Watch(self.database, self._follow, self.presence.beat, log)
+        self._watch = Watch(self.database, self._follow, self._every_second, log)
         self._provide()
 
     def _provide(self) -> None:
@@ -189,6 +193,7 @@ class Host:
         self._services.provide("settings", self.settings)
         self._services.provide("data", DataReader(self.engine))
         self._services.provide("info", self.info)
+        self._services.provide("audit", self.audit)
         host_routes = [PublishedRoute("host", each.path, each.route) for each in self._host_routes]
         self._services.provide("api", Api(lambda: self.manager.catalog, host_routes))
 
@@ -318,12 +323,29 @@ class Host:
     def _settings_changed(self, plugin_id: str, names: frozenset[str]) -> None:
         self._emit("host.settings_changed", {"pluginId": plugin_id, "keys": sorted(names)})
 
+    def _every_second(self) -> None:
+        """Ends sockets whose token is no longer good, and tells others that this host lives."""
+        if self.web.upgrades.revalidate():
+            self._withdrawn()
+        self._seconds += 1
+        if self._seconds % round(BEAT_SECONDS) == 0:
+            self.presence.beat()
+
     def _follow(self) -> None:
-        """Another process may have changed something: look at what matters."""
+        """This or another process changed something: look at what matters."""
         self.settings_store.reload()
         self.registry.reload()
         self.manager.follow()
         self.installer.take_left()
+
+    def _note_deed(self, deed: Deed) -> None:
+        self.audit.note(
+            deed.action,
+            summary=deed.summary,
+            principal=deed.principal,
+            plugin_id=deed.plugin_id,
+            peer=deed.peer,
+        )
 
     def _log_request(self, record: RequestRecord) -> None:
         self.logs.access(

@@ -12,10 +12,10 @@ __all__ = ["Watch"]
 
 
 class Watch:
-    """A thread that looks a few times a second whether the database was changed, and a heartbeat.
+    """A thread that looks a few times a second whether the database was changed, and a clock.
 
     ``changed`` is called after any commit (also of this process): it must be cheap when nothing
-    that matters is different."""
+    that matters is different. ``beat`` is called every ``beat_interval`` seconds."""
 
     def __init__(
         self,
@@ -25,7 +25,7 @@ class Watch:
         log: Logger,
         *,
         interval: float = 0.25,
-        beat_interval: float = 5.0,
+        beat_interval: float = 1.0,
     ) -> None:
         self._db = database
         self._changed = changed

@@ -11,6 +11,7 @@ from typing import cast
 import click
 
 from host.app import Host
+from host.cli.operator import OPERATOR
 from host.cli.session import configured, echo_json, fail, managed_host, wait_for
 from plugin_sdk import CAPABILITIES, Manifest, NotFound
 from plugin_sdk.management import InstallPlan, PluginEntry, PluginState
@@ -77,6 +78,7 @@ def enable(plugin_id: str) -> None:
     """Switch a plugin on."""
     with managed_host(plugins=True) as host:
         entry = host.plugins.enable(plugin_id)
+        host.audit.note(f"stagebox plugin enable {plugin_id}", principal=OPERATOR)
         state, message = _after_server(host, plugin_id, entry)
     if state != "active":
         fail(f"{plugin_id} is {state}: {message}")
@@ -90,6 +92,7 @@ def disable(plugin_id: str) -> None:
     """Switch a plugin off; its data stay."""
     with managed_host(plugins=True) as host:
         entry = host.plugins.disable(plugin_id)
+        host.audit.note(f"stagebox plugin disable {plugin_id}", principal=OPERATOR)
         _after_server(host, plugin_id, entry)
     click.echo(f"{plugin_id} is disabled.")
 
@@ -108,6 +111,7 @@ def purge(plugin_id: str, everything: bool, yes: bool) -> None:
         if everything and plugin_id in host.manager.catalog.plugins:
             fail(f"{plugin_id} is active. Disable it before everything of it is purged.")
         host.plugins.purge(plugin_id, "all" if everything else "data")
+        host.audit.note(f"stagebox plugin purge {plugin_id}", principal=OPERATOR)
     click.echo(f"Purged {what} of {plugin_id}.")
 
 
@@ -128,6 +132,7 @@ def install(source: Path, yes: bool) -> None:
             _install_in_server(host, source, yes)
         else:
             host.plugins.install(source, accept_additions=yes)
+        host.audit.note(f"stagebox plugin install {plan.manifest.id}", principal=OPERATOR)
         entry = host.plugins.entry(plan.manifest.id)
     click.echo(f"Installed {plan.manifest.id} {plan.manifest.version}.")
     if entry.state != "active":
@@ -155,6 +160,7 @@ def uninstall(plugin_id: str, with_data: bool) -> None:
         if entry.source == "folder" and entry.state == "active":
             _after_server(host, plugin_id, host.plugins.disable(plugin_id))
         host.plugins.uninstall(plugin_id, purge=with_data)
+        host.audit.note(f"stagebox plugin uninstall {plugin_id}", principal=OPERATOR)
     click.echo(f"Uninstalled {plugin_id}.")
 
 

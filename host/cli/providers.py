@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from host.cli.operator import OPERATOR
 from host.cli.session import configured, echo_json, managed_host
 
 __all__ = ["provider"]
@@ -54,4 +55,5 @@ def use(type: str, name: str) -> None:
     """Choose the provider NAME for TYPE."""
     with managed_host(plugins=True) as host:
         host.providers.choose(type, name)
+        host.audit.note(f"stagebox provider use {type} {name}", principal=OPERATOR)
     click.echo(f"{type}: {name} is chosen.")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from host.cli.operator import OPERATOR
 from host.cli.session import configured, echo_json, fail, managed_host
 from host.suggestions import suggestion_suffix
 
@@ -46,6 +47,7 @@ def set(plugin_id: str, key: str, value: str | None) -> None:
     with managed_host() as host:
         shown = host.settings.update(plugin_id, {key: _parse(value)})
         host.manager.wishes.bump()
+        host.audit.note(f"stagebox settings set {plugin_id} {key}", principal=OPERATOR)
     echo_json(shown.get(key))
 
 

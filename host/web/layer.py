@@ -14,7 +14,7 @@ from host.web.headers import NO_SNIFFING
 from host.web.hosts import HostNames
 from host.web.routing import PathTable, RouteSet
 from host.web.tokens import AccessControl, Doorkeeper
-from host.web.tools import Tools
+from host.web.tools import OnDeed, Tools
 from host.web.upgrades import Upgrades
 from plugin_sdk import Logger, Request
 
@@ -32,6 +32,7 @@ class WebLayer:
     * ``allowed_hosts`` gives the further names that this host answers to, ``listening`` the
       addresses that it listens on.
     * ``on_request`` is told of every answer; it must be quick.
+    * ``on_deed`` keeps what belongs into the audit trail.
     * ``allowed_origin(origin, path)`` may let a page of another origin open a WebSocket; it never
       brings the cookie's or the loopback rule's authority along.
     """
@@ -46,13 +47,14 @@ class WebLayer:
         allowed_hosts: Callable[[], frozenset[str]] = frozenset,
         listening: Iterable[str] = (),
         on_request: OnRequest | None = None,
+        on_deed: OnDeed | None = None,
         allowed_origin: Callable[[str, str], bool] = lambda _origin, _path: False,
     ) -> None:
         hosts = HostNames(allowed_hosts, listening)
         told = None if on_request is None else _fenced(on_request, log)
         self._log = log
         self._on_request = told
-        self._tools = Tools(Doorkeeper(access), log)
+        self._tools = Tools(Doorkeeper(access), log, on_deed)
         paths = tuple(endpoint.path for endpoint in host_routes)
         self._host_set = RouteSet(HOST, host_routes, (), paths, self._tools)
         self._compiled: dict[str, tuple[Published, RouteSet]] = {}

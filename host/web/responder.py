@@ -24,8 +24,8 @@ from host.web.headers import EnvironHeaders, is_private
 from host.web.leases import Lease
 from host.web.queries import QuerySchema
 from host.web.requests import EMPTY_QUERY, NO_PARAMS, BodyReader, bare_request, no_body, raw_query
-from host.web.tools import Tools
-from plugin_sdk import Form, Query, Request, StageboxError
+from host.web.tools import Deed, Tools
+from plugin_sdk import Form, Query, Request, Response, StageboxError
 
 __all__ = ["Options", "Refuser", "Responder", "send"]
 
@@ -58,6 +58,16 @@ class Responder:
         self._has_body = route.method != "GET"  # one that comes along means nothing
         self._query = QuerySchema(route.query) if route.query is not None else None
         self._private = is_private(endpoint.path)
+        self._summary = route.summary
+        self._on_deed = tools.on_deed if route.audited else None
+
+    def _note(self, request: Request, result: Any) -> None:
+        """Leaves a row in the audit trail, before the answer is sent."""
+        refused = isinstance(result, Response) and result.status >= 400
+        if self._on_deed is not None and not refused:
+            action = f"{request.method} {request.path}"
+            deed = Deed(action, self._summary, request.principal, self._plugin_id, request.peer)
+            self._on_deed(deed)
 
     def __call__(self, req: falcon.Request, resp: falcon.Response, **captured: str) -> None:
         exchange: Exchange = req.env[EXCHANGE]
@@ -91,6 +101,8 @@ class Responder:
             request = self._request(req, exchange, captured, files, asked)
             inside = True
             result = self._handler(request)
+            if self._on_deed is not None:
+                self._note(request, result)
             lease = self._write(req, resp, result, hold)
             if self._private:
                 _never_store(resp)

@@ -154,6 +154,18 @@ class Doorkeeper:
         if permission is not None or level != "open":
             self._access.authorise(principal, level, permission)
 
+    def still_admits(
+        self, token: str, principal: Principal, level: Access, permission: str | None
+    ) -> bool:
+        """Whether a token that opened a connection before still stands for the same principal,
+        and for one who may be there."""
+        now, _ = self._access.identify(token, loopback=False)
+        try:
+            self.authorise(now, level, permission)
+        except (Unauthenticated, Forbidden):
+            return False
+        return now.id == principal.id
+
     def _admit_ambient(
         self,
         cookie: str | None,

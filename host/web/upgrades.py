@@ -8,6 +8,7 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qs
+from weakref import WeakSet
 
 from host.logs import log_context
 from host.plugins.catalog import Catalog, Published, WebSocketEndpoint
@@ -84,6 +85,7 @@ class Session:
         self._door = door
         self._upgrades = upgrades
         self._tools = tools
+        self._expired = False
 
     def opened(self, connection: Connection) -> None:
         self.invoke(self.limits.handler, connection)
@@ -112,7 +114,20 @@ class Session:
         self._door.leave()
 
     def gone(self) -> bool:
-        return self._door.endpoint.gate.leaving or not self._upgrades.has(self._door)
+        leaving = self._door.endpoint.gate.leaving or not self._upgrades.has(self._door)
+        return leaving or self._expired
+
+    def revalidate(self) -> bool:
+        """Asks again whether the token stands for somebody who may be here; True when not any
+        more. May block."""
+        token = self.request.token
+        if token is None or self._expired:
+            return False
+        route = self._door.endpoint.route
+        self._expired = not self._tools.doorkeeper.still_admits(
+            token, self.request.principal, route.access, route.permission
+        )
+        return self._expired
 
     @staticmethod
     def _enter(gate: Gate) -> bool:
@@ -152,6 +167,7 @@ class Upgrades:
         self._allowed_origin = allowed_origin
         self._on_request = on_request
         self._doors: Mapping[str, Door] = {}
+        self._with_token: WeakSet[Session] = WeakSet()
 
     def switch(self, catalog: Catalog) -> None:
         """From the next handshake on these plugins answer. Doors of plugins that stay are kept,
@@ -232,7 +248,17 @@ class Upgrades:
             tokens[0] if tokens else None,
         )
         door.enter()
-        return Session(door, replace(request, principal=principal, token=token), self, self._tools)
+        known = replace(request, principal=principal, token=token)
+        session = Session(door, known, self, self._tools)
+        if token is not None:
+            self._with_token.add(session)
+        return session
+
+    def revalidate(self) -> bool:
+        """Connections whose token was ended, or lost its permission, count as gone from now on;
+        whether there are any. May block: one look-up for each connection with a token."""
+        ended = [session for session in list(self._with_token) if session.revalidate()]
+        return bool(ended)
 
     def _refuse(self, error: BaseException, request: Request, door: Door | None) -> Refusal:
         owner: Owner = HOST if door is None else door.published
