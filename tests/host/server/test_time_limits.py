@@ -102,5 +102,8 @@ def test_more_connections_wait_while_all_are_busy(serve, wait_for):
     for client in clients:
         client.send("GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
     wait_for(lambda: len(inside) >= 2, "requests")
+    for _ in range(20):
+        threading.Event().wait(0.005)
+        assert len(served.server._channels()) <= 4
     go.set()
     assert [client.reply().body for client in clients] == [b"ok"] * 8
