@@ -15,12 +15,12 @@ from builtin_plugins.accounts.callers import id_of, profile_changes, session_ans
 from builtin_plugins.accounts.first_run import FirstRun
 from builtin_plugins.accounts.freshness import Freshness
 from builtin_plugins.accounts.grants import Grants
-from builtin_plugins.accounts.groups import GroupStore
+from builtin_plugins.accounts.groups import MANAGE_PERMISSIONS, GroupStore
 from builtin_plugins.accounts.hashing import SecretHasher
 from builtin_plugins.accounts.identities import Identities
 from builtin_plugins.accounts.operator_commands import OperatorCommands
 from builtin_plugins.accounts.peers import PeerLimit
-from builtin_plugins.accounts.profiles import ProfileStore
+from builtin_plugins.accounts.profiles import MANAGE_PROFILES, ProfileStore
 from builtin_plugins.accounts.provider import ProfileLogin
 from builtin_plugins.accounts.recovery import Recovery
 from builtin_plugins.accounts.sessions import SessionStore
@@ -187,7 +187,7 @@ class Accounts(Plugin):
     @route(
         "POST",
         "/api/profiles",
-        permission="MANAGE_PROFILES",
+        permission=MANAGE_PROFILES,
         returns=PROFILE,
         status=201,
         errors=(400, 409, 413, 415),
@@ -196,7 +196,8 @@ class Accounts(Plugin):
     )
     def create_profile(self, request: Request) -> Response:
         """Make a profile"""
-        return _created_profile(self._profiles.create(NEW_PROFILE.read(request)))
+        values = NEW_PROFILE.read(request)
+        return _created_profile(self._profiles.create(values, request.principal))
 
     @route(
         "PATCH",
@@ -219,7 +220,7 @@ class Accounts(Plugin):
     @route(
         "DELETE",
         "/api/profiles/{id}",
-        permission="MANAGE_PROFILES",
+        permission=MANAGE_PROFILES,
         status=204,
         errors=(400, 404, 409),
         tags=_PROFILES,
@@ -239,7 +240,7 @@ class Accounts(Plugin):
     @route(
         "GET",
         "/api/admin/permission-groups",
-        permission="MANAGE_PERMISSIONS",
+        permission=MANAGE_PERMISSIONS,
         returns=GROUPS,
         tags=_GROUPS,
     )
@@ -250,7 +251,7 @@ class Accounts(Plugin):
     @route(
         "POST",
         "/api/admin/permission-groups",
-        permission="MANAGE_PERMISSIONS",
+        permission=MANAGE_PERMISSIONS,
         returns=GROUP,
         status=201,
         errors=(400, 409, 413, 415),
@@ -264,7 +265,7 @@ class Accounts(Plugin):
     @route(
         "PATCH",
         "/api/admin/permission-groups/{id}",
-        permission="MANAGE_PERMISSIONS",
+        permission=MANAGE_PERMISSIONS,
         returns=GROUP,
         errors=(400, 404, 409, 413, 415),
         tags=_GROUPS,
@@ -279,7 +280,7 @@ class Accounts(Plugin):
     @route(
         "DELETE",
         "/api/admin/permission-groups/{id}",
-        permission="MANAGE_PERMISSIONS",
+        permission=MANAGE_PERMISSIONS,
         status=204,
         errors=(400, 404, 409),
         tags=_GROUPS,

@@ -6,14 +6,13 @@ from typing import Any, Final
 
 from builtin_plugins.accounts.fields import read_object
 from builtin_plugins.accounts.permissions import in_order
-from builtin_plugins.accounts.profiles import ProfileStore
+from builtin_plugins.accounts.profiles import MANAGE_PROFILES, ProfileStore
 from builtin_plugins.accounts.sessions import SessionStore
 from builtin_plugins.accounts.shapes import CHANGES, OWN_FIELDS
 from plugin_sdk import Forbidden, Invalid, Permissions, Problem, Request, Unauthenticated
 
 __all__ = ["id_of", "profile_changes", "session_answer"]
 
-_MANAGE: Final = "MANAGE_PROFILES"
 _MAX_ID: Final = 2**63 - 1
 
 
@@ -31,10 +30,10 @@ def profile_changes(
 ) -> dict[str, Any]:
     """What the caller wants to change of a profile and may (section 3.3): holders of
     MANAGE_PROFILES everything, but not of those above them; owners what is theirs."""
-    if permissions.allowed(request.principal, _MANAGE):
+    if permissions.allowed(request.principal, MANAGE_PROFILES):
         profiles.refuse_above(id_of(request), request.principal)
         return CHANGES.read(request)
-    missing = Forbidden(f"Missing permission: {_MANAGE}")
+    missing = Forbidden(f"Missing permission: {MANAGE_PROFILES}")
     owned = request.principal.profile_id
     if owned is None or request.params["id"] != str(owned):
         raise missing

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Final
 
 from builtin_plugins.accounts.batches import batches
-from builtin_plugins.accounts.permissions import to_text
-from plugin_sdk import ADMIN, Conflict, Database
+from builtin_plugins.accounts.identities import PROVIDER
+from builtin_plugins.accounts.permissions import from_text, to_text
+from plugin_sdk import ADMIN, Conflict, Database, Forbidden, Principal, Unauthenticated
 
 __all__ = ["Grants"]
 
@@ -40,6 +42,19 @@ class Grants:
                 "UPDATE profiles SET granted = :granted WHERE id = :id",
                 [{"id": id, "granted": to_text(names)} for id, names in granted.items()],
             )
+
+    def current(self, caller: Principal, needed: str) -> Principal:
+        """The caller as of this transaction: of two who take each other's rights at once, the
+        second has none any more. Raises Unauthenticated, or Forbidden when ``needed`` was lost."""
+        if caller.provider != PROVIDER:
+            return caller
+        row = self._db.table("profiles").get(caller.profile_id)
+        if row is None or row["locked"]:
+            raise Unauthenticated
+        now = replace(caller, permissions=from_text(row["granted"]))
+        if caller.holds(needed) and not now.holds(needed):
+            raise Forbidden(f"Missing permission: {needed}")
+        return now
 
     def has_admin(self) -> bool:
         """Whether there is a usable administrator: a profile that no administrator locked, in a

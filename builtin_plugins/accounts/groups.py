@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from builtin_plugins.accounts.freshness import Freshness
 from builtin_plugins.accounts.grants import Grants
@@ -25,7 +25,9 @@ from plugin_sdk import (
     Row,
 )
 
-__all__ = ["GroupStore"]
+__all__ = ["MANAGE_PERMISSIONS", "GroupStore"]
+
+MANAGE_PERMISSIONS: Final = "MANAGE_PERMISSIONS"
 
 
 class GroupStore:
@@ -75,6 +77,7 @@ class GroupStore:
         """Raises Invalid for an unknown profile, Forbidden, Conflict for a name that is taken or
         with code LAST_ADMIN."""
         with self._freshness.changing():
+            caller = self._grants.current(caller, MANAGE_PERMISSIONS)
             self._check_profiles(values)
             _refuse_handing_out(values.get("permissions", ()), caller)
             created = self.insert(
@@ -102,6 +105,7 @@ class GroupStore:
     ) -> dict[str, Any]:
         """Changes what is named; lists are replaced. Raises as `create`, and NotFound."""
         with self._freshness.changing():
+            caller = self._grants.current(caller, MANAGE_PERMISSIONS)
             held = self._permissions_of(group_id)
             _refuse_above(held, caller)
             self._check_profiles(changes)
@@ -128,6 +132,7 @@ class GroupStore:
     def delete(self, group_id: int, caller: Principal) -> None:
         """Raises NotFound, Forbidden, Conflict with code LAST_ADMIN."""
         with self._freshness.changing():
+            caller = self._grants.current(caller, MANAGE_PERMISSIONS)
             _refuse_above(self._permissions_of(group_id), caller)
             members = self._get(group_id)["profileIds"]
             self._table.delete(group_id)  # what refers to it goes along

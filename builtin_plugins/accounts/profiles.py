@@ -25,7 +25,9 @@ from plugin_sdk import (
     Row,
 )
 
-__all__ = ["HashedSecrets", "ProfileStore"]
+__all__ = ["MANAGE_PROFILES", "HashedSecrets", "ProfileStore"]
+
+MANAGE_PROFILES: Final = "MANAGE_PROFILES"
 
 _MAX_ID: Final = 2**63 - 1
 _SAFE: Final = "id, name, avatar_id, phrase_hint, locked, settings, created_at, updated_at"
@@ -114,10 +116,11 @@ class ProfileStore:
             self._hasher.hash(values["pin"]), self._hasher.hash(values["recoveryPhrase"])
         )
 
-    def create(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def create(self, values: Mapping[str, Any], caller: Principal) -> dict[str, Any]:
         """A profile without any permission. Raises Conflict for a name that is taken."""
         secrets = self.hashed(values)
         with self._db.transaction():
+            self._grants.current(caller, MANAGE_PROFILES)
             created = self.insert(values, secrets)
             self._grants.require_admin()
         return created
@@ -169,6 +172,7 @@ class ProfileStore:
         if changes.get("locked") is False:
             columns |= _UNCOUNTED
         with self._freshness.changing():
+            caller = self._grants.current(caller, MANAGE_PROFILES)
             row = self._table.get(profile_id)
             if row is None:
                 raise _no_such_profile(profile_id)
@@ -212,6 +216,7 @@ class ProfileStore:
     def delete(self, profile_id: int, caller: Principal) -> None:
         """With its sessions and its places in groups. Raises as `change`."""
         with self._freshness.changing():
+            caller = self._grants.current(caller, MANAGE_PROFILES)
             row = self._table.get(profile_id)
             if row is None:
                 raise _no_such_profile(profile_id)
