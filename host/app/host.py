@@ -41,7 +41,7 @@ from host.web.tools import Deed
 from plugin_sdk import Command, Principal
 from plugin_sdk.management import PluginEntry, PublishedRoute
 
-__all__ = ["Host"]
+__all__ = ["Host", "open_engine"]
 
 _RESERVE = 2
 """Worker threads that stay for plugins which hold none."""
@@ -70,7 +70,7 @@ class Host:
             clock=self.clock,
         )
         self.log = self.logs.logger("host")
-        self.engine: Engine = _engine(config)
+        self.engine: Engine = open_engine(config)
         self.database: HostDatabase = self.engine.open("host")
         self.folders = config.data_dir / "plugins"
         self._env = env
@@ -374,7 +374,8 @@ class Host:
         return self.manager.entry(plugin_id)
 
 
-def _engine(config: Config) -> Engine:
+def open_engine(config: Config) -> Engine:
+    """The engine that keeps the data of a host with this configuration."""
     return SqliteEngine(
         config.data_dir, durability="normal" if config.durability == "normal" else "full"
     )

@@ -8,6 +8,7 @@ from host.app.build import version
 from host.cli.backup import backup, restore
 from host.cli.contributed import contributed_commands
 from host.cli.doctor import doctor
+from host.cli.moving import migrate
 from host.cli.plugins import plugin
 from host.cli.providers import provider
 from host.cli.serving import serve
@@ -52,5 +53,5 @@ def main(ctx: click.Context, data_dir: str | None, database: str | None) -> None
         flags["database"] = database
 
 
-for _command in (serve, plugin, provider, settings, doctor, backup, restore):
+for _command in (serve, plugin, provider, settings, doctor, backup, restore, migrate):
     main.add_command(_command)

@@ -13,6 +13,7 @@ import click
 
 from host.app import Host
 from host.backup import occupied
+from host.cli.moving import refuse_half_moved
 from host.cli.session import configured, fail, settings_from
 from host.config import Config
 from host.errors import ConfigurationError
@@ -47,6 +48,7 @@ def serve(**flags: Any) -> None:
     """Start the host and answer until SIGTERM or Ctrl-C."""
     config = settings_from(**flags)
     with occupied(config.data_dir):
+        refuse_half_moved(config)
         _serve(config)
 
 

@@ -1,7 +1,17 @@
 """Databases: the engines behind ``context.db`` and ``context.data``. SQL drivers stop here."""
 
+from host.db.description import IndexDescription, TableDescription
 from host.db.engine import Engine, HostDatabase
-from host.db.keyvalue import KeyValueData, read_value
+from host.db.keyvalue import KeyValueData, make_key_value_table, read_value
 from host.db.sqlite import SqliteEngine
 
-__all__ = ["Engine", "HostDatabase", "KeyValueData", "SqliteEngine", "read_value"]
+__all__ = [
+    "Engine",
+    "HostDatabase",
+    "IndexDescription",
+    "KeyValueData",
+    "SqliteEngine",
+    "TableDescription",
+    "make_key_value_table",
+    "read_value",
+]

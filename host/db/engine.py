@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
+from host.db.description import TableDescription
 from host.db.dialect import Dialect
 from plugin_sdk import Database, Migration
 
@@ -64,6 +65,15 @@ class HostDatabase(Database, Protocol):
 
         Raises NotFound without the file, Invalid when it is no sound copy or this thread is in a
         transaction; the data are then unchanged."""
+        ...
+
+    def describe(self) -> list[TableDescription]:
+        """All tables, the host's too, but those that keep a search. Raises Invalid for what the
+        words of the SDK could not have made: a view, a trigger, a rule of its own."""
+        ...
+
+    def restart_identity(self, table: str, number: int) -> None:
+        """The table draws this number next. For rows that were carried over with their keys."""
         ...
 
     def change_counter(self) -> int:

@@ -23,9 +23,9 @@ from plugin_sdk import (
     dump_json,
 )
 
-__all__ = ["KeyValueData", "read_value"]
+__all__ = ["TABLE", "KeyValueData", "make_key_value_table", "read_value"]
 
-_TABLE: Final = "_stagebox_data"
+TABLE: Final = "_stagebox_data"
 _KEY: Final = ("kind", "scope", "key")
 _COLUMNS: Final = {name: Column("text", null=False) for name in (*_KEY, "value")}
 
@@ -33,17 +33,17 @@ _KINDS: Final = ("local", "server", "profile")
 _NAME: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}")
 _BYTES_OF_A_CHARACTER: Final = 4  # at most, in UTF-8
 
-_HERE: Final = f"FROM {_TABLE} WHERE kind = :kind AND scope = :scope"
+_HERE: Final = f"FROM {TABLE} WHERE kind = :kind AND scope = :scope"
 _GET: Final = f"SELECT value {_HERE} AND key = :key"
 _HAS: Final = f"SELECT 1 {_HERE} AND key = :key"
 _ANY: Final = f"SELECT 1 {_HERE} LIMIT 1"
 _SET: Final = (
-    f"INSERT INTO {_TABLE} (kind, scope, key, value) VALUES (:kind, :scope, :key, :value) "
+    f"INSERT INTO {TABLE} (kind, scope, key, value) VALUES (:kind, :scope, :key, :value) "
     "ON CONFLICT (kind, scope, key) DO UPDATE SET value = excluded.value"
 )
 _DELETE: Final = f"DELETE {_HERE} AND key = :key"
 _CLEAR: Final = f"DELETE {_HERE}"
-_CLEAR_ALL: Final = f"DELETE FROM {_TABLE}"
+_CLEAR_ALL: Final = f"DELETE FROM {TABLE}"
 
 
 def read_value(database: HostDatabase, scope: ScopeKind, scope_id: str, key: str) -> str | None:
@@ -79,7 +79,7 @@ class Scope(DataScope):
             self._database.execute(_SET, params)
         except MissingTable:
             with self._database.transaction():
-                _create(self._database)
+                make_key_value_table(self._database)
                 self._database.execute(_SET, params)
 
     def delete(self, key: str) -> bool:
@@ -157,7 +157,7 @@ class KeyValueData(Scope, Data):
 
     def clear_all(self) -> int:
         """Removes all keys of all scopes; returns how many there were."""
-        if not self._holds(f"SELECT 1 FROM {_TABLE} LIMIT 1", {}):
+        if not self._holds(f"SELECT 1 FROM {TABLE} LIMIT 1", {}):
             return 0
         return self._database.execute(_CLEAR_ALL)
 
@@ -170,8 +170,9 @@ def _stored(database: HostDatabase, params: dict[str, str]) -> str | None:
     return text
 
 
-def _create(database: HostDatabase) -> None:
-    sql = ddl.create_table(database.dialect, _TABLE, _COLUMNS, _KEY, (), if_not_exists=True)
+def make_key_value_table(database: HostDatabase) -> None:
+    """Makes the table in which keys and values are kept, unless it is there."""
+    sql = ddl.create_table(database.dialect, TABLE, _COLUMNS, _KEY, (), if_not_exists=True)
     database.execute(sql + database.dialect.key_value_suffix)
 
 

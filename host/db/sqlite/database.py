@@ -9,11 +9,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from host.db.description import TableDescription
 from host.db.dialect import Dialect
 from host.db.names import check_identifier, quoted
 from host.db.search import check_searchable, searched_columns, words
 from host.db.shapes import TableShape
-from host.db.sqlite import copies, schema, search
+from host.db.sqlite import copies, descriptions, schema, search
 from host.db.sqlite.changes import ChangeCounter
 from host.db.sqlite.connections import Options, Session, column_names
 from host.db.sqlite.faults import FAULTS, is_damage, is_refused_write, translate
@@ -160,6 +161,13 @@ class SqliteDatabase(Sessions):
             self._shapes.changed(inside=False)
             self._rest_writer()
             self._lock.release()
+
+    def describe(self) -> list[TableDescription]:
+        return self._look(lambda session: descriptions.describe(session.connection, self._name))
+
+    def restart_identity(self, table: str, number: int) -> None:
+        with self.transaction():
+            self._change_schema(lambda writer: descriptions.restart_identity(writer, table, number))
 
     def change_counter(self) -> int:
         try:

@@ -14,6 +14,7 @@ from plugin_sdk import ColumnType, Invalid
 
 __all__ = [
     "DIALECT",
+    "column_type",
     "drop_table",
     "read_shape",
     "rowid_name",
@@ -64,7 +65,7 @@ def read_shape(connection: sqlite3.Connection, table: str) -> TableShape | None:
     shapes = {
         column.name: ColumnShape(
             column.name,
-            _type(column.type),
+            column_type(column.type),
             bool(column.notnull)
             and column.default_value is None
             and not (identity and column.is_pk),
@@ -106,6 +107,7 @@ def _words(connection: sqlite3.Connection) -> SqliteUtils:
     return SqliteUtils(connection, recursive_triggers=False, execute_plugins=False)
 
 
-def _type(declared: str) -> ColumnType | None:
+def column_type(declared: str) -> ColumnType | None:
+    """What was declared, as a type of the SDK; None for a foreign declaration."""
     upper = declared.upper()
     return next((type for word, type in _TYPES if word in upper), None)
