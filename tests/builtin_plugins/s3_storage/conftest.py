@@ -62,10 +62,11 @@ class Weed:
                     stderr=log,
                 )
             self.port = ports[-2]
+            self._ports = ports
             if self._works():
-                self._ports = ports
                 return
             self.kill()
+            self._ports = []
             if not attempts_left:
                 raise AssertionError(f"SeaweedFS did not start: {self._log()}")
 
@@ -74,6 +75,9 @@ class Weed:
         if self.process is not None:
             self.process.kill()
             self.process.wait(timeout=30)
+        for port in self._ports:  # sockets whose place cannot be chosen
+            for found in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                found.unlink(missing_ok=True)
 
     def client(self, who: str = "owner") -> Any:
         """A client of the tests' own. Close it."""
@@ -120,6 +124,8 @@ class Weed:
             f"-filer.localSocket={self.folder / 'filer.sock'}",
             f"-s3.localSocket={self.folder / 's3.sock'}",
             "-master.telemetry=false",  # it would report to its makers otherwise
+            "-master.electionTimeout=1s",  # there is one master: nobody else could win
+            "-master.heartbeatInterval=100ms",
             "-master.volumeSizeLimitMB=64",
             "-volume.max=30",
             "-volume.minFreeSpace=10MiB",
@@ -257,43 +263,49 @@ def storage(context: FakeContext) -> Iterator[S3Storage]:
 
 
 class Relay:
-    """A TCP connection to somewhere else that can break, as networks do."""
+    """A TCP connection to somewhere else that can stand still and break, as networks do."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.connections = 0
         self._target = 0
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._allowed: int | None = None
         self._open: set[socket.socket] = set()
-        self._limits: list[int] = []
+        self._all: list[socket.socket] = [self._listener]
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
 
     def lead_to(self, port: int) -> None:
         self._target = port
 
+    def allow(self, size: int | None) -> None:
+        """Passes so many bytes more back to the client, then stands still."""
+        with self._changed:
+            self._allowed = size
+            self._changed.notify_all()
+
     def cut(self) -> None:
         """Breaks all connections that there are."""
-        with self._lock:
+        with self._changed:
             sockets, self._open = self._open, set()
+            self._changed.notify_all()
         for each in sockets:
             _shut(each)
-
-    def cut_next_after(self, size: int) -> None:
-        """Breaks the next connection after so many bytes have come back on it."""
-        self._limits.append(size)
 
     def refuse(self) -> None:
         """Takes no connections any more."""
         _shut(self._listener)
+        self._listener.close()
 
     def close(self) -> None:
         self.refuse()
         self.cut()
         for thread in self._threads:
             thread.join(10)
-        self._listener.close()
+        for each in self._all:
+            each.close()
 
     def _accept(self) -> None:
         while True:
@@ -303,29 +315,43 @@ class Relay:
                 return
             self.connections += 1
             far = socket.create_connection(("127.0.0.1", self._target))
-            limit = self._limits.pop() if self._limits else None
-            with self._lock:
+            self._all += (near, far)
+            with self._changed:
                 self._open |= {near, far}
-            for source, sink, most in ((near, far, None), (far, near, limit)):
-                thread = threading.Thread(target=self._pump, args=(source, sink, most))
+            for pump in (self._there, self._back):
+                thread = threading.Thread(target=pump, args=(near, far))
                 self._threads.append(thread)
                 thread.start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket, most: int | None) -> None:
-        left = most
+    def _there(self, near: socket.socket, far: socket.socket) -> None:
         try:
-            while data := source.recv(65536):
-                sink.sendall(data if left is None else data[:left])
-                if left is not None:
-                    left -= len(data)
-                    if left <= 0:
-                        break
+            while data := near.recv(65536):
+                far.sendall(data)
         except OSError:
             pass
-        _shut(source)
-        _shut(sink)
-        if most is None and sink is not source:
-            return
+        _shut(far)
+
+    def _back(self, near: socket.socket, far: socket.socket) -> None:
+        try:
+            while data := far.recv(65536):
+                while data and near in self._open:
+                    count = self._granted(len(data))
+                    near.sendall(data[:count])
+                    data = data[count:]
+        except OSError:
+            pass
+        _shut(near)
+
+    def _granted(self, wanted: int) -> int:
+        with self._changed:
+            if self._allowed is None:
+                return wanted
+            if self._allowed == 0:
+                self._changed.wait(0.5)
+                return 0
+            granted = min(wanted, self._allowed)
+            self._allowed -= granted
+            return granted
 
 
 def _shut(connection: socket.socket) -> None:
