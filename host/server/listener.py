@@ -47,7 +47,7 @@ def _unusable(address: str, why: str) -> ConfigurationError:
 class Listener(TcpWSGIServer):  # type: ignore[misc]  # waitress ships no types
     """waitress' server for one socket; poller, workers and site are shared by all listeners.
 
-    Raises ConfigurationError when it cannot bind.
+    Listens at once, and raises ConfigurationError when it cannot.
     """
 
     channel_class = Channel
@@ -72,7 +72,6 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]  # waitress ships no types
             super().__init__(
                 site.gateway,
                 site.poller,
-                _start=False,
                 dispatcher=workers,
                 adj=adj,
                 sockinfo=sockinfo,

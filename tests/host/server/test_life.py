@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import socket
+import sys
 import threading
 from typing import Any
 
@@ -144,6 +145,18 @@ def test_stop_twice_and_without_start(serve):
     served = serve()
     assert served.server.stop(10)
     assert served.server.stop(10)
+
+
+def test_switch_interval_is_short_while_the_server_runs(serve):
+    before = sys.getswitchinterval()
+    served = serve(switch_seconds=before / 10)
+    assert sys.getswitchinterval() == pytest.approx(before / 10)
+    other = serve(switch_seconds=before / 2)
+    assert sys.getswitchinterval() == pytest.approx(before / 10)
+    assert other.server.stop(10)
+    assert sys.getswitchinterval() == pytest.approx(before / 10)
+    assert served.server.stop(10)
+    assert sys.getswitchinterval() == before
 
 
 def test_port_is_free_again_at_once(serve):
