@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 import threading
 import time
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
@@ -18,6 +21,19 @@ UPGRADE = (
     "Upgrade: websocket",
     "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==",
     "Sec-WebSocket-Version: 13",
+)
+
+
+FRAMES = st.builds(
+    lambda opcode, data, fin, mask: Frame(opcode, data, fin=fin).serialize(mask=mask),
+    st.sampled_from([Opcode.TEXT, Opcode.BINARY, Opcode.CONT]),
+    st.binary(max_size=200),
+    st.booleans(),
+    st.sampled_from([True, True, True, False]),
+) | st.builds(
+    lambda opcode, data: Frame(opcode, data).serialize(mask=True),
+    st.sampled_from([Opcode.PING, Opcode.PONG, Opcode.CLOSE]),
+    st.binary(max_size=20),
 )
 
 
@@ -599,6 +615,29 @@ def test_stop_gives_up_on_a_callback_that_hangs(serve):
     served.session()
     assert served.server.stop(0.3) is False
     go.set()
+
+
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.lists(st.one_of(st.binary(max_size=40), FRAMES), max_size=12))
+def test_no_bytes_bring_the_hub_down(served, parts):
+    raw = Raw(served)
+    session = served.sockets.sessions[-1]
+    raw.client.send(*parts)
+    raw.client.socket.shutdown(socket.SHUT_WR)
+    try:
+        raw.client.rest()
+    except ConnectionResetError:
+        pass
+    raw.client.close()
+    deadline = time.monotonic() + 20
+    while not session.returned and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert session.returned == 1
+    assert len(session.ended) == 1
 
 
 def test_a_thousand_sockets_need_no_threads(serve, wait_for):
