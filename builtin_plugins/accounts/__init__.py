@@ -133,6 +133,7 @@ class Accounts(Plugin):
         returns=PROFILE,
         status=201,
         errors=(400, 403, 413, 415, 429),
+        audit=True,
         tags=_SETUP,
         extra=NEW_PROFILE.documented,
     )
@@ -156,6 +157,7 @@ class Accounts(Plugin):
         access="open",
         returns=PROFILE,
         errors=(400, 401, 413, 415, 429),
+        audit=True,
         tags=_AUTH,
         extra=RECOVERY.documented,
     )
@@ -204,6 +206,7 @@ class Accounts(Plugin):
         "/api/profiles/{id}",
         returns=PROFILE,
         errors=(400, 403, 404, 409, 413, 415),
+        audit=True,
         tags=_PROFILES,
         extra=CHANGES.documented,
     )
