@@ -1,0 +1,138 @@
+"""Finding faults: health, the log, and a bundle of everything that helps.
+
+Offers the hook ``diagnostics_song_names`` to other plugins; see `hookspecs`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from builtin_plugins.diagnostics.export import Exporter
+from builtin_plugins.diagnostics.health import HEALTH, Health
+from builtin_plugins.diagnostics.hookspecs import DiagnosticsHooks
+from builtin_plugins.diagnostics.media_paths import MediaPaths, error_envelope, is_api_path
+from builtin_plugins.diagnostics.records import LEVELS, LogBook
+from builtin_plugins.diagnostics.wanted import BODY, Wanted
+from plugin_sdk import Invalid, Plugin, Problem, Request, Response, StageboxError, route
+
+__all__ = ["Diagnostics", "plugin"]
+
+_MAX_BODY: Final = 16 * 1024 * 1024
+_LOG_QUERY: Final = {
+    "type": "object",
+    "properties": {
+        "limit": {"type": "integer", "minimum": 1, "maximum": 500, "default": 100},
+        "level": {"type": "string", "enum": list(LEVELS)},
+    },
+}
+_LOGS: Final = {
+    "type": "object",
+    "required": ["success", "data"],
+    "properties": {
+        "success": {"const": True},
+        "data": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["timestamp", "level", "message"],
+                "properties": {
+                    "timestamp": {"type": "string", "examples": ["2026-05-01 12:00:00"]},
+                    "level": {"enum": list(LEVELS)},
+                    "message": {"type": "string"},
+                    "meta": {"type": "object"},
+                },
+            },
+        },
+    },
+}
+
+
+class Diagnostics(Plugin):
+    hookspecs: ClassVar = (DiagnosticsHooks,)
+
+    def enable(self) -> None:
+        context, services = self.context, self.context.services
+        info, plugins = services.get("host.info"), services.get("host.plugins")
+        settings = services.get("host.settings")
+        self._media = MediaPaths(settings, context.providers, context.permissions)
+        self._health = Health(info, plugins, services, context.data, context.clock)
+        self._log_book = LogBook(info, context.data, context.settings)
+        self._exporter = Exporter(
+            info=info,
+            plugins=plugins,
+            settings=settings,
+            hooks=context.hooks,
+            clock=context.clock,
+            env=os.environ,
+            home=_home(),
+        )
+
+    def guard(self, request: Request) -> None:
+        if is_api_path(request.path):
+            self._media.guard(request)
+
+    def error_body(self, error: StageboxError, request: Request) -> Any:
+        return error_envelope(error, request) if is_api_path(request.path) else None
+
+    @route("GET", "/health", access="open", returns=HEALTH, errors=(503,), tags=["Health"])
+    def health(self, request: Request) -> Response:
+        """Whether the server works, since when, and the states of all plugins"""
+        status, body = self._health.now(self._media.version)
+        return Response(body, status, self._media.headers)
+
+    @route(
+        "GET",
+        "/api/v1/logs",
+        access="open",
+        query=_LOG_QUERY,
+        returns=_LOGS,
+        errors=(400, 401, 403),
+        tags=["Logs"],
+    )
+    def logs(self, request: Request) -> Response:
+        """The newest records of the log, newest first"""
+        for name in ("limit", "level"):
+            if len(request.query.all(name)) > 1:
+                raise Invalid(details=[Problem(name, "was sent more than once")])
+        found = self._log_book.newest(request.query["limit"], request.query.get("level"))
+        return Response({"success": True, "data": found}, headers=self._media.headers)
+
+    @route("DELETE", "/api/v1/logs", access="open", errors=(401, 403), tags=["Logs"])
+    def clear_logs(self, request: Request) -> Response:
+        """List only later records from now on; the file stays as it is"""
+        self._log_book.clear(self.context.clock.iso())
+        body = {"success": True, "message": "Logs cleared successfully"}
+        return Response(body, headers=self._media.headers)
+
+    @route(
+        "POST",
+        "/api/diagnostics/export",
+        body=BODY,
+        body_required=False,
+        max_body=_MAX_BODY,
+        errors=(400, 401, 413, 415),
+        tags=["Diagnostics"],
+    )
+    def export(self, request: Request) -> Response:
+        """A ZIP file with everything that helps somebody who looks for a fault
+
+        Folders, addresses, names of songs and secrets are replaced by marks unless ``redact`` is
+        false."""
+        content = self._exporter.export(Wanted.from_body(request.body))
+        headers = {
+            "Content-Disposition": 'attachment; filename="diagnostics.zip"',
+            "Cache-Control": "no-store",
+        }
+        return Response.data(content, "application/zip", headers=headers)
+
+
+def _home() -> Path | None:
+    try:
+        return Path.home()
+    except RuntimeError:  # a user without a home
+        return None
+
+
+plugin = Diagnostics
