@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.installation import add_plugin, add_small_plugins, prepare, serve
+from tests.benchmarks.load import Load
 from tests.benchmarks.processes import Child
 from tests.benchmarks.results import Block
 
@@ -42,6 +43,19 @@ class Bench:
 
     def count(self, full: int, quick: int) -> int:
         return quick if self.quick else full
+
+    def interleaved(
+        self, rounds: int, measures: Mapping[str, Callable[[], Load]]
+    ) -> dict[str, list[Load]]:
+        """Runs all measures in turn, round after round, so that a change of the machine's mood
+        meets all of them. A first round warms up and is thrown away."""
+        found: dict[str, list[Load]] = {name: [] for name in measures}
+        for number in range(1 if self.quick else rounds + 1):
+            for name, measure in measures.items():
+                load = measure()
+                if self.quick or number:
+                    found[name].append(load)
+        return found
 
     def child(self, child: Child) -> Child:
         """Ended with the benchmark at the latest."""

@@ -18,7 +18,7 @@ from functools import cache
 from tests.benchmarks.processes import ROOT, Child, cpu_seconds
 from tests.benchmarks.results import Figure
 
-__all__ = ["Load", "Probe", "generator", "interleaved", "median_of", "press", "rate_figure"]
+__all__ = ["Load", "Probe", "generator", "median_of", "press", "rate_figure"]
 
 _SCRIPTS = "tests/benchmarks"
 
@@ -145,20 +145,6 @@ class Probe:
             self._child.end()
 
 
-def interleaved(
-    rounds: int, measures: Mapping[str, Callable[[], Load]], *, warm_up: bool = True
-) -> dict[str, list[Load]]:
-    """Runs all measures in turn, round after round, so that a change of the machine's mood meets
-    all of them. The first round warms up and is thrown away."""
-    found: dict[str, list[Load]] = {name: [] for name in measures}
-    for number in range(rounds + warm_up):
-        for name, measure in measures.items():
-            load = measure()
-            if number >= warm_up:
-                found[name].append(load)
-    return found
-
-
 def median_of(loads: Sequence[Load]) -> Load:
     """Value by value; the worst latency is that of all, and what is counted is added up."""
 
@@ -183,4 +169,4 @@ def rate_figure(label: str, load: Load) -> Figure:
     more = f"p50 {load.p50:.2f} ms, p99 {load.p99:.1f} ms"
     if load.cpu:
         more += f", {load.cpu_each:.0f} µs of CPU each"
-    return Figure(label, load.rate, "requests/s", more)
+    return Figure(label, load.rate, "requests/s", more, load.cpu_each)

@@ -20,12 +20,14 @@ _UNITS_WITHOUT_SPACE = ("",)
 
 @dataclass(frozen=True)
 class Figure:
-    """``more`` is told behind the value: a percentile, a count."""
+    """``more`` is told behind the value: a percentile, a count. ``cost`` is the processor time
+    behind it, in whatever unit; busy neighbours change it less than they change the value."""
 
     label: str
     value: float
     unit: str
     more: str = ""
+    cost: float = 0.0
 
     def text(self) -> str:
         unit = "" if self.unit in _UNITS_WITHOUT_SPACE else f" {self.unit}"
@@ -67,6 +69,13 @@ class Row:
         return self.ours.value / self.peer.value
 
     @property
+    def cost_ratio(self) -> float | None:
+        """As `ratio`, by processor time: the peer's divided by ours, so above 1 is better."""
+        if self.peer is None or not self.ours.cost:
+            return None
+        return self.peer.cost / self.ours.cost
+
+    @property
     def met(self) -> bool | None:
         """None without an aim, or without a peer to compare with."""
         if self.aim is None:
@@ -99,6 +108,14 @@ def number(value: float) -> str:
     return f"{value:.1f}" if size >= 10 else f"{value:.2f}" if size >= 0.1 else f"{value:.3g}"
 
 
+def ratio_text(row: Row) -> str:
+    """``0.91 (by processor time 0.95)``."""
+    if row.ratio is None:
+        return ""
+    cost = f" (by processor time {number(row.cost_ratio)})" if row.cost_ratio is not None else ""
+    return number(row.ratio) + cost
+
+
 def machine() -> str:
     """Cores, Python, system, and how busy all of it is right now."""
     load = os.getloadavg()[0]
@@ -120,7 +137,7 @@ def show(block: Block) -> str:
                 lines.append(f"      {figure.label:<44}{figure.text():>16}{more}")
         summary = []
         if row.ratio is not None:
-            summary.append(f"ratio {number(row.ratio)}")
+            summary.append(f"ratio {ratio_text(row)}")
         if row.aim is not None:
             summary.append(f"aim: {row.aim.text()}  {row.verdict()}")
         if summary:
@@ -143,6 +160,7 @@ def _document(block: Block) -> dict[str, Any]:
     document = asdict(block)
     for row, found in zip(block.rows, document["rows"], strict=True):
         found["ratio"] = row.ratio
+        found["cost_ratio"] = row.cost_ratio
         found["met"] = row.met
     return document
 
@@ -163,7 +181,7 @@ def markdown(blocks: Iterable[Block]) -> str:
 
 def _table_line(row: Row) -> str:
     aim = f"{row.aim.text()}: {row.verdict() or 'not measured'}" if row.aim else ""
-    ratio = number(row.ratio) if row.ratio is not None else ""
+    ratio = ratio_text(row)
     peer = f"{_cell(row.peer)} · {row.peer.label}" if row.peer else ""
     return f"| {row.what} | {_cell(row.ours)} | {peer} | {ratio} | {aim} |"
 

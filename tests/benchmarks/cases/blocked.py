@@ -9,7 +9,7 @@ from functools import partial
 
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.client import Asker
-from tests.benchmarks.load import Load, Probe, interleaved, median_of, press
+from tests.benchmarks.load import Load, Probe, median_of, press
 from tests.benchmarks.results import Aim, Figure, Row
 
 TITLE = "the health route while one plugin blocks every call it may have"
@@ -25,11 +25,10 @@ def run(bench: Bench) -> None:
     refused = _block(blocked + "/api/plugins/bench/hang")
     seconds = bench.seconds(3)
     urls = {"idle": idle, "blocked": blocked}
-    rounds = 1 if bench.quick else 4
     probes = {name: partial(_probe, url, seconds) for name, url in urls.items()}
-    probed = interleaved(rounds, probes)
-    pressed = interleaved(
-        rounds,
+    probed = bench.interleaved(4, probes)
+    pressed = bench.interleaved(
+        4,
         {name: partial(press, url + _HEALTH, seconds) for name, url in urls.items()},
     )
     child.process.kill()  # it would wait for the calls that hang

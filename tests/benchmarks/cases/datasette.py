@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.environments import environment
-from tests.benchmarks.load import Load, interleaved, median_of, press, rate_figure
+from tests.benchmarks.load import Load, median_of, press, rate_figure
 from tests.benchmarks.plugins.bench import ROW_COLUMNS, sample_row
 from tests.benchmarks.processes import Child, free_port, wait_until_ready
 from tests.benchmarks.results import Aim, Row
@@ -49,7 +49,7 @@ def run(bench: Bench) -> None:
     for name, (ours, theirs) in _PATHS.items():
         measures[f"{name} ours"] = partial(press, url + ours, seconds, server=host)
         measures[f"{name} theirs"] = partial(press, peer_url + theirs, seconds, server=peer)
-    found = interleaved(1 if bench.quick else 4, measures)
+    found = bench.interleaved(4, measures)
     texts = {
         "row": ("one row of 10,000 as JSON", 5.0),
         "list": ("a list of 50 rows as JSON", 5.0),

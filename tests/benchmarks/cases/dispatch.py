@@ -7,7 +7,7 @@ import urllib.request
 from functools import partial
 
 from tests.benchmarks.bench import Bench
-from tests.benchmarks.load import Load, interleaved, median_of, press, rate_figure
+from tests.benchmarks.load import Load, median_of, press, rate_figure
 from tests.benchmarks.results import Aim, Figure, Row
 
 TITLE = "one route beside many plugins, and the list of plugins"
@@ -19,15 +19,15 @@ _LIST = "/api/plugins"
 def run(bench: Bench) -> None:
     hosts = {count: bench.serve(bench.data_dir(small=count)) for count in (1, 20, 100, 200)}
     seconds = bench.seconds(3)
-    routes = interleaved(
-        1 if bench.quick else 4,
+    routes = bench.interleaved(
+        4,
         {
             str(count): partial(press, hosts[count][1] + _ROUTE, seconds, server=hosts[count][0])
             for count in (1, 100)
         },
     )
-    lists = interleaved(
-        1 if bench.quick else 3,
+    lists = bench.interleaved(
+        3,
         {
             str(count): partial(
                 press, hosts[count][1] + _LIST, seconds, connections=1, server=hosts[count][0]
@@ -54,5 +54,8 @@ def run(bench: Bench) -> None:
 def _per_entry(count: int, url: str, load: Load) -> Figure:
     with urllib.request.urlopen(url + _LIST, timeout=30) as answer:
         entries = len(json.loads(answer.read()))
-    more = f"{entries} entries in {load.p50:.2f} ms (p50)"
-    return Figure(f"{count} plugins beside the built-ins", load.p50 * 1000 / entries, "µs", more)
+    cost = load.cpu_each / entries
+    more = f"{entries} entries in {load.p50:.2f} ms (p50), {cost:.1f} µs of CPU for each"
+    return Figure(
+        f"{count} plugins beside the built-ins", load.p50 * 1000 / entries, "µs", more, cost
+    )

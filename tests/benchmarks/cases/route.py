@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from tests.benchmarks.bench import THREADS, Bench
-from tests.benchmarks.load import interleaved, median_of, press, rate_figure
+from tests.benchmarks.load import median_of, press, rate_figure
 from tests.benchmarks.processes import wait_until_ready
 from tests.benchmarks.results import Aim, Row
 
@@ -26,8 +26,8 @@ def run(bench: Bench) -> None:
     for _, url in servers.values():
         wait_until_ready(url + _PATH)
     seconds = bench.seconds(2)
-    found = interleaved(
-        bench.count(8, 1),
+    found = bench.interleaved(
+        8,
         {
             name: partial(press, url + _PATH, seconds, server=child)
             for name, (child, url) in servers.items()

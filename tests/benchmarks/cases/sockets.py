@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from plugin_sdk import dump_json
 from tests.benchmarks.bench import Bench
-from tests.benchmarks.load import Load, interleaved, median_of, press
+from tests.benchmarks.load import Load, median_of, press
 from tests.benchmarks.plugins.bench import MESSAGE_TYPE
 from tests.benchmarks.processes import Child, memory_of, thread_count
 from tests.benchmarks.results import Figure, Row
@@ -82,8 +82,7 @@ def _crowd(bench: Bench, count: int) -> None:
 
 
 def _http(bench: Bench, url: str, seconds: float) -> Load:
-    rounds = 1 if bench.quick else 3
-    return median_of(interleaved(rounds, {"": lambda: press(url + _HEALTH, seconds)})[""])
+    return median_of(bench.interleaved(3, {"": lambda: press(url + _HEALTH, seconds)})[""])
 
 
 def _latency(label: str, load: Load) -> Figure:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.benchmarks.bench import Bench
-from tests.benchmarks.load import Load, interleaved, median_of, press
+from tests.benchmarks.load import Load, median_of, press
 from tests.benchmarks.processes import Child, MemoryWatch, free_port, wait_until_ready
 from tests.benchmarks.results import Aim, Figure, Row
 
@@ -96,7 +96,7 @@ def _measure(
     if nginx is not None:
         child, url = nginx
         measures |= {name: partial(way, f"{url}/{name}", server=child) for name in _NGINX_WAYS}
-    return interleaved(1 if bench.quick else 3, measures)
+    return bench.interleaved(3, measures)
 
 
 def _throughput(what: str, found: dict[str, list[Load]]) -> Row:
@@ -113,7 +113,7 @@ def _figure(label: str, loads: list[Load]) -> Figure:
     more = f"{load.cpu_per_gb:.2f} s of CPU per GB"
     if load.failed:
         more += f", {load.failed} failed"
-    return Figure(label, load.bytes_rate / 1e6, "MB/s", more)
+    return Figure(label, load.bytes_rate / 1e6, "MB/s", more, load.cpu_per_gb)
 
 
 def _start_nginx(bench: Bench, file: Path) -> tuple[Child, str] | None:
