@@ -1,0 +1,52 @@
+"""The tables, as the first migration makes them (contract, 8.1)."""
+
+from __future__ import annotations
+
+from plugin_sdk import Column, Database
+
+__all__ = ["create_tables"]
+
+
+def create_tables(database: Database) -> None:
+    """Documents and messages are finished JSON texts, so that reading renders nothing. Times
+    end in ``_at`` and are milliseconds since the epoch. ``version`` grows with each write.
+    ``seen`` outlives the messages: it keeps one that comes again from being listed again."""
+    text, whole = Column("text", null=False), Column("integer", null=False)
+    database.table("document").create(
+        {"kind": text, "json": text, "version": whole, "changed_at": whole}, pk="kind"
+    )
+    history = database.table("document_history").create(
+        {"id": "integer", "kind": text, "json": text, "replaced_at": whole}, pk="id"
+    )
+    history.create_index(["kind", "id"])
+    database.table("box").create(
+        {"drop_url": text, "latest": "text", "last_modified": "text"}, pk="drop_url"
+    )
+    database.table("poll_state").create({"name": text, "value": text}, pk="name")
+    _create_inbox(database)
+
+
+def _create_inbox(database: Database) -> None:
+    text, whole = Column("text", null=False), Column("integer", null=False)
+    inbox = database.table("inbox").create(
+        {
+            "id": "integer",
+            "receiver": text,
+            "sender": text,
+            "time_stamp": whole,
+            "json": text,
+            "received_at": whole,
+            "delivered_at": "integer",
+        },
+        pk="id",
+    )
+    inbox.create_index(
+        ["receiver", "time_stamp", "id"], where="delivered_at IS NULL", name="inbox_new"
+    )
+    inbox.create_index(["receiver", "time_stamp", "id"])
+    inbox.create_index(["delivered_at", "received_at"])
+    seen = database.table("seen").create({"digest": text, "received_at": whole}, pk="digest")
+    seen.create_index(["received_at"])
+    database.table("acknowledgement").create(
+        {"id": "integer", "sender": text, "receiver": text, "acknowledge_id": text}, pk="id"
+    )
