@@ -15,7 +15,6 @@ _BORDER: Final = re.compile(r'[/\\"<>|\x00-\x1f]|: ')
 """Where a path component begins at the latest. It may hold spaces, and there may be no path around
 it at all: rather a word too many is replaced than half a name shown."""
 _LONGEST_COMPONENT: Final = 255
-_START: Final = re.compile(r"(?<!\w)(?=\S)")
 _WORD: Final = re.compile(r"\w")
 
 
@@ -36,18 +35,22 @@ class SongNames:
                 if len(text) >= _SHORTEST:
                     self._names.add(text)
                     lengths.setdefault(text[:_SHORTEST], set()).add(len(text))
+        firsts = re.escape("".join({name[0] for name in self._names}))
+        self._start = re.compile(rf"(?<!\w)(?=[{firsts}])") if firsts else None
         self._lengths = {start: sorted(found, reverse=True) for start, found in lengths.items()}
 
     def replace(self, text: str, mark: Callable[[str], str]) -> str:
         """``mark`` gives what to put in the place of a name."""
-        if self._names:
-            text = self._without_known(text, mark)
+        if self._start is not None:
+            text = self._without_known(self._start, text, mark)
         return _without_suffixed(text, mark)
 
-    def _without_known(self, text: str, mark: Callable[[str], str]) -> str:
+    def _without_known(
+        self, start_of_any: re.Pattern[str], text: str, mark: Callable[[str], str]
+    ) -> str:
         pieces: list[str] = []
         done = 0
-        for found in _START.finditer(text):
+        for found in start_of_any.finditer(text):
             start = found.start()
             if start < done:
                 continue
