@@ -371,6 +371,10 @@ class HostInfo(Protocol):
         """Whether a listener is bound to an address that is not loopback."""
         ...
 
+    def websocket_url(self) -> str | None:
+        """Where WebSockets are, as a URL, when that is another port than HTTP's."""
+        ...
+
     def build(self) -> Mapping[str, str | None]:
         """``gitSha``, ``buildDate``, ``sourceUrl``, ``licenseUrl``."""
         ...

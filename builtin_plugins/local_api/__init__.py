@@ -35,7 +35,9 @@ class LocalApi(Plugin):
     def health(self, request: Request) -> Response:
         """Whether the host is up. Asks no database, so it answers whatever else is busy."""
         host = self.context.services.get("host.info")
-        return health(host.version, self.context.clock.ms(), self._exposure.exposed)
+        return health(
+            host.version, self.context.clock.ms(), self._exposure.exposed, host.websocket_url()
+        )
 
 
 plugin = LocalApi

@@ -26,7 +26,10 @@ HEALTH: Final[dict[str, Any]] = {
 _HEADERS: Final = {"Cache-Control": "no-store"}
 
 
-def health(version: str, now: int, exposed: bool) -> Response:
-    """``now`` in milliseconds since the epoch."""
+def health(version: str, now: int, exposed: bool, websockets: str | None) -> Response:
+    """``now`` in milliseconds since the epoch. ``websockets``: where they are served if not here;
+    a header says so, for the contract gives the body these four members."""
     body = {"status": "ok", "version": version, "timestamp": now, "exposeOnLan": exposed}
-    return Response(body, headers=_HEADERS)
+    return Response(
+        body, headers={**_HEADERS, "Stagebox-WebSocket": websockets} if websockets else _HEADERS
+    )

@@ -107,6 +107,7 @@ class Host:
         self._services = ServiceRegistry()
         self._emitter = self.bus.emitter("host", self.database)
         self._listeners: list[str] = []
+        self._websocket_url: str | None = None
         self._withdrawn: Callable[[], object] = lambda: None
         self.slots = Slots(config.threads, config.max_calls_per_plugin, _RESERVE)
         resources = self._resources = Resources(
@@ -187,6 +188,7 @@ class Host:
             build=build_info(self._env),
             listeners=self._known_listeners,
             exposed=self._exposed,
+            websocket_url=lambda: self._websocket_url,
         )
         self._services.provide("plugins", self.plugins)
         self._services.provide("providers", self.providers)
@@ -244,9 +246,16 @@ class Host:
         self.bus.start()
         self.manager.start(serving=False)
 
-    def serve(self, addresses: Sequence[str], withdrawn: Callable[[], object]) -> None:
+    def serve(
+        self,
+        addresses: Sequence[str],
+        withdrawn: Callable[[], object],
+        *,
+        websocket_url: str | None = None,
+    ) -> None:
         """The server listens now, at these addresses. ``withdrawn`` ends sockets of plugins that
-        are gone."""
+        are gone. ``websocket_url``: where WebSockets are, unless at the same addresses."""
+        self._websocket_url = websocket_url
         self._listeners = [f"http://{address}" for address in addresses]
         self._withdrawn = withdrawn
         self.presence.announce(self._listeners, self.info.started_at)
@@ -336,6 +345,7 @@ class Host:
         self.settings_store.reload()
         self.registry.reload()
         self.manager.follow()
+        self.installer.follow()
         self.installer.take_left()
 
     def _note_deed(self, deed: Deed) -> None:

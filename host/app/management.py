@@ -206,6 +206,7 @@ class Info(HostInfo):
         build: Mapping[str, str | None],
         listeners: Callable[[], Sequence[str]],
         exposed: Callable[[], bool],
+        websocket_url: Callable[[], str | None],
     ) -> None:
         self._version = version
         self._started_at = started_at
@@ -214,6 +215,7 @@ class Info(HostInfo):
         self._build = dict(build)
         self._listeners = listeners
         self._exposed = exposed
+        self._websocket_url = websocket_url
 
     @property
     def version(self) -> str:
@@ -232,6 +234,9 @@ class Info(HostInfo):
 
     def exposed(self) -> bool:
         return self._exposed()
+
+    def websocket_url(self) -> str | None:
+        return self._websocket_url()
 
     def build(self) -> Mapping[str, str | None]:
         return self._build

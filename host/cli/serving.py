@@ -13,8 +13,9 @@ import click
 
 from host.app import Host
 from host.backup import occupied
+from host.cli.fleet import serve_fleet
 from host.cli.moving import refuse_half_moved
-from host.cli.session import configured, fail, settings_from
+from host.cli.session import configured, fail, given_flags, settings_from
 from host.config import Config
 from host.errors import ConfigurationError
 from host.server import Server
@@ -32,7 +33,14 @@ _PATIENCE_SECONDS = 3.0
     metavar="HOST:PORT",
     help="Where to listen; may be given several times.  [default: 127.0.0.1:8085]",
 )
-@click.option("--threads", type=int, help="Worker threads.  [default: 16]")
+@click.option(
+    "--server",
+    metavar="NAME",
+    help="waitress, or granian for several processes.  [default: waitress]",
+)
+@click.option("--workers", type=int, help="Processes, with granian.  [default: 2]")
+@click.option("--websocket-port", type=int, help="Where WebSockets are, with granian.")
+@click.option("--threads", type=int, help="Worker threads, of each process.  [default: 16]")
 @click.option(
     "--allowed-host",
     "allowed_hosts",
@@ -49,7 +57,10 @@ def serve(**flags: Any) -> None:
     config = settings_from(**flags)
     with occupied(config.data_dir):
         refuse_half_moved(config)
-        _serve(config)
+        if config.server == "granian":
+            serve_fleet(config, given_flags(**flags), _greet)
+        else:
+            _serve(config)
 
 
 def _serve(config: Config) -> None:

@@ -18,7 +18,15 @@ from host.backup import occupied
 from host.config import Config, load_config
 from plugin_sdk import StageboxError
 
-__all__ = ["configured", "echo_json", "fail", "managed_host", "settings_from", "wait_for"]
+__all__ = [
+    "configured",
+    "echo_json",
+    "fail",
+    "given_flags",
+    "managed_host",
+    "settings_from",
+    "wait_for",
+]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -72,10 +80,15 @@ def telling_errors() -> Iterator[None]:
 
 def settings_from(**flags: Any) -> Config:
     """The configuration: the command's flags, then what stands before the command."""
+    return load_config(given_flags(**flags), os.environ)
+
+
+def given_flags(**flags: Any) -> dict[str, Any]:
+    """What was given as flags, to the command or before it."""
     context = click.get_current_context()
     given = {**context.find_root().ensure_object(dict)}
     given.update({key: value for key, value in flags.items() if value not in (None, ())})
-    return load_config(given, os.environ)
+    return given
 
 
 @contextmanager

@@ -14,6 +14,7 @@ __all__ = ["LOG_LEVELS", "OPTIONS", "Option", "address"]
 
 LOG_LEVELS: Final = ("error", "warn", "info", "http", "debug")
 _MAX_THREADS: Final = 1024
+_MAX_WORKERS: Final = 64
 
 Check = Callable[[Any], Any]
 
@@ -140,9 +141,14 @@ def _option(
 
 
 _threads = _integer(1, _MAX_THREADS)
+_workers = _integer(1, _MAX_WORKERS)
+_port = _integer(0, 65535)
 _all = (
     _option("listen", ("127.0.0.1:8085",), _listen, _parse_list(_listen)),
     _option("database", "", _database),
+    _option("server", "waitress", _choice("waitress", "granian")),
+    _option("workers", 2, _workers, _parse_integer(_workers)),
+    _option("websocket_port", None, _port, _parse_integer(_port)),
     _option("threads", 16, _threads, _parse_integer(_threads)),
     _option("max_calls_per_plugin", None, _threads, _parse_integer(_threads)),
     _option("allowed_hosts", (), _texts(_host_name), _parse_list(_texts(_host_name))),

@@ -33,11 +33,16 @@ class Config:
     ``database`` is a PostgreSQL URL, or "" for SQLite files in ``data_dir``; it may hold a
     password and is left out of the repr. ``plugins`` are the settings that the file pins, by
     plugin id. ``log_level`` is one of error, warn, info, http, debug.
+    ``server`` is waitress or granian; ``workers`` (processes) and ``websocket_port`` (None: the one
+    behind the port of ``listen``) matter to granian only.
     """
 
     data_dir: Path
     listen: tuple[str, ...]
     database: str = field(repr=False)
+    server: str
+    workers: int
+    websocket_port: int | None
     threads: int
     max_calls_per_plugin: int
     allowed_hosts: tuple[str, ...]

@@ -28,6 +28,7 @@ __all__ = ["Installer"]
 _PREVIOUS = ".previous-"
 _DONE = ".replaced-"
 _PENDING = ".pending-"
+_TAKEN = ".incoming-"
 _ANSWER = ".answer"
 _SNAPSHOT = ".snapshot.db"
 
@@ -42,6 +43,7 @@ class Installer:
         self._bus = resources.bus
         self._jobs = resources.jobs
         self._log = resources.log
+        self._generation = -1
 
     # What would come
 
@@ -97,6 +99,7 @@ class Installer:
                 record = self._manager.register.find(plugin_id)
                 if record is not None and record.running is not None:
                     self._replace(record, folder)
+                    self._manager.wishes.bump()  # other processes run the old version still
                 else:
                     target = self._folders / plugin_id
                     for path in code_files(target, folder) if target.is_dir() else []:
@@ -252,8 +255,13 @@ class Installer:
 
     def take_left(self) -> None:
         """Installs what a command left; the answer is ``{}`` or ``{code, message}``."""
-        for pending in sorted(self._folders.glob(f"{_PENDING}*")):
-            if not pending.is_dir():
+        for left in sorted(self._folders.glob(f"{_PENDING}*")):
+            if not left.is_dir():
+                continue
+            pending = left.with_name(f"{_TAKEN}{left.name}")
+            try:
+                left.rename(pending)
+            except OSError:  # another process was first
                 continue
             answer: dict[str, str] = {}
             try:
@@ -262,10 +270,31 @@ class Installer:
                 answer = {"code": error.code, "message": error.message}
             finally:
                 shutil.rmtree(pending, ignore_errors=True)
-            file = pending.with_name(pending.name + _ANSWER)
+            file = left.with_name(left.name + _ANSWER)
             part = file.with_name(file.name + ".part")
             part.write_text(json.dumps(answer), encoding="utf-8")
             part.replace(file)
+
+    def follow(self) -> None:
+        """Another process may have upgraded a plugin: takes the version over that its folder
+        holds. Costs one small query when nothing has changed."""
+        generation = self._manager.wishes.generation()
+        if generation == self._generation:
+            return
+        self._generation = generation
+        for plugin_id in self._manager.register.ids():
+            record = self._manager.register.record(plugin_id)
+            if record.running is None or record.found.source != "folder":
+                continue
+            if record.found.given or self._previous(plugin_id).exists():
+                continue  # in the middle of it; the generation changes again in the end
+            try:
+                file = self._folders / plugin_id / MANIFEST_NAME
+                version = parse_json(file.read_bytes()).get("version")
+                if version != record.running.published.manifest.version:
+                    self.reload(plugin_id)
+            except (OSError, AttributeError, StageboxError) as error:
+                self._log.error("Plugin %s was not upgraded here: %s", plugin_id, error)
 
     def recover(self) -> None:
         """At start: an upgrade that a crash cut short is undone, data included."""

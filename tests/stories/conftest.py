@@ -14,6 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
+from host.testing import database_of
+
 
 class Served:
     """`stagebox serve` in a process of its own."""
@@ -21,7 +23,8 @@ class Served:
     def __init__(self, data_dir: Path, *options: str, env: dict[str, str] | None = None) -> None:
         self.data_dir = data_dir
         self.options = options
-        self.env = {**os.environ, "STAGEBOX_DATA_DIR": str(data_dir), **(env or {})}
+        database = {"STAGEBOX_DATABASE": database_of(data_dir)}
+        self.env = {**os.environ, "STAGEBOX_DATA_DIR": str(data_dir), **database, **(env or {})}
         self.url = ""
         self.process: subprocess.Popen[str]
         self.client: httpx.Client
@@ -84,13 +87,19 @@ class Served:
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
+def server() -> str:
+    """Which server `serve` starts; a test is parametrised with others by this name."""
+    return "waitress"
+
+
+@pytest.fixture
+def serve(tmp_path: Path, server: str) -> Iterator[Callable[..., Served]]:
     started: list[Served] = []
 
     def start(*options: str, data_dir: Path | None = None, **more: Any) -> Served:
         folder = data_dir or tmp_path / "served"
         folder.mkdir(exist_ok=True)
-        served = Served(folder, *options, **more)
+        served = Served(folder, "--server", server, *options, **more)
         started.append(served)
         return served.start()
 

@@ -24,6 +24,9 @@ class Host:
     def __init__(self) -> None:
         self.bound_beyond_loopback = False
 
+    def websocket_url(self) -> str | None:
+        return None
+
     def exposed(self) -> bool:
         return self.bound_beyond_loopback
 

@@ -8,6 +8,9 @@ from plugin_sdk.testing import FakeContext, PluginSuite
 class HostInfo:
     version = "1.2.3"
 
+    def websocket_url(self) -> str | None:
+        return None
+
     def exposed(self) -> bool:
         return False
 

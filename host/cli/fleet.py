@@ -1,0 +1,243 @@
+"""``--server granian``: several processes, each with a host of its own on the same data.
+
+The first process supervises: it holds the ports, starts workers, starts those anew that die, and
+stops them. WebSockets are served by one of the workers, on a port of their own; should that one
+die, another takes over.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.util import Finalize
+from pathlib import Path
+from typing import Any, Final
+
+from host.app import Host
+from host.config import Config, address, load_config
+from host.errors import ConfigurationError
+from host.server import Server
+from host.server.elsewhere import GranianGateway, websocket_url
+
+__all__ = ["serve_fleet"]
+
+_STOP_SECONDS: Final = 30.0
+_PATIENCE_SECONDS: Final = 3.0
+_LOOK_SECONDS: Final = 0.5
+_EXIT_PRIORITY: Final = 100
+
+
+def serve_fleet(config: Config, flags: Mapping[str, Any], greet: Callable[[Host], object]) -> None:
+    """Serves until SIGTERM or Ctrl-C. ``flags`` are those of the command line, from which each
+    worker reads the configuration itself. Raises ConfigurationError."""
+    try:
+        from granian import Granian
+        from granian.constants import HTTPModes, Interfaces
+    except ImportError:
+        raise ConfigurationError(
+            "The server granian is not installed: pip install 'stagebox[fast]'.", key="server"
+        ) from None
+    if len(config.listen) != 1:
+        raise ConfigurationError("The server granian listens at one address.", key="listen")
+    host, port = address(config.listen[0])
+    with _reserved(host, port, shared=True) as port:
+        wanted = _websocket_port(config, port)
+        with _reserved(host, wanted, shared=False) as websocket_port:
+            pass
+        member = Member(
+            dict(flags), _shown(host, port), _shown(host, websocket_port), os.getpid(), greet
+        )
+        server = Granian(
+            "stagebox",
+            address=host,
+            port=port,
+            interface=Interfaces.WSGI,
+            workers=config.workers,
+            blocking_threads=config.threads,
+            http=HTTPModes.http1,
+            websockets=False,
+            log_enabled=False,
+            respawn_failed_workers=True,
+            workers_kill_timeout=int(_STOP_SECONDS),
+        )
+        server.serve(target_loader=member, wrap_loader=False)
+
+
+def _websocket_port(config: Config, port: int) -> int:
+    if config.websocket_port is not None:
+        return config.websocket_port
+    return 0 if address(config.listen[0])[1] == 0 else port + 1
+
+
+def _shown(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+@contextmanager
+def _reserved(host: str, port: int, *, shared: bool) -> Iterator[int]:
+    """A port that is free, held (without listening) so that no other program gets it. Workers
+    listen beside it with SO_REUSEPORT when it is ``shared``. Raises ConfigurationError."""
+    try:
+        family, kind, protocol, _, where = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:  # refused if anybody listens there
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(where)
+            found = int(probe.getsockname()[1])
+        with socket.socket(family, kind, protocol) as held:
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if shared:
+                held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            held.bind((where[0], found, *where[2:]))
+            yield found
+    except OSError as error:
+        raise ConfigurationError(
+            f'The server cannot listen on "{_shown(host, port)}": '
+            f"{(error.strerror or str(error)).lower()}.",
+            key="listen",
+        ) from error
+
+
+@dataclass(frozen=True)
+class Member:
+    """Makes one worker; called in the worker's process. All but ``greet`` are plain values, and
+    that is a function of a module, so it travels to a process however that is started."""
+
+    flags: dict[str, Any]
+    address: str
+    websockets: str
+    supervisor: int
+    greet: Callable[[Host], object]
+
+    def __call__(self) -> GranianGateway:
+        config = load_config(self.flags, os.environ)
+        env = dict(os.environ)
+        _hide_headers()
+        host = Host(config, env=env, log_stream=sys.stderr)
+        with _turn(config.data_dir / ".start.lock"):
+            host.start(patience=_PATIENCE_SECONDS)
+        worker = Worker(self, host)
+        # granian's worker returns from its target when it has stopped; this runs then.
+        Finalize(None, worker.stop, exitpriority=_EXIT_PRIORITY)
+        worker.start()
+        web = host.web
+        return GranianGateway(web.gateway, web.upgrades, web.render_error, self.websockets)
+
+
+class Worker:
+    """What a worker does beside answering: takes WebSockets if nobody else does, and ends when
+    the supervisor is gone."""
+
+    def __init__(self, member: Member, host: Host) -> None:
+        self._member = member
+        self._host = host
+        self._sockets: Server | None = None
+        self._lock: int | None = None
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Requests have been answered by now."""
+        self._ending.set()
+        self._thread.join()
+        if self._sockets is not None:
+            self._sockets.stop(_STOP_SECONDS)
+        self._host.stop()
+        if self._lock is not None:
+            os.close(self._lock)
+
+    def _run(self) -> None:
+        log = self._host.logs.logger("server")
+        first = self._take_sockets(log)
+        while not self._listening():
+            if self._ending.wait(0.01):
+                return
+        url = websocket_url(self._member.websockets)
+        self._host.serve([self._member.address], self._close_gone, websocket_url=url)
+        if first:
+            self._member.greet(self._host)
+        while not self._ending.wait(_LOOK_SECONDS):
+            if os.getppid() != self._member.supervisor:
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+            if self._sockets is None:
+                self._take_sockets(log)
+
+    def _listening(self) -> bool:
+        host, port = address(self._member.address)
+        try:
+            socket.create_connection((_reachable(host), port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def _take_sockets(self, log: Any) -> bool:
+        """Serves WebSockets, unless another worker does."""
+        if self._lock is None:
+            lock = os.open(
+                self._host.config.data_dir / ".websockets.lock", os.O_RDWR | os.O_CREAT, 0o600
+            )
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(lock)
+                return False
+            self._lock = lock
+        web, config = self._host.web, self._host.config
+        sockets = Server(
+            web.gateway,
+            listen=[self._member.websockets],
+            threads=max(2, config.threads // 4),
+            body_limit=web.body_limit,
+            render_error=web.render_error,
+            upgrades=web.upgrades,
+            log=log,
+        )
+        try:
+            sockets.start()
+        except ConfigurationError as error:  # tried again
+            log.error("WebSockets cannot be served: %s", error.message)
+            return False
+        self._sockets = sockets
+        return True
+
+    def _close_gone(self) -> None:
+        if self._sockets is not None:
+            self._sockets.hub.close_gone()
+
+
+def _reachable(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # to be recognised
+
+
+@contextmanager
+def _turn(path: Path) -> Iterator[None]:
+    """Workers start one after the other: what the first has made the others find."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _hide_headers() -> None:
+    """granian puts the environment of the process into that of each request, where a variable
+    HTTP_PROXY would be the header Proxy (https://httpoxy.org)."""
+    for name in [name for name in os.environ if name.startswith("HTTP_")]:
+        value = os.environ.pop(name)
+        os.environ.setdefault(name.lower(), value)  # as proxies are named, too
+    for name in ("CONTENT_TYPE", "CONTENT_LENGTH", "REMOTE_ADDR", "REMOTE_USER"):
+        os.environ.pop(name, None)

@@ -1,0 +1,89 @@
+"""The WSGI application as granian calls it, with what waitress' side does of its own accord."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from host.server.parser import decoded_path
+from host.server.site import Gateway, RenderError
+from host.web.handshake import WebSocketApplication
+
+__all__ = ["HEADER", "GranianGateway", "websocket_url"]
+
+HEADER: Final = "Stagebox-WebSocket"
+_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(:[0-9]{1,5})?")
+_WILDCARDS: Final = frozenset({"0.0.0.0", "[::]"})  # noqa: S104  # to be recognised
+
+
+def websocket_url(address: str, host: str | None = None) -> str:
+    """The URL of WebSockets at ``host:port``; of every interface, the name in a Host header."""
+    name, _, port = address.rpartition(":")
+    if name in _WILDCARDS:
+        found = _HOST.fullmatch(host or "")
+        name = found[1] if found else "127.0.0.1"
+    return f"ws://{name}:{port}"
+
+
+class GranianGateway:
+    """A WSGI callable around the gateway.
+
+    A WebSocket path is answered with 426 and the address where WebSockets are (``address``,
+    ``host:port``). Leading slashes count as one, as everywhere here.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        upgrades: WebSocketApplication,
+        render_error: RenderError,
+        address: str,
+    ) -> None:
+        self._gateway = gateway
+        self._upgrades = upgrades
+        self._render_error = render_error
+        self._address = address
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        path: str = environ["PATH_INFO"]
+        if path.startswith("//"):
+            path = environ["PATH_INFO"] = "/" + path.lstrip("/")
+        if environ["REQUEST_METHOD"] == "GET":
+            decoded = decoded_path(path)
+            if self._upgrades.find(decoded) is not None:
+                return self._refer(environ, decoded, start_response)
+        environ["wsgi.multiprocess"] = True
+        body: Iterable[bytes] = self._gateway(environ, start_response)
+        if isinstance(body, list) or hasattr(body, "close"):
+            return body
+        return _Closable(body)
+
+    def _refer(
+        self, environ: dict[str, Any], path: str, start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        url = websocket_url(self._address, environ.get("HTTP_HOST"))
+        headers, body = self._render_error(
+            426,
+            "UPGRADE_REQUIRED",
+            f"WebSockets are served at {url}.",
+            path,
+            {"Upgrade": "websocket", "Connection": "Upgrade", HEADER: url},
+        )
+        start_response("426 Upgrade Required", [*headers, ("Content-Length", str(len(body)))])
+        return [body]
+
+
+class _Closable:
+    """granian calls ``close`` of everything that is no list."""
+
+    def __init__(self, body: Iterable[bytes]) -> None:
+        self._body = body
+
+    def __iter__(self) -> Any:
+        return iter(self._body)
+
+    def close(self) -> None:
+        """Nothing is held."""

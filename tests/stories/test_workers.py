@@ -1,0 +1,317 @@
+"""Several processes behind one port: `--server granian`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.sync.client import connect
+
+CODE = """
+    import os
+    import time
+    from plugin_sdk import Event, Plugin, Response, event_handler, job, migration, route, websocket
+
+    SCHEMA = {"type": "object"}
+
+    class plugin(Plugin):
+        @migration("001")
+        def tables(self, db):
+            db.table("heard").create({"id": "integer", "number": "integer"}, pk="id")
+            db.table("starts").create({"id": "integer", "pid": "integer"}, pk="id")
+
+        @route("GET", "/who", access="open")
+        def who(self, request):
+            return {"pid": os.getpid(), "name": self.context.settings["name"], "version": 1}
+
+        @route("GET", "/say/{word}", access="open")
+        def say(self, request):
+            return [request.params["word"], request.query.get("q"), request.peer, request.host]
+
+        @route("POST", "/body", access="open", body=SCHEMA, max_body=1000)
+        def body(self, request):
+            return request.body
+
+        @route("POST", "/raw", access="open", consumes=["*/*"], max_body=1000)
+        def raw(self, request):
+            return len(request.read())
+
+        @route("GET", "/slow", access="open")
+        def slow(self, request):
+            time.sleep(1.5)
+            return "done"
+
+        @route("GET", "/stream", access="open")
+        def stream(self, request):
+            def chunks():
+                try:
+                    while True:
+                        yield b"x" * 65536
+                finally:
+                    self.context.data.set("ended", os.getpid())
+            return Response.stream(chunks(), "application/octet-stream")
+
+        @route("GET", "/ended", access="open")
+        def ended(self, request):
+            return self.context.data.get("ended")
+
+        @route("GET", "/film", access="open")
+        def file(self, request):
+            return Response.file(self.context.blobs.get("file"))
+
+        @route("PUT", "/film", access="open")
+        def store(self, request):
+            self.context.blobs.put("file", bytes(range(256)) * 4000, "audio/mpeg")
+
+        @route("POST", "/emit/{number}", access="open")
+        def emit(self, request):
+            self.context.events.emit("worker.counted", {"n": int(request.params["number"])})
+
+        @event_handler("worker.counted")
+        def counted(self, event):
+            self.context.db.table("heard").insert({"number": event.data["n"]})
+
+        @route("GET", "/heard", access="open")
+        def heard(self, request):
+            return [row["number"] for row in self.context.db.table("heard").rows_where()]
+
+        @job("first", at_start=True)
+        def first(self, run):
+            self.context.db.table("starts").insert({"pid": os.getpid()})
+
+        @route("GET", "/starts", access="open")
+        def starts(self, request):
+            return self.context.db.table("starts").count_where()
+
+        @websocket("/echo", access="open")
+        def echo(self, connection):
+            connection.send(str(os.getpid()))
+            connection.on_message(connection.send)
+"""
+MANIFEST = {
+    "capabilities": ["db", "blobs", "websocket"],
+    "settings": {"type": "object", "properties": {"name": {"type": "string", "default": "a"}}},
+}
+BASE = "/api/plugins/worker"
+
+
+@pytest.fixture
+def server():
+    return "granian"
+
+
+@pytest.fixture
+def fleet(serve, write_plugin, tmp_path):
+    served = serve("--workers", "2")
+    folder = str(write_plugin("worker", CODE, into=tmp_path / "v1", **MANIFEST))
+    assert served.command("plugin", "install", folder, "--yes").returncode == 0
+    enabled = served.command("plugin", "enable", "worker")
+    assert enabled.returncode == 0, enabled.stderr
+    in_all(served, lambda answer: answer.status_code == 200)
+    return served
+
+
+def ask(served, path, method="GET", **options):
+    """On a connection of its own, so that any worker may answer."""
+    with httpx.Client(trust_env=False, timeout=20) as client:
+        return client.request(method, served.url + BASE + path, **options)
+
+
+def in_all(served, wanted, count=30, seconds=10):
+    """Waits until many answers in a row, by all workers, are as wanted."""
+    deadline, row = time.monotonic() + seconds, 0
+    while row < count:
+        row = row + 1 if wanted(ask(served, "/who")) else 0
+        assert time.monotonic() < deadline
+    return True
+
+
+def workers(served):
+    return {ask(served, "/who").json()["pid"] for _ in range(60)}
+
+
+def test_all_workers_answer_and_follow_switches_settings_and_upgrades(
+    fleet, write_plugin, tmp_path
+):
+    assert len(workers(fleet)) == 2
+    assert fleet.command("settings", "set", "worker", "name", "b").returncode == 0
+    in_all(fleet, lambda answer: answer.json()["name"] == "b")
+    newer = CODE.replace('"version": 1', '"version": 2')
+    folder = write_plugin("worker", newer, into=tmp_path / "v2", version="2.0.0", **MANIFEST)
+    upgraded = fleet.command("plugin", "install", str(folder), "--yes")
+    assert upgraded.returncode == 0, upgraded.stderr
+    in_all(fleet, lambda answer: answer.json()["version"] == 2)
+    assert len(workers(fleet)) == 2
+    assert fleet.command("plugin", "disable", "worker").returncode == 0
+    in_all(fleet, lambda answer: answer.status_code == 404)
+    assert fleet.command("plugin", "enable", "worker").returncode == 0
+    in_all(fleet, lambda answer: answer.status_code == 200)
+    assert fleet.stop() == 0
+
+
+def test_a_switch_over_http_reaches_the_other_worker(fleet):
+    client = httpx.Client(base_url=fleet.url, trust_env=False, timeout=20)
+    with client:
+        assert client.post("/api/plugins/worker/disable").json()["state"] == "disabled"
+        in_all(fleet, lambda answer: answer.status_code == 404)
+        assert client.post("/api/plugins/worker/enable").json()["state"] == "active"
+        in_all(fleet, lambda answer: answer.status_code == 200)
+
+
+def test_requests_arrive_as_with_the_other_server(fleet):
+    word = ask(fleet, "/say/gr%C3%BC%E2%82%AC%20n?q=%C3%A4+b").json()
+    assert word == ["grü€ n", "ä b", "127.0.0.1", fleet.url.removeprefix("http://")]
+    assert httpx.get(fleet.url + "//api/health", trust_env=False).status_code == 200
+    refused = httpx.get(
+        fleet.url + "/api/health", headers={"Host": "evil.example"}, trust_env=False
+    )
+    assert refused.status_code == 403
+    assert refused.json()["message"] == "Host not allowed"
+
+
+def test_bodies_are_capped_and_errors_have_the_host_s_shape(fleet):
+    assert ask(fleet, "/body", "POST", json={"a": 1}).json() == {"a": 1}
+    assert ask(fleet, "/raw", "POST", content=b"x" * 1000).json() == 1000
+    large = ask(fleet, "/body", "POST", content=b"{" + b" " * 5_000_000 + b"}")
+    assert (large.status_code, large.json()["error"]) == (413, "PAYLOAD_TOO_LARGE")
+    chunked = ask(fleet, "/raw", "POST", content=(b"x" * 100 for _ in range(20)))
+    assert (chunked.status_code, chunked.json()["error"]) == (413, "PAYLOAD_TOO_LARGE")
+    unusable = ask(
+        fleet, "/body", "POST", content=b"{", headers={"Content-Type": "application/json"}
+    )
+    assert (unusable.status_code, unusable.json()["error"]) == (400, "INVALID_REQUEST")
+    wrong = ask(fleet, "/who", "DELETE")
+    assert (wrong.status_code, wrong.json()["error"]) == (405, "METHOD_NOT_ALLOWED")
+    assert wrong.headers["x-content-type-options"] == "nosniff"
+
+
+def test_files_ranges_and_heads(fleet):
+    assert ask(fleet, "/film", "PUT").status_code == 204
+    whole = ask(fleet, "/film")
+    assert whole.content == bytes(range(256)) * 4000
+    part = ask(fleet, "/film", headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, bytes(range(10, 20)))
+    head = ask(fleet, "/film", "HEAD")
+    assert (head.headers["content-length"], head.content) == ("1024000", b"")
+    again = ask(fleet, "/film", headers={"If-None-Match": whole.headers["etag"]})
+    assert again.status_code == 304
+
+
+def test_a_client_that_leaves_ends_its_stream(fleet, wait_until):
+    with httpx.stream("GET", fleet.url + BASE + "/stream", trust_env=False) as answer:
+        next(answer.iter_bytes())
+    wait_until(lambda: ask(fleet, "/ended").json())
+    disabled = fleet.command("plugin", "disable", "worker")
+    assert disabled.returncode == 0, disabled.stderr
+
+
+def test_websockets_have_a_port_of_their_own(fleet):
+    health = httpx.get(fleet.url + "/api/health", trust_env=False)
+    url = health.headers["stagebox-websocket"]
+    assert set(health.json()) == {"status", "version", "timestamp", "exposeOnLan"}
+    elsewhere = ask(fleet, "/echo", headers={"Upgrade": "websocket", "Connection": "Upgrade"})
+    assert (elsewhere.status_code, elsewhere.json()["error"]) == (426, "UPGRADE_REQUIRED")
+    assert elsewhere.headers["stagebox-websocket"] == url
+    assert url in elsewhere.json()["message"]
+    with connect(url + BASE + "/echo", compression=None) as connection:
+        assert int(connection.recv(timeout=10)) in workers(fleet)
+        connection.send("hello")
+        assert connection.recv(timeout=10) == "hello"
+        assert fleet.command("plugin", "disable", "worker").returncode == 0
+        with pytest.raises(ConnectionClosed, match="1001"):
+            connection.recv(timeout=10)
+
+
+def test_events_are_handled_once_and_jobs_at_the_start_run_once(fleet, wait_until):
+    clients = [
+        threading.Thread(
+            target=lambda first=first: [
+                ask(fleet, f"/emit/{number}", "POST") for number in range(first, first + 10)
+            ]
+        )
+        for first in (0, 10, 20, 30)
+    ]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    wait_until(lambda: len(ask(fleet, "/heard").json()) >= 40)
+    assert sorted(ask(fleet, "/heard").json()) == list(range(40))
+    assert ask(fleet, "/starts").json() == 1
+
+
+def test_a_request_under_way_is_finished_at_the_stop(fleet):
+    answers = []
+    client = threading.Thread(target=lambda: answers.append(ask(fleet, "/slow").json()))
+    client.start()
+    while client.is_alive() and not answers and ask(fleet, "/who").status_code != 200:
+        pass
+    time.sleep(0.3)  # it is on its way; nothing tells when it has arrived
+    assert fleet.stop() == 0
+    client.join()
+    assert answers == ["done"]
+    assert "Traceback" not in fleet.errors()
+
+
+def test_a_worker_that_dies_is_replaced_also_for_websockets(fleet, wait_until):
+    url = httpx.get(fleet.url + "/api/health", trust_env=False).headers["stagebox-websocket"]
+    with connect(url + BASE + "/echo", compression=None) as connection:
+        victim = int(connection.recv(timeout=10))
+    before = workers(fleet)
+    os.kill(victim, signal.SIGKILL)
+
+    def taken_over():
+        try:
+            with connect(url + BASE + "/echo", compression=None) as connection:
+                return int(connection.recv(timeout=10)) != victim
+        except (OSError, WebSocketException):
+            return False
+
+    wait_until(taken_over)
+    wait_until(lambda: len(_living(fleet) - {victim}) == 2, seconds=30)
+    assert victim not in _living(fleet)
+    assert before - {victim} <= _living(fleet)
+    assert fleet.stop() == 0
+
+
+def _living(served):
+    try:
+        return workers(served)
+    except httpx.TransportError:  # what was in the dead worker's queue
+        return set()
+
+
+def test_workers_end_with_their_supervisor(fleet, wait_until):
+    pids = workers(fleet)
+    fleet.kill()
+    wait_until(lambda: not any(_runs(pid) for pid in pids))
+
+
+def _runs(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_an_address_in_use_is_said(fleet):
+    address = fleet.url.removeprefix("http://")
+    answer = fleet.command("serve", "--server", "granian", "--listen", address)
+    assert (answer.returncode, len(answer.stderr.splitlines())) == (1, 1)
+    assert address in answer.stderr
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        options = ["--listen", "127.0.0.1:0", "--websocket-port", port]
+        answer = fleet.command("serve", "--server", "granian", *options)
+    assert (answer.returncode, len(answer.stderr.splitlines())) == (1, 1)
+    assert port in answer.stderr
+    two = ["--listen", "127.0.0.1:0", "--listen", "[::1]:0"]
+    answer = fleet.command("serve", "--server", "granian", *two)
+    assert answer.stderr == "The server granian listens at one address.\n"
