@@ -7,16 +7,27 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from builtin_plugins.drops import hookspecs
+from builtin_plugins.drops.acknowledging import JOB as ACKNOWLEDGE
+from builtin_plugins.drops.acknowledging import Acknowledgements
 from builtin_plugins.drops.callers import check_caller, check_path
+from builtin_plugins.drops.cursors import Cursors
+from builtin_plugins.drops.directory import Directories
 from builtin_plugins.drops.documents import Documents
+from builtin_plugins.drops.drop_routes import DropRoutes
+from builtin_plugins.drops.inbox import Inbox
+from builtin_plugins.drops.poller import Poller
+from builtin_plugins.drops.receiving import Receiver
+from builtin_plugins.drops.rounds import Rounds
+from builtin_plugins.drops.sending import Sender
 from builtin_plugins.drops.settings_routes import SettingsRoutes
 from builtin_plugins.drops.shapes import Kind
 from builtin_plugins.drops.tables import create_tables
-from plugin_sdk import Database, Plugin, Request, Response, migration, route
+from plugin_sdk import Database, JobRun, Plugin, Request, Response, job, migration, route
 
 __all__ = ["Drops", "plugin"]
 
 _SETTINGS: Final = ("settings documents",)
+_MESSAGES: Final = ("drop messages",)
 
 
 class Drops(Plugin):
@@ -25,6 +36,13 @@ class Drops(Plugin):
     _documents: Documents
     _local: SettingsRoutes
     _synced: SettingsRoutes
+    _cursors: Cursors
+    _directories: Directories
+    _inbox: Inbox
+    _acknowledgements: Acknowledgements
+    _rounds: Rounds
+    _poller: Poller
+    _drop: DropRoutes
 
     @migration("001-documents-and-inbox")
     def create_tables(self, db: Database) -> None:
@@ -32,9 +50,23 @@ class Drops(Plugin):
 
     def enable(self) -> None:
         context = self.context
-        self._documents = Documents(context, self._synced_changes, self._changed)
-        self._local = SettingsRoutes("settings", self._documents)
-        self._synced = SettingsRoutes("synced", self._documents)
+        settings, clock, log = context.settings, context.clock, context.log
+        self._cursors = cursors = Cursors(context.db)
+        self._documents = documents = Documents(context, cursors.follow, self._changed)
+        self._local = SettingsRoutes("settings", documents)
+        self._synced = SettingsRoutes("synced", documents)
+        self._directories = directories = Directories(documents)
+        self._inbox = inbox = Inbox(context.db, clock)
+        sender = Sender(context.http, settings)
+        self._acknowledgements = Acknowledgements(context, directories, sender)
+        receiver = Receiver(context, documents, directories, cursors, inbox, self._acknowledgements)
+        self._rounds = rounds = Rounds(receiver, settings, clock, log)
+        self._poller = poller = Poller(documents, rounds, log)
+        self._drop = DropRoutes(context, directories, inbox, rounds, sender, poller.note)
+        settings.on_change(lambda _names: poller.wake())
+
+    def disable(self) -> None:
+        self._rounds.close()
 
     def guard(self, request: Request) -> None:
         check_caller(request, self.context.settings)
@@ -72,10 +104,56 @@ class Drops(Plugin):
         """Replace the synced settings"""
         return self._synced.post(request)
 
-    def _synced_changes(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-        """Inside the transaction of a write."""
+    # Messages
+
+    @route("GET", "/drop", access="open", errors=(204, 401, 403), tags=_MESSAGES)
+    def get_drop(self, request: Request) -> Response:
+        """New messages from all boxes, each once; with ?all=true also older ones
+
+        204 when there is nothing new. HEAD tells whether there is, and takes nothing."""
+        return self._drop.get(request)
+
+    @route(
+        "POST",
+        "/drop",
+        access="open",
+        status=201,
+        errors=(400, 401, 403, 404, 413, 502),
+        tags=_MESSAGES,
+    )
+    def post_drop(self, request: Request) -> Response:
+        """Send a message to contacts"""
+        return self._drop.post(request)
+
+    @job("poll", every=5.0, at_start=True)
+    def poll(self, run: JobRun) -> None:
+        """Looks for messages in the background, as often as poll_interval says"""
+        self._acknowledgements.start()
+        self._poller.run(run)
+
+    @job(ACKNOWLEDGE)
+    def acknowledge(self, run: JobRun) -> int:
+        """Tells senders who asked that their messages arrived"""
+        return self._acknowledgements.send(lambda: not run.cancelled)
+
+    @job("tidy", every=3600.0, at_start=True)
+    def tidy(self, run: JobRun) -> int:
+        """Removes messages whose time is over"""
+        receivers = self._directories.present().identities
+        return self._inbox.prune(self.context.settings["inboxRetentionDays"], receivers)
+
+    def diagnostics(self) -> Mapping[str, Any]:
+        directory = self._directories.present()
+        return {
+            "identities": len(directory.identities),
+            "contacts": len(directory.contacts),
+            "boxes": len(directory.boxes),
+            **self._inbox.statistics(),
+        }
 
     def _changed(self, kind: Kind, path: str) -> None:
+        if kind == "synced" or path in ("", "poll_interval"):
+            self._poller.wake()
         self.context.hooks.call("drops_settings_changed", kind=kind, path=path)
 
 

@@ -116,11 +116,14 @@ class Documents:
             old, _ = self.read(kind)
             self.put(kind, section, Given(make(old), typed=True))
 
-    def note_round(self, moment: str) -> None:
-        """Writes the time of the last round, if the text is another one."""
+    def note_round(self, moment: str, *, only_later: bool = False) -> None:
+        """Writes the time of the last round. With ``only_later`` an earlier one than what is
+        there is left out: somebody waited for a round in between."""
         with self._db.transaction():
             document, version = self.read("settings")
-            if document["drop_last_update"] != moment:
+            stored = document["drop_last_update"]
+            same_form = len(stored) == len(moment) and stored > moment
+            if stored != moment and not (only_later and same_form):
                 self._write("settings", {**document, "drop_last_update": moment}, version)
 
     def _checked(

@@ -45,8 +45,11 @@ def _create_inbox(database: Database) -> None:
     )
     inbox.create_index(["receiver", "time_stamp", "id"])
     inbox.create_index(["delivered_at", "received_at"])
-    seen = database.table("seen").create({"digest": text, "received_at": whole}, pk="digest")
-    seen.create_index(["received_at"])
+    seen = database.table("seen").create(
+        {"digest": text, "message": whole, "gone_at": "integer"}, pk="digest"
+    )
+    seen.create_index(["message"])
+    seen.create_index(["gone_at"])
     database.table("acknowledgement").create(
         {"id": "integer", "sender": text, "receiver": text, "acknowledge_id": text}, pk="id"
     )

@@ -1,0 +1,143 @@
+"""The inbox: what was received, once each, until it is fetched and for a while after (7.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from builtin_plugins.drops import strict
+from builtin_plugins.drops.directory import Contact, Identity
+from builtin_plugins.drops.wire import Message
+from plugin_sdk import Clock, Database
+
+__all__ = ["Inbox", "Received"]
+
+_DAY_MS: Final = 86_400_000
+_VANISHED_DAYS: Final = 30
+_DIGEST_DAYS: Final = 400
+_BATCH: Final = 500
+_MARK: Final = "UPDATE inbox SET delivered_at = :now WHERE delivered_at IS NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message that was opened and checked; ``contact`` is None for a stranger."""
+
+    digest: str
+    message: Message
+    identity: Identity
+    contact: Contact | None
+
+
+class Inbox:
+    """The tables ``inbox`` and ``seen``."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._db = database
+        self._clock = clock
+
+    def unseen(self, received: Sequence[Received]) -> list[Received]:
+        """Those that were never stored; each once."""
+        table = self._db.table("seen")
+        found = {each.digest: each for each in received}
+        return [each for digest, each in found.items() if table.get(digest) is None]
+
+    def add(self, received: Sequence[Received]) -> list[Received]:
+        """Stores what is new, and returns that. Inside a transaction, in which it cannot be
+        stored twice."""
+        fresh = self.unseen(received)
+        now = self._clock.ms()
+        for each in fresh:
+            message = each.message
+            number = self._db.table("inbox").insert(
+                {
+                    "receiver": message.receiver,
+                    "sender": message.sender,
+                    "time_stamp": message.time_stamp,
+                    "json": strict.compact(message.shown()),
+                    "received_at": now,
+                    "delivered_at": None,
+                }
+            )
+            row = {"digest": each.digest, "message": number, "gone_at": None}
+            self._db.table("seen").insert(row)
+        return fresh
+
+    def new(self, receivers: Collection[str]) -> list[str]:
+        """JSON texts of what is new, by time stamp, then arrival. Changes nothing."""
+        where, params = _among(receivers)
+        return self._texts(f"delivered_at IS NULL AND {where}", params)
+
+    def take(self, receivers: Collection[str]) -> list[str]:
+        """As `new`, and marks them delivered in the same transaction: of several at once exactly
+        one gets a message."""
+        if not self._any_new(receivers):
+            return []
+        with self._db.transaction():
+            texts = self.new(receivers)
+            where, params = _among(receivers)
+            # Nothing but names of parameters is put into the text.
+            mark = f"{_MARK} AND {where}"
+            self._db.execute(mark, {**params, "now": self._clock.ms()})
+        return texts
+
+    def all(self, receivers: Collection[str]) -> list[str]:
+        """Delivered or not."""
+        where, params = _among(receivers)
+        return self._texts(where, params)
+
+    def statistics(self) -> dict[str, int]:
+        table = self._db.table("inbox")
+        return {"messages": table.count_where(), "new": table.count_where("delivered_at IS NULL")}
+
+    def prune(self, retention_days: int, receivers: Collection[str]) -> int:
+        """Removes delivered messages whose time is over, undelivered ones of identities that
+        vanished long ago, and digests of messages gone long since. Returns how many messages."""
+        now = self._clock.ms()
+        where, params = _among(receivers)
+        params |= {
+            "delivered": now - retention_days * _DAY_MS,
+            "vanished": now - _VANISHED_DAYS * _DAY_MS,
+        }
+        condition = (
+            "delivered_at < :delivered OR "
+            f"(delivered_at IS NULL AND received_at < :vanished AND NOT ({where}))"
+        )
+        removed = 0
+        while gone := self._remove(condition, params, now):
+            removed += gone
+        old = {"before": now - _DIGEST_DAYS * _DAY_MS}
+        self._db.table("seen").delete_where("gone_at < :before", old)
+        return removed
+
+    def _remove(self, condition: str, params: Mapping[str, Any], now: int) -> int:
+        with self._db.transaction():
+            rows = self._db.table("inbox").rows_where(condition, params, select="id", limit=_BATCH)
+            for row in rows:
+                self._db.execute(
+                    "UPDATE seen SET gone_at = :now WHERE message = :id",
+                    {"now": now, "id": row["id"]},
+                )
+                self._db.table("inbox").delete(row["id"])
+        return len(rows)
+
+    def _any_new(self, receivers: Collection[str]) -> bool:
+        where, params = _among(receivers)
+        table = self._db.table("inbox")
+        where = f"delivered_at IS NULL AND {where}"
+        return bool(table.rows_where(where, params, select="id", limit=1))
+
+    def _texts(self, where: str, params: Mapping[str, Any]) -> list[str]:
+        rows = self._db.table("inbox").rows_where(
+            where, params, order_by="time_stamp, id", select="json"
+        )
+        return [row["json"] for row in rows]
+
+
+def _among(receivers: Collection[str]) -> tuple[str, dict[str, Any]]:
+    """A condition on the receiver; never true for nobody."""
+    names = {f"r{number}": each for number, each in enumerate(receivers)}
+    if not names:
+        return "1 = 0", {}
+    return f"receiver IN ({', '.join(':' + name for name in names)})", dict(names)
