@@ -7,17 +7,25 @@ loads botocore (a third of a second, 37 MB): do it when a store is configured an
 
 from __future__ import annotations
 
+import math
 import os
 import random
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    ReadTimeoutError,
+)
 
 from builtin_plugins.s3_storage.config import Patience, StoreConfig
 from builtin_plugins.s3_storage.faults import lost, no_store, refused, status_of, transient
@@ -27,6 +35,8 @@ from plugin_sdk import ProviderUnavailable
 __all__ = ["Client"]
 
 _CONNECTIONS: Final = 32
+_SHORTEST: Final = 0.75  # reaches the other side of the world
+_SILENCE: Final = (ConnectTimeoutError, ReadTimeoutError)
 _ELSEWHERE: Final = {
     name: (None, None, default, None)
     for name, default in {
@@ -47,7 +57,7 @@ class Client:
     def __init__(self, config: StoreConfig, patience: Patience) -> None:
         self._config = config
         self._patience = patience
-        longest = patience.retry_within + patience.connect + patience.answer
+        longest = patience.retry_within + patience.connect + 1 + patience.answer
         self.outage = Outage(patience.rest, longest, time.monotonic)
         self._lock = threading.Lock()
         self._clients: dict[float, Any] = {}
@@ -59,12 +69,18 @@ class Client:
         parameters: Mapping[str, Any],
         *,
         gives: str = "",
+        begun: bool = False,
         patient: bool = False,
         once: bool = False,
     ) -> dict[str, Any]:
-        """One of botocore's operations on the bucket. ``gives``: what the answer of every S3
-        store has. ``patient``: the answer may take as long as an upload. ``once``: a lost answer
-        must not lead to a second try."""
+        """One of botocore's operations on the bucket.
+
+        ``gives``: what the answer of every S3 store has. ``begun``: it belongs to an upload that
+        is under way, which is not given up because others have waited in vain. ``patient``: that
+        as well, and the answer may take as long as an upload. ``once``: a lost answer must not
+        lead to a second try."""
+        if not (begun or patient):
+            self.outage.enter()
         try:
             answer = self._sent(operation, parameters, patient, once)
         except ClientError as error:
@@ -74,8 +90,9 @@ class Client:
     def head(self, name: str) -> dict[str, Any]:
         """An object's head. An error answer to HEAD has no body that could say why (RFC 9110,
         9.3.2): then GET is asked, which tells a missing object from a missing bucket."""
+        self.outage.enter()
         try:
-            answer = self._sent("head_object", {"Key": name}, False, False)
+            answer = self._sent("head_object", {"Key": name})
         except ClientError as error:
             if status_of(error) >= 500:
                 raise refused(error, self._config) from error
@@ -107,14 +124,19 @@ class Client:
         return answer
 
     def _sent(
-        self, operation: str, parameters: Mapping[str, Any], patient: bool, once: bool
+        self,
+        operation: str,
+        parameters: Mapping[str, Any],
+        patient: bool = False,
+        once: bool = False,
     ) -> dict[str, Any]:
         """Raises ClientError for an error answer, ProviderUnavailable for none."""
         patience = self._patience
-        self.outage.enter()
         client = self._client(patience.upload if patient else patience.answer)
-        last_start = time.monotonic() + patience.retry_within
+        last_start = math.inf if patient else time.monotonic() + patience.retry_within
         for attempt in range(1, patience.attempts + 1):
+            if "Body" in parameters:
+                parameters["Body"].seek(0)
             try:
                 answer: dict[str, Any] = getattr(client, operation)(
                     Bucket=self._config.bucket, **parameters
@@ -124,7 +146,8 @@ class Client:
                 if not transient(error) or not self._pause(attempt, last_start):
                     raise
             except BotoCoreError as error:
-                if once or not self._pause(attempt, last_start):
+                over = once or (patient and isinstance(error, _SILENCE))
+                if over or not self._pause(attempt, last_start):
                     raise self.outage.begin(lost(error, self._config)) from error
             else:
                 self.outage.over()
@@ -159,7 +182,7 @@ class Client:
                 aws_access_key_id=config.access_key,
                 aws_secret_access_key=config.secret_key,
                 verify=ssl.get_default_verify_paths().cafile or True,
-                config=_client_config(config, self._patience.connect, answer),
+                config=_client_config(config, self._connect_seconds(), answer),
             )
         except (BotoCoreError, ValueError) as error:
             raise ProviderUnavailable(
@@ -168,6 +191,17 @@ class Client:
             ) from error
         client.meta.events.register_last("before-parameter-build.s3", _stay)
         return client
+
+    def _connect_seconds(self) -> float:
+        """For one address. They are tried one after the other, and a firewall may swallow what is
+        sent to each of them: AWS has eight."""
+        seconds = self._patience.connect
+        parts = urlsplit(self._config.endpoint)
+        try:
+            found = socket.getaddrinfo(parts.hostname, parts.port or 0, type=socket.SOCK_STREAM)
+        except OSError:  # the request itself tells it, in a sentence
+            return seconds
+        return max(_SHORTEST, min(seconds, 3 * seconds / max(1, len(found))))
 
 
 def _stay(context: dict[str, Any], **_: Any) -> None:

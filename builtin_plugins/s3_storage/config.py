@@ -52,14 +52,16 @@ class StoreConfig:
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How long to wait, in seconds. A store that is away is to be known as such within ten: a
-    connection and a silence together take less, and only what failed faster is tried again."""
+    late second try, a connection, botocore's second for "100 Continue" and a silence together
+    take less. The name's look-up is the system's, and has its time-outs."""
 
-    connect: float = 2.5
-    answer: float = 6.0
+    connect: float = 2.0
+    """For an address; a name that has many of them shares three times that among them."""
+    answer: float = 5.0
     upload: float = 60.0
     """For the answer to a part, which has to reach the store first."""
     retry_within: float = 1.0
-    """Nothing is tried again later than this."""
+    """Nothing is tried again later than this, so only what failed fast is."""
     attempts: int = 3
     pause: float = 0.1
     """Before the second attempt, at most; twice as long before each further one."""

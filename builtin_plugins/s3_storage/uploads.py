@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Final
@@ -14,7 +15,7 @@ from plugin_sdk import Logger, ProviderUnavailable, StageboxError, TooLarge
 __all__ = ["abort_leftovers", "upload"]
 
 _PART: Final = 8 * 1024 * 1024
-_SMALL: Final = 1024 * 1024
+_SMALL: Final = 256 * 1024
 """What a slow line carries well within the time for an answer."""
 _MAX_PARTS: Final = 10_000  # S3's own limit
 _CHUNK: Final = 256 * 1024
@@ -31,22 +32,23 @@ def upload(
     """Stores a stream to its end, all or nothing; never more than a part of it is held. Returns
     its size and quoted ETag. What reading the stream raises comes through. Raises TooLarge."""
     head = {"Key": name, "ContentType": content_type, "Metadata": dict(metadata)}
-    part = bytearray()
-    _fill(part, content)
-    if len(part) <= _SMALL:
-        return len(part), client.call("put_object", {**head, "Body": part}, gives="ETag")["ETag"]
+    part = io.BytesIO()
+    length = _fill(part, content)
+    if length <= _SMALL:
+        stored = client.call("put_object", {**head, "Body": part}, gives="ETag")
+        return length, stored["ETag"]
     with _started(client, head, log) as identity:
         parts: list[dict[str, Any]] = []
         size = 0
-        while part:
+        while length:
             if len(parts) == _MAX_PARTS:
                 raise TooLarge(f"A blob has {_MAX_PARTS * _PART} bytes at most in this store.")
             number = len(parts) + 1
             sent = {**identity, "PartNumber": number, "Body": part}
             stored = client.call("upload_part", sent, gives="ETag", patient=True)
             parts.append({"PartNumber": number, "ETag": stored["ETag"]})
-            size += len(part)
-            _fill(part, content)
+            size += length
+            length = _fill(part, content)
         whole = {**identity, "MultipartUpload": {"Parts": parts}}
         done = client.call(
             "complete_multipart_upload", whole, gives="ETag", patient=True, once=True
@@ -71,14 +73,18 @@ def abort_leftovers(
     return aborted
 
 
-def _fill(part: bytearray, content: BinaryIO) -> None:
-    """Replaces what the part holds by the stream's next bytes: a full part, or the rest."""
-    part.clear()
-    while len(part) < _PART:
-        chunk = content.read(min(_CHUNK, _PART - len(part)))
+def _fill(part: io.BytesIO, content: BinaryIO) -> int:
+    """Replaces what the part holds by the stream's next bytes, and returns how many: a full part,
+    or the rest. A file, and not bytes: those would have to go out within one time-out."""
+    part.seek(0)
+    part.truncate()
+    length = 0
+    while length < _PART:
+        chunk = content.read(min(_CHUNK, _PART - length))
         if not chunk:
-            return
-        part += chunk
+            break
+        length += part.write(chunk)
+    return length
 
 
 @contextmanager
@@ -99,7 +105,7 @@ def _started(client: Client, head: dict[str, Any], log: Logger) -> Iterator[dict
 
 def _abort(client: Client, identity: dict[str, str], log: Logger) -> bool:
     try:
-        client.call("abort_multipart_upload", identity)
+        client.call("abort_multipart_upload", identity, begun=True)
     except Refused:  # it is over already
         return False
     except StageboxError as error:

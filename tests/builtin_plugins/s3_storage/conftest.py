@@ -271,6 +271,8 @@ class Relay:
         self.connections = 0
         self._target = 0
         self._changed = threading.Condition()
+        self._pace = 0.0
+        self._cuts: list[int] = []
         self._allowed: int | None = None
         self._open: set[socket.socket] = set()
         self._all: list[socket.socket] = [self._listener]
@@ -285,6 +287,15 @@ class Relay:
         with self._changed:
             self._allowed = size
             self._changed.notify_all()
+
+    def slow_down(self, bytes_a_second: int) -> None:
+        """Passes what the client sends at this pace."""
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        self._pace = 65536 / bytes_a_second
+
+    def cut_after_sending(self, *sizes: int) -> None:
+        """Breaks the connections on which the client sends so many bytes, one for each size."""
+        self._cuts = list(sizes)
 
     def cut(self) -> None:
         """Breaks all connections that there are."""
@@ -324,12 +335,19 @@ class Relay:
                 thread.start()
 
     def _there(self, near: socket.socket, far: socket.socket) -> None:
+        sent = 0
         try:
             while data := near.recv(65536):
+                sent += len(data)
+                if self._cuts and sent >= self._cuts[0]:
+                    self._cuts.pop(0)
+                    break
                 far.sendall(data)
+                time.sleep(self._pace)
         except OSError:
             pass
         _shut(far)
+        _shut(near)
 
     def _back(self, near: socket.socket, far: socket.socket) -> None:
         try:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -190,6 +194,25 @@ def test_clients_are_sent_to_the_store(start: Callable[..., RunningHost], weed: 
         assert whole.headers["content-type"] == "audio/ogg"
         part = client.get("/api/plugins/lender/song", headers={"Range": "bytes=1000-1999"})
         assert (part.status_code, part.content) == (206, content[1000:2000])
+
+
+def test_the_store_is_tried_out_from_the_command_line(
+    start: Callable[..., RunningHost], weed: Any, folder: str
+) -> None:
+    host: Any = start()
+    command = [sys.executable, "-m", "host", "s3_storage", "check"]
+    env = {**os.environ, "STAGEBOX_DATA_DIR": str(host.data_dir)}
+    run = partial(subprocess.run, command, env=env, capture_output=True, text=True, timeout=60)
+    done = run(check=False)
+    assert done.returncode == 0, done.stderr
+    assert f'bucket "{BUCKET}", folder {folder}' in done.stdout
+    config = "/api/plugins/s3_storage/config"
+    assert host.put(config, json={**host.get(config).json(), "bucket": "not-there"}).status == 200
+    done = run(check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("write: The S3 store at ")
+    assert "NoSuchBucket" in done.stderr
+    assert weed.settings(folder)["secretAccessKey"] not in done.stdout + done.stderr
 
 
 def test_a_large_blob_goes_through_the_host(

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -112,6 +112,78 @@ def test_a_store_that_takes_connections_and_says_nothing(
                 operation(storage)
 
 
+def test_a_store_whose_packets_are_swallowed(make_storage: Callable[..., S3Storage]) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, ExitStack() as waiting:
+        for _ in range(4):  # nobody takes these, so there is no room for more
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(listener.getsockname())
+        port = listener.getsockname()[1]
+        storage = make_storage({**SETTINGS, "endpoint": f"http://127.0.0.1:{port}"})
+        with told(storage, "nobody answers at that address in time"):
+            storage.list()
+
+
+def test_many_addresses_share_the_time(
+    make_storage: Callable[..., S3Storage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from builtin_plugins.s3_storage.client import Client
+    from builtin_plugins.s3_storage.config import StoreConfig
+
+    settings = {**SETTINGS, "endpoint": "https://s3.example.org", "region": "x", "presign": False}
+    client = Client(StoreConfig.of({**settings, "pathStyle": True}), Patience())
+    for count, seconds in ((1, 2.0), (2, 2.0), (3, 2.0), (4, 1.5), (8, 0.75), (50, 0.75)):
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, n=count, **__: [()] * n)
+        assert client._connect_seconds() == seconds
+
+
+def test_a_slow_line_is_no_dead_store(
+    relay: Any, weed: Any, folder: str, make_storage: Callable[..., S3Storage]
+) -> None:
+    relay.lead_to(weed.port)
+    relay.slow_down(4 * MIB)
+    patience = replace(QUICK, upload=30.0, answer=5.0)
+    storage = make_storage({**weed.settings(folder), "endpoint": relay.endpoint}, patience)
+    assert put(storage, "a", bytes(9 * MIB)).size == 9 * MIB
+    assert storage.stat("a").size == 9 * MIB
+
+
+def test_a_part_is_sent_again_when_its_connection_breaks(
+    relay: Any, weed: Any, objects: Any, folder: str, make_storage: Callable[..., S3Storage]
+) -> None:
+    relay.lead_to(weed.port)
+    settings = {**weed.settings(folder), "endpoint": relay.endpoint}
+    storage = make_storage(settings, replace(UNTIRING, upload=10.0, answer=5.0))
+    content = bytes(range(256)) * (9 * MIB // 256)
+    relay.cut_after_sending(6 * MIB, 3 * MIB)
+    assert put(storage, "a", content).size == 9 * MIB
+    assert read(storage, "a") == content
+    relay.cut_after_sending(*[3 * MIB] * QUICK.attempts)
+    with told(storage, "broke the connection off"):
+        put(storage, "a", bytes(9 * MIB))
+    assert read(storage, "a") == content
+    left = objects.list_multipart_uploads(Bucket="stagebox-test", Prefix=folder)
+    assert "Uploads" not in left
+
+
+def test_an_upload_under_way_outlives_the_trouble_of_others(
+    weed: Any, folder: str, make_storage: Callable[..., S3Storage]
+) -> None:
+    storage = make_storage(weed.settings(folder), replace(QUICK, upload=10.0, rest=60.0))
+
+    class Interrupted(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.tell() == 8 * MIB:
+                bucket = storage._opened()
+                bucket._client.outage.begin("Somebody has waited in vain.")
+                with pytest.raises(ProviderUnavailable, match="in vain"):
+                    storage.stat("a")
+            return super().read(size)
+
+    assert storage.put("a", Interrupted(bytes(9 * MIB)), "a/b").size == 9 * MIB
+    assert storage.stat("a").size == 9 * MIB, "an answer ends the outage"
+
+
 def test_ten_seconds_are_enough_to_know_that_a_store_is_away(
     make_storage: Callable[..., S3Storage],
 ) -> None:
@@ -125,7 +197,7 @@ def test_ten_seconds_are_enough_to_know_that_a_store_is_away(
             put(storage, "a", bytes(2 * MIB))
         assert time.monotonic() - begun < 10
     patience = Patience()
-    assert patience.retry_within + patience.connect + patience.answer < 10
+    assert patience.retry_within + patience.connect + 1 + patience.answer < 10
 
 
 def test_who_comes_later_does_not_wait_for_a_store_that_is_away(
@@ -293,17 +365,25 @@ def test_answers_of_stores(
 def test_what_may_pass_is_tried_again_within_bounds(
     make_storage: Callable[..., S3Storage],
 ) -> None:
+    patience = replace(QUICK, retry_within=10.0)
     with answering(failing(503, "SlowDown"), (500, {}, b""), HEAD) as (endpoint, asked):
-        storage = make_storage({**SETTINGS, "endpoint": endpoint})
+        storage = make_storage({**SETTINGS, "endpoint": endpoint}, patience)
         assert storage.stat("a").size == 5
         assert asked == ["HEAD"] * 3
     with answering(failing(503, "SlowDown")) as (endpoint, asked):
-        storage = make_storage({**SETTINGS, "endpoint": endpoint})
+        storage = make_storage({**SETTINGS, "endpoint": endpoint}, patience)
         with pytest.raises(ProviderUnavailable):
             storage.list()
         assert len(asked) == QUICK.attempts
+    with answering(failing(503, "SlowDown")) as (endpoint, asked):
+        storage = make_storage(
+            {**SETTINGS, "endpoint": endpoint}, replace(patience, retry_within=0.0)
+        )
+        with pytest.raises(ProviderUnavailable):
+            storage.list()
+        assert len(asked) == 1, "it is too late for more"
     with answering(failing(400, "MalformedXML")) as (endpoint, asked):
-        storage = make_storage({**SETTINGS, "endpoint": endpoint})
+        storage = make_storage({**SETTINGS, "endpoint": endpoint}, patience)
         with pytest.raises(ProviderUnavailable):
             storage.list()
         assert len(asked) == 1
