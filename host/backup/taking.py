@@ -19,7 +19,7 @@ from host.backup.manifest import Manifest, is_database_file
 from host.config import Config
 from host.plugins.discovery import is_plugin_id
 from host.plugins.packages import code_files
-from plugin_sdk import BlobInfo, NotFound, StorageProvider, Unavailable
+from plugin_sdk import BlobInfo, Invalid, NotFound, StorageProvider, Unavailable
 
 __all__ = ["Taken", "take_backup"]
 
@@ -46,6 +46,11 @@ def take_backup(config: Config, env: Mapping[str, str], file: Path, progress: Pr
     Databases are copied first, each in one consistent state; then come files and blobs, so that
     what the databases name is there unless it is deleted meanwhile. Raises ProviderUnavailable
     when the active storage does not answer, Unavailable when the archive cannot be written."""
+    if config.database:  # an archive that `restore` could not put back would be a trap
+        raise Invalid(
+            "Backups hold SQLite files: back a PostgreSQL database up with pg_dump, or carry the "
+            "data into files first with `stagebox migrate --to sqlite`."
+        )
     with quiet_host(config, env) as host:
         try:
             with _written_aside(file) as (part, copies):
