@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 from host.access import AccessService, Audit, Governance
 from host.app.build import build_info, version
@@ -16,6 +16,7 @@ from host.app.watch import Watch
 from host.clock import SystemClock
 from host.config import Config, address
 from host.db import Engine, HostDatabase, SqliteEngine
+from host.errors import ConfigurationError
 from host.events import EventBus, Subscriber
 from host.jobs import JobKind, JobService
 from host.logs import AccessRecord, HostLogs, request_id
@@ -385,10 +386,22 @@ class Host:
 
 
 def open_engine(config: Config) -> Engine:
-    """The engine that keeps the data of a host with this configuration."""
-    return SqliteEngine(
-        config.data_dir, durability="normal" if config.durability == "normal" else "full"
-    )
+    """The engine that keeps the data of a host with this configuration.
+
+    Raises ConfigurationError for a URL that cannot be used, DatabaseUnavailable for a server that
+    does not answer; neither repeats the password."""
+    durability: Literal["full", "normal"] = "normal" if config.durability == "normal" else "full"
+    if not config.database:
+        return SqliteEngine(config.data_dir, durability)
+    try:
+        from host.db.postgresql import PostgresqlEngine
+    except ImportError as error:
+        raise ConfigurationError(
+            "A PostgreSQL database needs psycopg: install stagebox[postgres].", key="database"
+        ) from error
+    engine = PostgresqlEngine(config.database, durability)
+    engine.check()
+    return engine
 
 
 def _is_loopback(url: str) -> bool:

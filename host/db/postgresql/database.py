@@ -1,0 +1,337 @@
+"""A PostgreSQL schema behind the SDK's protocol."""
+# ruff: noqa: S608 (a checked name, and the author's SQL)
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from threading import get_ident
+from typing import Any, Final, Literal, TypeVar
+
+from host.db.description import TableDescription
+from host.db.dialect import Dialect
+from host.db.names import check_identifier, quoted
+from host.db.postgresql import copies, descriptions, schema, search
+from host.db.postgresql.cursors import Cursor
+from host.db.postgresql.faults import FAULTS, ConnectionLost, Refusal, translate
+from host.db.postgresql.link import Link
+from host.db.postgresql.sessions import Sessions
+from host.db.postgresql.values import arguments, typed_arguments
+from host.db.postgresql.wire import Call, Result
+from host.db.search import TABLE, check_searchable, searched_columns, words
+from host.db.shapes import TableShape
+from host.db.streams import begun, set_aside
+from host.db.tables import page_of
+from host.db.values import bind
+from plugin_sdk import Invalid, Migration, Row, parse_json
+from plugin_sdk.database import Parameters
+
+__all__ = ["PostgresqlDatabase"]
+
+_BATCH: Final = 200
+_Result = TypeVar("_Result")
+_COUNTED: Final = (b"INSERT", b"UPDATE", b"DELETE", b"MERGE")
+
+
+class PostgresqlDatabase(Sessions):
+    """One schema. See `plugin_sdk.Database` and `host.db.HostDatabase` for what it promises."""
+
+    @property
+    def engine(self) -> Literal["postgresql"]:
+        return "postgresql"
+
+    @property
+    def dialect(self) -> Dialect:
+        return schema.DIALECT
+
+    @property
+    def shut(self) -> bool:
+        return self._shut
+
+    def query(self, sql: str, params: Parameters | None = None) -> list[Row]:
+        return self._fetch(sql, self._bound(sql, params), Link.rows)
+
+    def one(self, sql: str, params: Parameters | None = None) -> Row | None:
+        return self._fetch(sql, self._bound(sql, params), Link.row)
+
+    def value(self, sql: str, params: Parameters | None = None) -> Any:
+        row = self._fetch(sql, self._bound(sql, params), Link.first)
+        return None if row is None else row[0]
+
+    def iterate(self, sql: str, params: Parameters | None = None) -> Iterator[Row]:
+        if self._statements.kind(sql) not in ("read", "with"):
+            raise _only_reads()
+        call = self._bound(sql, params)
+        held = self._snapshots.get(get_ident())
+        try:
+            if held is not None:
+                cursor = Cursor.inside(held, call, self._name)
+                return _rows(cursor.names, begun(self._stream(cursor)))
+            if self.in_transaction:
+                cursor = Cursor.of_transaction(self._live_writer(), call, self._name)
+                return _rows(cursor.names, set_aside(cursor.batches()))
+            link, results = self._begun(Cursor.opening(call))
+        except Refusal as error:
+            raise translate(error, self._name) from error
+        return self._stream_alone(link, results[-1])
+
+    def execute(self, sql: str, params: Parameters | None = None) -> int:
+        call = self._bound(sql, params)
+        if self._statements.kind(sql) == "read":
+            self._refuse_write_in_snapshot()
+            return self._fetch(sql, call, lambda _link, _result: 0)
+        return self._write(sql, [call], _changed)
+
+    def executemany(self, sql: str, params: Iterable[Parameters]) -> int:
+        self._statements.kind(sql)
+        rows = iter(params)
+        total = 0
+        with self.transaction():
+            while batch := list(islice(rows, _BATCH)):
+                total += self._write(sql, [self._bound(sql, row) for row in batch], _changed)
+        return total
+
+    def tables(self) -> list[str]:
+        return self._looked_up(
+            [schema.tables_call(self._schema)],
+            lambda link, results: schema.own_tables(link, results[0]),
+        )
+
+    def enable_search(self, table: str, columns: Sequence[str]) -> None:
+        check_identifier(table)
+        wanted = list(columns)
+        with self.transaction():
+            shape = self.shape(table)
+            if shape is None:
+                raise Invalid(f"There is no table {table}.")
+            check_searchable(shape, wanted)
+            self._change_schema(lambda link: search.enable(link, shape, wanted))
+
+    def search(
+        self,
+        table: str,
+        text: str,
+        *,
+        where: str | None = None,
+        params: Parameters | None = None,
+        order_by: str | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> list[Row]:
+        check_identifier(table)
+        columns = searched_columns(self, table)
+        shape = self.shape(table)
+        if shape is None:
+            raise Invalid(f"There is no table {table}.")
+        conditions, found = search.condition(columns, words(text))
+        if where is not None:
+            conditions.append(f"({where}\n)")
+        sql = f"SELECT * FROM {quoted(table)}"
+        if conditions:
+            sql += " WHERE " + " AND ".join(conditions)
+        sql += f" ORDER BY {order_by or quoted(shape.pk[0])}"
+        page, sql = page_of(sql, limit, offset, self.dialect)
+        return self.query(sql, {**(params or {}), **found, **page})
+
+    # What only the host may do
+
+    def migrate(self, steps: Sequence[Migration]) -> list[str]:
+        """A step may take long, and another process may be at it: both are waited for."""
+        self._shapes.forget()  # another version of the plugin may have changed the tables
+        before, self._patient = self._patient, get_ident()
+        try:
+            return super().migrate(steps)
+        finally:
+            self._patient = before
+
+    def copy_to(self, path: Path) -> None:
+        self._refuse_when_shut()
+        link = self._begun(copies.OPENING)[0]
+        try:
+            copies.write_copy(link, self._schema, path)
+        except FAULTS as error:
+            raise translate(error, self._name) from error
+        finally:
+            self._end_reading(link)
+
+    def restore_from(self, path: Path) -> None:
+        if self.in_transaction:
+            raise Invalid("A copy is restored outside of transactions.")
+        self._refuse_write_in_snapshot()
+        copies.check_copy(path)
+        before, self._patient = self._patient, get_ident()
+        try:
+            with self.transaction():
+                self._change_schema(lambda link: copies.put_back(link, self._schema, path))
+        finally:
+            self._patient = before
+        self._server.sweep()
+
+    def describe(self) -> list[TableDescription]:
+        with self.snapshot():
+            table = self.table(TABLE)
+            known = table.rows_where() if table.exists() else []
+            searched = {row["name"]: parse_json(row["columns"]) for row in known}
+            return self._looked_up(
+                descriptions.calls(self._schema),
+                lambda link, results: descriptions.read(
+                    [link.tuples(result) for result in results], searched, self._name
+                ),
+            )
+
+    def restart_identity(self, table: str, number: int) -> None:
+        with self.transaction():
+            shape = self.shape(table)
+            if shape is None or not shape.identity:
+                raise Invalid(f"{table} is no table that draws numbers.")
+            self.value(*schema.restart(table, shape.pk[0], number))
+
+    def change_counter(self) -> int:
+        try:
+            row = self._alone([self._changes_call], lambda link, results: link.first(results[0]))
+        except Refusal as error:
+            if error.state == "42P01":
+                return 0
+            raise translate(error, self._name) from error
+        return 0 if row is None else int(row[0])
+
+    def close(self) -> None:
+        if self.in_transaction:
+            raise Invalid("A database is closed outside of transactions.")
+        self._shut = True
+
+    # What the table words need
+
+    def shape(self, table: str) -> TableShape | None:
+        inside = self.in_transaction
+        known = self._shapes.get(table, inside=inside)
+        if known is not None:
+            return known
+        call = schema.shape_call(self._schema, table)
+        if inside or get_ident() in self._snapshots:
+            shape = self._looked_up(
+                [call], lambda link, results: schema.shape_of(table, link.tuples(results[0]))
+            )
+            if shape is not None and inside:
+                self._shapes.keep_inside(shape)
+            return shape
+        return self._shape_alone(table, call)
+
+    def drop_table(self, table: str) -> None:
+        def drop(link: Link) -> None:
+            search.disable(link, table)
+            link.guarded([Call(f"DROP TABLE {quoted(table)}".encode(), once=True)])
+
+        self._change_schema(drop)
+
+    def run(self, sql: str, values: Sequence[Any]) -> int:
+        return self._write(sql, [self._positional(sql, values)], _changed)
+
+    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+        return self._write(sql, [self._positional(sql, row) for row in rows], _changed)
+
+    def run_returning(self, sql: str, values: Sequence[Any]) -> Sequence[Any]:
+        row = self._write(
+            sql,
+            [self._positional(sql, values)],
+            lambda link, results: link.first(results[0]),
+        )
+        if row is None:
+            raise Invalid("The database kept no row: a trigger of the table prevents it.")
+        return row
+
+    def read_one(self, sql: str, values: Sequence[Any]) -> Row | None:
+        return self._fetch(sql, self._positional(sql, values), Link.row)
+
+    def _bound(self, sql: str, params: Parameters | None) -> Call:
+        self._statements.kind(sql)
+        text = self._texts.named(sql)
+        if not text.names:
+            bind(params)
+            return Call(text.sql)
+        return Call(text.sql, typed_arguments(text.values(bind(params))))
+
+    def _positional(self, sql: str, values: Sequence[Any]) -> Call:
+        return Call(self._texts.positional(sql).sql, arguments(values))
+
+    def _looked_up(
+        self, calls: Sequence[Call], fetch: Callable[[Link, list[Result]], _Result]
+    ) -> _Result:
+        try:
+            return self._look(calls, fetch)
+        except Refusal as error:
+            raise translate(error, self._name) from error
+
+    def _shape_alone(self, table: str, call: Call) -> TableShape | None:
+        """With the version read first: if the schema changes in between, the next begin of a
+        write finds that."""
+        try:
+            version, rows = self._alone(
+                [self._version_call, call],
+                lambda link, results: (link.first(results[0]), link.tuples(results[1])),
+            )
+        except Refusal as error:
+            if error.state == "42P01":  # there is no schema yet
+                return None
+            raise translate(error, self._name) from error
+        shape = schema.shape_of(table, rows)
+        if shape is not None and version is not None:
+            self._shapes.keep(shape, version[0])
+        return shape
+
+    def _change_schema(self, change: Callable[[Link], object]) -> None:
+        """Calls a function that changes the schema, inside of this thread's transaction."""
+        self._refuse_write_in_snapshot()
+        link = self._live_writer()
+        try:
+            change(link)
+        except FAULTS as error:
+            if isinstance(error, ConnectionLost):
+                self._server.lost(link)
+            raise translate(error, self._name) from error
+        finally:
+            self._shapes.changed()
+            self._changed_schema = True
+
+    def _stream_alone(self, link: Link, first: Result) -> Iterator[Row]:
+        """Rows of a cursor on a connection of its own, which goes back as soon as it can."""
+        try:
+            cursor = Cursor(link, first, self._name)
+            if cursor.done:
+                self._end_reading(link)
+                return _rows(cursor.names, begun(self._stream(cursor)))
+        except BaseException:
+            self._end_reading(link)
+            raise
+        return _rows(cursor.names, begun(self._stream(cursor, link)))
+
+    def _stream(
+        self, cursor: Cursor, link: Link | None = None
+    ) -> Generator[list[tuple[Any, ...]], None, None]:
+        try:
+            yield []
+            yield from cursor.batches()
+        finally:
+            if link is not None:
+                self._end_reading(link)
+
+
+def _changed(_link: Link, results: Sequence[Result]) -> int:
+    """How many rows the statements changed."""
+    total = 0
+    for result in results:
+        status = result.command_status or b""
+        if status.startswith(_COUNTED):
+            total += result.command_tuples or 0
+    return total
+
+
+def _only_reads() -> Invalid:
+    return Invalid("iterate() only reads: use query() for a write that returns rows.")
+
+
+def _rows(names: Sequence[str], batches: Iterator[list[tuple[Any, ...]]]) -> Iterator[Row]:
+    for batch in batches:
+        for row in batch:
+            yield dict(zip(names, row, strict=True))

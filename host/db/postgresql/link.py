@@ -1,0 +1,157 @@
+"""One connection: messages in groups, rows out of results, and streams of COPY."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+import psycopg
+
+from host.db.database import unique_names
+from host.db.postgresql.faults import ConnectionLost, Refusal
+from host.db.postgresql.values import Rows
+from host.db.postgresql.wire import FAILED, PATIENCE, Call, Result, Wire, reason_of
+from plugin_sdk import Row
+
+__all__ = ["Link"]
+
+_SAVE: Final = Call(b"SAVEPOINT stagebox_statement", once=True)
+_RELEASE: Final = Call(b"RELEASE SAVEPOINT stagebox_statement", once=True)
+_UNDO: Final = Call(b"ROLLBACK TO SAVEPOINT stagebox_statement", once=True)
+_BEGIN: Final = Call(b"BEGIN READ WRITE", once=True)
+_COMMIT: Final = Call(b"COMMIT", once=True)
+_ROLLBACK: Final = Call(b"ROLLBACK", once=True)
+
+
+class Link(Wire):
+    """Outside of transactions it only reads, by a setting of the session."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        super().__init__(connection)
+        self._rows = Rows()
+
+    # Groups of messages
+
+    def alone(self, schema: str, calls: Sequence[Call]) -> list[Result]:
+        """Statements that read, outside of transactions."""
+        try:
+            return self.exchange(calls, schema=schema)
+        except Refusal as error:
+            if not error.is_stale_plan:
+                raise
+        return self.exchange(calls, schema=schema)
+
+    def whole(self, schema: str, calls: Sequence[Call]) -> list[Result]:
+        """A write transaction of its own; the results of these calls."""
+        try:
+            return self._whole(schema, calls)
+        except Refusal as error:
+            if not error.is_stale_plan:
+                raise
+        return self._whole(schema, calls)
+
+    def guarded(self, calls: Sequence[Call], seconds: float | None = PATIENCE) -> list[Result]:
+        """Inside of a transaction: what fails is undone, the transaction goes on."""
+        try:
+            return self._guarded(calls, seconds)
+        except Refusal as error:
+            if not error.is_stale_plan:
+                raise
+        return self._guarded(calls, seconds)
+
+    def begin(
+        self, schema: str, calls: Sequence[Call], seconds: float | None = PATIENCE
+    ) -> list[Result]:
+        """Calls of which the first begins a transaction; after a refusal there is none."""
+        try:
+            return self.exchange(calls, seconds, schema)
+        except Refusal:
+            self.roll_back()
+            raise
+
+    def roll_back(self) -> None:
+        self.exchange([_ROLLBACK])
+
+    def _whole(self, schema: str, calls: Sequence[Call]) -> list[Result]:
+        return self.begin(schema, [_BEGIN, *calls, _COMMIT])[1:-1]
+
+    def _guarded(self, calls: Sequence[Call], seconds: float | None) -> list[Result]:
+        try:
+            return self.exchange([_SAVE, *calls, _RELEASE], seconds)[1:-1]
+        except Refusal:
+            self.exchange([_UNDO, _RELEASE])
+            raise
+
+    # Rows
+
+    def rows(self, result: Result) -> list[Row]:
+        """All rows as dictionaries."""
+        names = self.names(result)
+        return [dict(zip(names, row, strict=True)) for row in self._rows.all(result)]
+
+    def tuples(self, result: Result) -> list[tuple[Any, ...]]:
+        return self._rows.all(result)
+
+    def row(self, result: Result) -> Row | None:
+        values = self._rows.first(result)
+        return None if values is None else dict(zip(self.names(result), values, strict=True))
+
+    def first(self, result: Result) -> tuple[Any, ...] | None:
+        return self._rows.first(result)
+
+    def names(self, result: Result) -> Sequence[str]:
+        """Of the columns, as keys of a row, each once."""
+        fields = (result.fname(number) for number in range(result.nfields))
+        return unique_names([(name or b"").decode() for name in fields])
+
+    # Streams (https://www.postgresql.org/docs/current/libpq-copy.html), inside of a transaction
+
+    def copy_out(self, sql: str) -> Iterator[memoryview]:
+        """The chunks of a COPY ... TO STDOUT; to be read to the end."""
+        yield from self._copying(sql, self._chunks())
+
+    def copy_in(self, sql: str, chunks: Iterable[bytes]) -> None:
+        """Runs a COPY ... FROM STDIN."""
+        for _ in self._copying(sql, self._put(chunks)):
+            pass
+
+    def _copying(self, sql: str, stream: Iterator[memoryview]) -> Iterator[memoryview]:
+        pgconn = self._pgconn
+        done = False
+        try:
+            pgconn.exit_pipeline_mode()  # in which COPY is not possible
+            pgconn.send_query(sql.encode())
+            self._flush(None)
+            self._check(self._next(None))
+            yield from stream
+            while (result := self._next(None)) is not None:
+                self._check(result)
+            pgconn.enter_pipeline_mode()
+            done = True
+        except psycopg.Error as error:
+            raise ConnectionLost(reason_of(error)) from error
+        finally:
+            self.broken = self.broken or not done
+
+    def _chunks(self) -> Iterator[memoryview]:
+        while True:
+            size, chunk = self._pgconn.get_copy_data(1)
+            if size > 0:
+                yield chunk
+            elif size < 0:
+                return
+            else:
+                self._wait(None)
+                self._pgconn.consume_input()
+
+    def _put(self, chunks: Iterable[bytes]) -> Iterator[memoryview]:
+        for chunk in chunks:
+            self._pgconn.put_copy_data(chunk)
+            self._flush(None)
+        self._pgconn.put_copy_end()
+        self._flush(None)
+        yield from ()
+
+    def _check(self, result: Result | None) -> None:
+        if result is not None and result.status in FAILED:
+            raise Refusal(result)

@@ -1,0 +1,190 @@
+"""The server: connecting to it, and what all databases on it share."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import Any, Final, Literal
+
+import psycopg
+
+from host.db.postgresql import shared
+from host.db.postgresql.address import Address
+from host.db.postgresql.faults import FAULTS, ConnectionLost, translate
+from host.db.postgresql.link import Link
+from host.db.postgresql.names import SHARED, TRASH, lock_key
+from host.db.postgresql.pool import Pool
+from host.db.postgresql.values import arguments
+from host.db.postgresql.wire import Call, reason_of
+from plugin_sdk import DatabaseUnavailable
+
+__all__ = ["Options", "Server"]
+
+_LOG: Final = logging.getLogger("stagebox.db")
+_OLDEST: Final = 140000
+_BEGIN: Final = Call(b"BEGIN READ WRITE", once=True)
+_COMMIT: Final = Call(b"COMMIT", once=True)
+_AT_ONCE: Final = Call(b"SET LOCAL lock_timeout = '1s'", once=True)
+_THERE: Final = b"SELECT 1 FROM pg_namespace WHERE nspname = $1"
+_TRASH: Final = b"SELECT nspname FROM pg_namespace WHERE starts_with(nspname, $1)"
+_SETTINGS: Final = {
+    "default_transaction_read_only": "on",  # writes begin a transaction that says so
+    "default_transaction_isolation": "read committed",
+    "standard_conforming_strings": "on",
+    "statement_timeout": "60s",
+    "lock_timeout": "10s",
+    # A process that hangs inside of a transaction must not keep the others from writing.
+    "idle_in_transaction_session_timeout": "300s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "timezone": "UTC",
+    "datestyle": "ISO",
+    "bytea_output": "hex",
+    "jit": "off",  # our statements are short: compiling them takes longer than running them
+    "client_min_messages": "error",
+}
+
+
+class Options:
+    """``durability``: with ``normal`` a commit does not wait for the server's disk."""
+
+    def __init__(
+        self,
+        durability: Literal["full", "normal"] = "full",
+        *,
+        connections: int = 20,
+        idle: int = 8,
+        wait_seconds: float = 5.0,
+    ) -> None:
+        self.durability = durability
+        self.connections = connections
+        self.idle = idle
+        self.wait_seconds = wait_seconds
+
+
+class Server:
+    """What an engine's databases have in common."""
+
+    def __init__(self, address: Address, options: Options) -> None:
+        self.address = address
+        self.pool = Pool(
+            self._connect,
+            limit=options.connections,
+            idle=options.idle,
+            wait_seconds=options.wait_seconds,
+        )
+        settings = dict(_SETTINGS)
+        if options.durability == "normal":
+            settings["synchronous_commit"] = "off"
+        self._session = [
+            Call(f"SET {name} TO '{value}'".encode(), once=True) for name, value in settings.items()
+        ]
+        self._ready = False
+
+    def check(self) -> None:
+        """Raises DatabaseUnavailable, with one sentence, when the server cannot be used."""
+        self.pool.give(self.pool.take(""))
+
+    def prepare(self, link: Link) -> bool:
+        """Makes what all databases share, inside of a write transaction; False when it is there.
+        Raises FAULTS."""
+        if self._ready:
+            return False
+        shared.make(link)
+        return True
+
+    def prepared(self) -> None:
+        """That transaction was committed."""
+        self._ready = True
+
+    def ask(self, call: Call) -> list[tuple[Any, ...]]:
+        """The rows of a question about no schema in particular. Raises FAULTS."""
+        for attempt in (1, 2):
+            link = self.pool.take("")
+            try:
+                return link.tuples(link.alone(link.schema or SHARED, [call])[0])
+            except ConnectionLost:
+                self.lost(link)
+                if attempt == 2:
+                    raise
+            finally:
+                self.pool.give(link)
+        raise AssertionError
+
+    def discard(self, schema: str) -> None:
+        """Removes a schema with all that is in it. Raises DatabaseUnavailable.
+
+        It gets another name at once, under the lock of its writers, and goes for good when nobody
+        reads from it any more."""
+        link = self.pool.take(SHARED, long=True)
+        lock = f"SELECT pg_advisory_xact_lock({lock_key(schema)})"
+        there = Call(_THERE, arguments([schema]), once=True)
+        name = f"{TRASH}{secrets.token_hex(8)}"
+        try:
+            begun = link.begin(SHARED, [_BEGIN, Call(lock.encode(), once=True), there])
+            if link.tuples(begun[-1]):
+                rename = f'ALTER SCHEMA "{schema}" RENAME TO "{name}"'
+                link.exchange([Call(rename.encode(), once=True)])
+            link.exchange([_COMMIT])
+        except FAULTS as error:
+            raise translate(error, schema) from error
+        finally:
+            self.pool.give(link, long=True)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Removes schemas that were replaced or discarded; one that is still read from stays for
+        the next time."""
+        for (name,) in self.ask(Call(_TRASH, arguments([TRASH]))):
+            link = self.pool.take(SHARED, long=True)
+            drop = Call(f'DROP SCHEMA "{name}" CASCADE'.encode(), once=True)
+            try:
+                link.begin(SHARED, [_BEGIN, _AT_ONCE, drop, _COMMIT])
+            except FAULTS as error:
+                _LOG.info("What was left of a dropped database stays for now: %s", error)
+            finally:
+                self.pool.give(link, long=True)
+
+    def lost(self, link: Link) -> None:
+        """The connection of a link ended: those that lie idle are not to be trusted either."""
+        link.close()
+        self.pool.drop_idle()
+
+    def _connect(self) -> Link:
+        options: dict[str, Any] = dict(self.address.options)
+        try:
+            connection = psycopg.Connection.connect(**options, autocommit=True)
+        except psycopg.Error as error:
+            raise self._unreachable(reason_of(error)) from None  # it names what it was given
+        link = Link(connection)
+        try:
+            self._check_server(connection)
+            link.exchange(self._session)
+        except FAULTS as error:
+            link.close()
+            raise self._unreachable(str(error)) from error
+        except BaseException:
+            link.close()
+            raise
+        return link
+
+    def _check_server(self, connection: psycopg.Connection[Any]) -> None:
+        pgconn = connection.pgconn
+        if pgconn.server_version < _OLDEST:
+            version = pgconn.parameter_status(b"server_version") or b"of unknown version"
+            raise DatabaseUnavailable(
+                f"The database {self.address.shown} is PostgreSQL {version.decode()}; "
+                f"{_OLDEST // 10000} is the oldest that can be used."
+            )
+        encoding = (pgconn.parameter_status(b"server_encoding") or b"").decode()
+        if encoding.upper() != "UTF8":
+            raise DatabaseUnavailable(
+                f"The database {self.address.shown} has the encoding {encoding}: make it with "
+                "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0."
+            )
+
+    def _unreachable(self, reason: str) -> DatabaseUnavailable:
+        return DatabaseUnavailable(
+            f"The database {self.address.shown} cannot be reached: {reason}.", retry_after=1
+        )

@@ -1,0 +1,426 @@
+"""How statements reach PostgreSQL: which connection, which transaction, and what becomes of
+errors."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import get_ident
+from types import TracebackType
+from typing import Final, TypeVar
+
+from host.db.database import SqlDatabase
+from host.db.postgresql import schema
+from host.db.postgresql.faults import FAULTS, ConnectionLost, Refusal, is_refused_write, translate
+from host.db.postgresql.link import Link
+from host.db.postgresql.names import lock_key, schema_of
+from host.db.postgresql.server import Server
+from host.db.postgresql.shapes import Shapes
+from host.db.postgresql.texts import Texts
+from host.db.postgresql.wire import PATIENCE, Call, Result
+from host.db.statements import Statements
+from plugin_sdk import DatabaseUnavailable, Invalid
+
+__all__ = ["STATE", "Sessions", "Snapshot"]
+
+_LOG: Final = logging.getLogger("stagebox.db")
+_LOCK_SECONDS: Final = 30.0
+STATE: Final = "_stagebox_state"
+"""One row: the transaction that last committed here, and the one that last changed the schema."""
+
+_BEGIN: Final = Call(b"BEGIN READ WRITE", once=True)
+_BEGIN_SNAPSHOT: Final = Call(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", once=True)
+_FIX: Final = Call(b"SELECT 1", once=True)
+_COMMIT: Final = Call(b"COMMIT", once=True)
+_PATIENT: Final = (
+    Call(b"SET LOCAL statement_timeout = 0", once=True),
+    Call(b"SET LOCAL lock_timeout = '300s'", once=True),
+)
+_FREEZE: Final = (
+    Call(b"SAVEPOINT stagebox_frozen", once=True),
+    Call(b"SET LOCAL transaction_read_only = on", once=True),
+)
+_THAW: Final = (
+    Call(b"ROLLBACK TO SAVEPOINT stagebox_frozen", once=True),
+    Call(b"RELEASE SAVEPOINT stagebox_frozen", once=True),
+)
+_Result = TypeVar("_Result")
+_Fetch = Callable[[Link, Result], _Result]
+
+
+class Snapshot:
+    """The connection of a thread's snapshot; ``over`` for iterators that outlive it."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.over = False
+
+
+class Sessions(SqlDatabase):
+    """Reads take any connection for one round trip. A transaction holds one, and the advisory
+    lock of its schema: one process writes there at a time. A snapshot holds one too.
+
+    A connection that was lost is replaced without a word where nothing was done on it yet.
+    """
+
+    def __init__(self, name: str, server: Server, statements: Statements, texts: Texts) -> None:
+        super().__init__(name, _LOCK_SECONDS)
+        self._server = server
+        self._pool = server.pool
+        self._statements = statements
+        self._texts = texts
+        self._schema = schema_of(name)
+        self._shut = False
+        self._writer: Link | None = None
+        self._snapshots: dict[int, Snapshot] = {}
+        self._shapes = Shapes()
+        self._patient = 0  # the thread whose writes may take long
+        self._unguarded = False
+        self._wrote = False
+        self._changed_schema = False
+        self._prepares = False
+        state = f'"{self._schema}".{STATE}'
+        now = "pg_current_xact_id()::text::bigint"
+        self._lock_call = Call(f"SELECT pg_advisory_xact_lock({lock_key(self._schema)})".encode())
+        self._version_call = Call(f"SELECT shape FROM {state}".encode())  # noqa: S608
+        self._changes_call = Call(f"SELECT changed FROM {state}".encode())  # noqa: S608
+        self._touch = Call(f"UPDATE {state} SET changed = {now}".encode())  # noqa: S608
+        self._touch_shape = Call(
+            f"UPDATE {state} SET changed = {now}, shape = {now}".encode()  # noqa: S608
+        )
+        self._create = [
+            Call(sql.encode(), once=True)
+            for sql in (
+                f'CREATE SCHEMA IF NOT EXISTS "{self._schema}"',
+                f"COMMENT ON SCHEMA \"{self._schema}\" IS '{name}'",
+                f"CREATE TABLE IF NOT EXISTS {state} "
+                "(changed bigint NOT NULL, shape bigint NOT NULL) WITH (fillfactor = 10)",
+                f"INSERT INTO {state} (changed, shape) "  # noqa: S608
+                f"SELECT {now}, {now} WHERE NOT EXISTS (SELECT FROM {state})",
+            )
+        ]
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        ident = get_ident()
+        if ident in self._snapshots:
+            yield
+        elif self._owner == ident:
+            with self._frozen(ident):
+                yield
+        else:
+            with self._pinned(ident):
+                yield
+
+    def single_write(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._owner == get_ident() else _Single(self)
+
+    # Reading
+
+    def _fetch(self, sql: str, call: Call, fetch: _Fetch[_Result]) -> _Result:
+        """Runs a statement that returns rows, in a transaction that reads if it only reads."""
+        kind = self._statements.kind(sql)
+        if kind != "read" and kind != "with":
+            return self._write(sql, [call], lambda link, results: fetch(link, results[0]))
+        if kind == "with" and self._owner == get_ident():
+            self._wrote = True  # perhaps
+        try:
+            return self._look([call], lambda link, results: fetch(link, results[0]))
+        except Refusal as error:
+            if not is_refused_write(error):
+                raise translate(error, self._name) from error
+            self._refuse_write_in_snapshot()
+        self._statements.is_write(sql)
+        return self._write(sql, [call], lambda link, results: fetch(link, results[0]))
+
+    def _look(
+        self, calls: Sequence[Call], fetch: Callable[[Link, list[Result]], _Result]
+    ) -> _Result:
+        """Runs statements that only read, where this thread reads. Raises `Refusal`, and
+        StageboxError for all else."""
+        ident = get_ident()
+        if self._owner == ident:
+            return self._inside(self._live_writer(), calls, fetch)
+        if self._snapshots:
+            held = self._snapshots.get(ident)
+            if held is not None:
+                return self._inside(held.link, calls, fetch)
+        return self._alone(calls, fetch)
+
+    def _alone(
+        self, calls: Sequence[Call], fetch: Callable[[Link, list[Result]], _Result]
+    ) -> _Result:
+        link = self._take()
+        try:
+            return fetch(link, link.alone(self._schema, calls))
+        except ConnectionLost:
+            self._server.lost(link)
+        finally:
+            self._pool.give(link)
+        link = self._take()  # reading twice is reading
+        try:
+            return fetch(link, link.alone(self._schema, calls))
+        except ConnectionLost as error:
+            self._server.lost(link)
+            raise translate(error, self._name) from error
+        finally:
+            self._pool.give(link)
+
+    def _inside(
+        self,
+        link: Link,
+        calls: Sequence[Call],
+        fetch: Callable[[Link, list[Result]], _Result],
+    ) -> _Result:
+        seconds = None if self._patient == get_ident() else PATIENCE
+        try:
+            if self._unguarded and link is self._writer:
+                return fetch(link, link.exchange(calls, seconds))
+            return fetch(link, link.guarded(calls, seconds))
+        except ConnectionLost as error:
+            self._server.lost(link)
+            raise translate(error, self._name) from error
+
+    def _take(self, *, long: bool = False) -> Link:
+        self._refuse_when_shut()
+        return self._pool.take(self._schema, long=long)
+
+    def _refuse_when_shut(self) -> None:
+        if self._shut:
+            raise DatabaseUnavailable("The database is closed.")
+
+    # Snapshots
+
+    @contextmanager
+    def _pinned(self, ident: int) -> Iterator[None]:
+        link = self._begun([_BEGIN_SNAPSHOT, _FIX])[0]
+        held = self._snapshots[ident] = Snapshot(link)
+        try:
+            yield
+        finally:
+            held.over = True
+            del self._snapshots[ident]
+            self._end_reading(link)
+
+    @contextmanager
+    def _frozen(self, ident: int) -> Iterator[None]:
+        """Inside of a transaction its own state stands still by forbidding to write."""
+        link = self._live_writer()
+        self._inside_control(link, _FREEZE)
+        held = self._snapshots[ident] = Snapshot(link)
+        try:
+            yield
+        finally:
+            held.over = True
+            del self._snapshots[ident]
+            if link.in_transaction:
+                self._inside_control(link, _THAW)
+
+    def _refuse_write_in_snapshot(self) -> None:
+        if self._snapshots and get_ident() in self._snapshots:
+            raise Invalid("Writing is refused inside of snapshot().")
+
+    def _begun(self, calls: Sequence[Call]) -> tuple[Link, list[Result]]:
+        """A connection on which these calls were run; the first of them begins a transaction."""
+        link = self._take(long=True)
+        try:
+            return link, link.begin(self._schema, calls)
+        except ConnectionLost:
+            self._server.lost(link)
+            self._pool.give(link, long=True)
+        except BaseException:
+            self._pool.give(link, long=True)
+            raise
+        link = self._take(long=True)  # nothing was done on the other one
+        try:
+            return link, link.begin(self._schema, calls)
+        except BaseException as error:
+            self._pool.give(link, long=True)
+            if isinstance(error, ConnectionLost):
+                raise translate(error, self._name) from error
+            raise
+
+    def _end_reading(self, link: Link) -> None:
+        try:
+            if link.in_transaction:
+                link.roll_back()
+        except FAULTS as error:
+            _LOG.warning("Reading from the database of %s ended badly: %s", self._name, error)
+        finally:
+            self._pool.give(link, long=True)
+
+    # Writing
+
+    def _write(
+        self,
+        sql: str,
+        calls: Sequence[Call],
+        fetch: Callable[[Link, list[Result]], _Result],
+    ) -> _Result:
+        """Runs statements that may write: in this thread's transaction, or as their own."""
+        self._refuse_write_in_snapshot()
+        changes_schema = self._statements.kind(sql) == "schema"
+        if self._owner != get_ident() and not changes_schema:
+            return self._write_alone(calls, fetch)
+        with self.single_write():
+            try:
+                result = self._inside(self._live_writer(), calls, fetch)
+            except Refusal as error:
+                raise translate(error, self._name) from error
+            self._wrote = True
+            if changes_schema:
+                self._follow_schema(sql)
+            return result
+
+    def _write_alone(
+        self, calls: Sequence[Call], fetch: Callable[[Link, list[Result]], _Result]
+    ) -> _Result:
+        """One round trip: begin, wait for the lock, write, commit."""
+        self._take_lock()
+        try:
+            link = self._take()
+            try:
+                sent = [self._lock_call, *calls, self._touch]
+                return fetch(link, link.whole(self._schema, sent)[1:-1])
+            except FAULTS as error:
+                if isinstance(error, ConnectionLost):
+                    self._server.lost(link)
+                raise translate(error, self._name) from error
+            finally:
+                self._pool.give(link)
+        finally:
+            self._lock.release()
+
+    def _follow_schema(self, sql: str) -> None:
+        """The schema was changed by SQL of whatever kind."""
+        self._shapes.changed()
+        self._changed_schema = True
+        link = self._live_writer()
+        try:
+            schema.make_alike(link, self._schema)
+            schema.draw_numbers(link, self._schema)
+            schema.keep_condition(link, sql)
+        except FAULTS as error:
+            raise translate(error, self._name) from error
+
+    def _live_writer(self) -> Link:
+        """The connection of the transaction, while the server has that open."""
+        if not self._alive():
+            raise DatabaseUnavailable(
+                f"The database of {self._name} gave the transaction up after an error.",
+                retry_after=1,
+            )
+        assert self._writer is not None
+        return self._writer
+
+    def _begin(self) -> None:
+        self._wrote = self._changed_schema = self._unguarded = False
+        patient = _PATIENT if self._patient == get_ident() else ()
+        entry = [_BEGIN, *patient, self._lock_call]
+        try:
+            try:
+                link, results = self._begun([*entry, self._version_call])
+                version = link.first(results[-1])
+            except Refusal as error:
+                if error.state != "42P01":
+                    raise
+                link, version = self._begun(entry)[0], None
+        except Refusal as error:
+            raise translate(error, self._name) from error
+        self._writer = link
+        if version is not None:
+            self._shapes.check(version[0])
+            link.see_version(self._schema, version[0])
+        try:
+            self._prepares = self._server.prepare(link)
+            if version is None:
+                link.exchange(self._create)
+                self._changed_schema = True
+                self._shapes.changed()
+        except FAULTS as error:
+            self._roll_back()
+            self._give_writer()
+            raise translate(error, self._name) from error
+
+    def _control(self, sql: str) -> None:
+        self._inside_control(self._live_writer(), [Call(sql.encode(), once=True)])
+
+    def _inside_control(self, link: Link, calls: Sequence[Call]) -> None:
+        try:
+            link.exchange(calls)
+        except FAULTS as error:
+            raise translate(error, self._name) from error
+
+    def _alive(self) -> bool:
+        return self._writer is not None and self._writer.in_transaction
+
+    def _undone(self) -> None:
+        self._shapes.undone()
+
+    def _end(self, *, failed: bool) -> None:
+        try:
+            if not failed:
+                self._commit(self._live_writer())
+        finally:
+            self._shapes.ended()
+            self._roll_back()
+            self._give_writer()
+
+    def _commit(self, link: Link) -> None:
+        calls = [_COMMIT]
+        if self._changed_schema:
+            calls.insert(0, self._touch_shape)
+        elif self._wrote:
+            calls.insert(0, self._touch)
+        try:
+            link.exchange(calls)
+        except ConnectionLost as error:
+            self._server.lost(link)
+            raise DatabaseUnavailable(
+                f"The connection to the database of {self._name} ended amid a commit: whether "
+                "it was kept is not known.",
+                retry_after=1,
+            ) from error
+        except Refusal as error:
+            raise translate(error, self._name) from error
+        if self._prepares:
+            self._server.prepared()
+
+    def _roll_back(self) -> None:
+        """Whatever is still open."""
+        writer = self._writer
+        if writer is None or writer.broken or writer.idle:
+            return
+        try:
+            writer.roll_back()
+        except FAULTS as error:
+            _LOG.warning("A rollback in the database of %s failed: %s", self._name, error)
+
+    def _give_writer(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            self._pool.give(writer, long=True)
+
+
+class _Single(AbstractContextManager[None]):
+    """The transaction around one statement: when that fails, nothing is left to go on with, so
+    it needs no savepoint of its own."""
+
+    __slots__ = ("_sessions",)
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    def __enter__(self) -> None:
+        self._sessions.enter()
+        self._sessions._unguarded = True
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._sessions._unguarded = False
+        self._sessions.leave(0, failed=kind is not None)

@@ -1,0 +1,39 @@
+"""Databases for tests: one for each data directory, on a server that may be thrown away."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+from psycopg.errors import DuplicateDatabase
+
+__all__ = ["PREFIX", "database_for"]
+
+PREFIX: Final = "stagebox_test_"
+_MAINTENANCE: Final = "postgres"
+
+
+def database_for(url: str, folder: Path) -> str:
+    """The URL of this folder's database; unless it is there, it is made as a copy of the one that
+    ``url`` names, to which nobody may be connected."""
+    template = urlsplit(url).path.removeprefix("/") or _MAINTENANCE
+    digest = hashlib.sha256(str(folder.absolute()).encode()).hexdigest()
+    name = f"{PREFIX}{digest[:20]}"
+    make = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    with psycopg.connect(_named(url, _MAINTENANCE), autocommit=True) as connection:
+        known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+        if known.fetchone() is None:
+            try:
+                connection.execute(make.format(sql.Identifier(name), sql.Identifier(template)))
+            except DuplicateDatabase:  # another process was first
+                pass
+    return _named(url, name)
+
+
+def _named(url: str, name: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"/{name}"))
