@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import replace
 
 import click
 
-from host.app import Host, open_engine
+from host.app import open_engine
+from host.app.presence import Presence
 from host.backup import alone
 from host.cli.progress import TerminalProgress
 from host.cli.session import configured, settings_from
+from host.clock import SystemClock
 from host.config import Config
 from host.config.options import OPTIONS
+from host.db import Engine
 from host.errors import ConfigurationError
 from host.moving import Moved, move, refuse_unfinished
 from plugin_sdk import Conflict, Invalid
@@ -73,9 +75,9 @@ def _url(target: str) -> str:
 
 
 def _move(config: Config, wanted: Config, progress: TerminalProgress) -> Moved:
-    _refuse_running(config)
     source = open_engine(config)
     try:
+        _refuse_running(source)
         refuse_unfinished(source)
         target = open_engine(wanted)
         try:
@@ -86,12 +88,10 @@ def _move(config: Config, wanted: Config, progress: TerminalProgress) -> Moved:
         source.close()
 
 
-def _refuse_running(config: Config) -> None:
-    host = Host(config, env=os.environ, log_file=False, log_stream=None)
-    try:
-        others = host.presence.others() if host.engine.exists("host") else []
-    finally:
-        host.stop()
+def _refuse_running(source: Engine) -> None:
+    database = source.open("host")
+    known = database.table("_stagebox_hosts").exists()
+    others = Presence(database, SystemClock()).others() if known else []
     if others:
         raise Conflict(
             f"A server is running on these data (process {others[0].pid} on "

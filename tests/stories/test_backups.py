@@ -86,6 +86,8 @@ def test_a_restore_that_is_killed_costs_nothing(keeper, tmp_path, wait_until):
         (["backup", "/nowhere/at/all.zip"], "cannot be written"),
         (["restore", "/nowhere/at/all.zip"], "There is no file"),
         (["restore", __file__], "no backup"),
+        (["migrate", "--to", "sqlite"], "source and target are the same"),
+        (["migrate", "--to", "mysql://secret"], "begins with postgresql://"),
     ],
 )
 def test_wrong_inputs_get_one_sentence(stopped, arguments, text):
