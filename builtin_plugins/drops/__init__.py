@@ -3,7 +3,7 @@ same name; the work is in the other modules of this folder."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from builtin_plugins.drops import hookspecs
@@ -15,6 +15,7 @@ from builtin_plugins.drops.directory import Directories
 from builtin_plugins.drops.documents import Documents
 from builtin_plugins.drops.drop_routes import DropRoutes
 from builtin_plugins.drops.inbox import Inbox
+from builtin_plugins.drops.operator_commands import OperatorCommands
 from builtin_plugins.drops.poller import Poller
 from builtin_plugins.drops.receiving import Receiver
 from builtin_plugins.drops.rounds import Rounds
@@ -22,7 +23,19 @@ from builtin_plugins.drops.sending import Sender
 from builtin_plugins.drops.settings_routes import SettingsRoutes
 from builtin_plugins.drops.shapes import Kind
 from builtin_plugins.drops.tables import create_tables
-from plugin_sdk import Database, JobRun, Plugin, Request, Response, job, migration, route
+from plugin_sdk import (
+    Argument,
+    CommandIO,
+    Database,
+    JobRun,
+    Plugin,
+    Request,
+    Response,
+    command,
+    job,
+    migration,
+    route,
+)
 
 __all__ = ["Drops", "plugin"]
 
@@ -43,6 +56,7 @@ class Drops(Plugin):
     _rounds: Rounds
     _poller: Poller
     _drop: DropRoutes
+    _operator: OperatorCommands
 
     @migration("001-documents-and-inbox")
     def create_tables(self, db: Database) -> None:
@@ -63,6 +77,7 @@ class Drops(Plugin):
         self._rounds = rounds = Rounds(receiver, settings, clock, log)
         self._poller = poller = Poller(documents, rounds, log)
         self._drop = DropRoutes(context, directories, inbox, rounds, sender, poller.note)
+        self._operator = OperatorCommands(documents, rounds)
         settings.on_change(lambda _names: poller.wake())
 
     def disable(self) -> None:
@@ -141,6 +156,50 @@ class Drops(Plugin):
         """Removes messages whose time is over"""
         receivers = self._directories.present().identities
         return self._inbox.prune(self.context.settings["inboxRetentionDays"], receivers)
+
+    # Commands
+
+    @command(
+        "identity",
+        Argument("action", "What to do", choices=("new", "list", "export", "import")),
+        Argument("what", "An alias, an id, or a file", required=False),
+        Argument("--drop", "A box that a new identity reads", required=False, multiple=True),
+    )
+    def identity(
+        self, io: CommandIO, action: str, what: str | None = None, drop: Sequence[str] = ()
+    ) -> int:
+        """Make an identity (new ALIAS), list them, hand one out with its private key
+        (export ID), or take one in (import FILE)."""
+        return self._operator.identity(io, action, what, drop)
+
+    @command(
+        "contact",
+        Argument("action", "What to do", choices=("import", "export")),
+        Argument("file", "Where contacts are taken from", required=False),
+        Argument("--identity", "The id or key id of the identity whose contacts they are"),
+    )
+    def contact(self, io: CommandIO, action: str, identity: str, file: str | None = None) -> int:
+        """Take in contacts of an identity (import FILE), or hand them out (export)."""
+        return self._operator.contact(io, action, file, identity)
+
+    @command("poll")
+    def poll_now(self, io: CommandIO) -> None:
+        """Look into all boxes once."""
+        self._operator.poll(io)
+
+    @command("history", Argument("kind", "Which document", choices=("settings", "synced")))
+    def history(self, io: CommandIO, kind: Kind) -> None:
+        """List the documents that were replaced."""
+        self._operator.history(io, kind)
+
+    @command(
+        "restore",
+        Argument("kind", "Which document", choices=("settings", "synced")),
+        Argument("number", "Which entry", type="integer"),
+    )
+    def restore(self, io: CommandIO, kind: Kind, number: int) -> None:
+        """Put a document of the history back."""
+        self._operator.restore(io, kind, number)
 
     def diagnostics(self) -> Mapping[str, Any]:
         directory = self._directories.present()

@@ -1,0 +1,112 @@
+"""The commands, called as the command line calls them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import builtin_plugins.drops as drops
+from builtin_plugins.drops import Drops
+from plugin_sdk import StageboxError
+from plugin_sdk.testing import FakeCommandIO, FakeContext
+
+R_PUB = "5869aff450549732cbaaed5e5df9b30a6da31cb0e5742bad5ad4a1a768f1a67b"
+BOX = "http://box.example/" + "a" * 43
+
+
+@pytest.fixture
+def plugin() -> Iterator[Drops]:
+    with FakeContext.for_folder(Path(drops.__file__).parent) as context:
+        plugin = context.start(Drops)
+        yield plugin
+        context.stop(plugin)
+
+
+def run(plugin: Drops, name: str, *arguments: Any, status: int = 0, **options: Any) -> str:
+    io = FakeCommandIO()
+    (command,) = (each for each in plugin.commands() if each.name == name)
+    assert (command.handler(io, *arguments, **options) or 0) == status
+    return io.output if status == 0 else io.errors
+
+
+def test_identities_go_out_and_come_in(plugin: Drops, tmp_path: Path) -> None:
+    plugin._documents.replace(
+        "synced",
+        {
+            "drop_servers": [
+                {"url": "http://one.example/drops/"},
+                {"url": "http://two.example", "active": False},
+            ]
+        },
+    )
+    made = json.loads(run(plugin, "identity", "new", "Alice"))
+    assert made["alias"] == "Alice"
+    assert "private_key" not in made["keys"]
+    (box,) = made["drops"]
+    assert box.startswith("http://one.example/drops/")
+    second = json.loads(run(plugin, "identity", "new", "Bob", drop=(BOX,)))
+    assert (second["id"], second["drops"]) == (2, [BOX])
+    assert "private_key" not in run(plugin, "identity", "list")
+    exported = json.loads(run(plugin, "identity", "export", "1"))
+    assert list(exported) == [
+        "alias",
+        "email",
+        "phone",
+        "private_key",
+        "public_key",
+        "prefixes",
+        "drop_urls",
+    ]
+    before = plugin._documents.read("synced")[0]
+    file = tmp_path / "alice.json"
+    file.write_text(json.dumps(exported))
+    with pytest.raises(StageboxError):  # she is here already
+        run(plugin, "identity", "import", str(file))
+    assert plugin._documents.read("synced")[0] == before
+    plugin._documents.replace("synced", {})
+    run(plugin, "identity", "import", str(file))
+    (alice,) = plugin._documents.read("synced")[0]["identities"]
+    assert alice["keys"] == {name: exported[name] for name in ("private_key", "public_key")}
+
+
+def test_contacts_go_in_and_out(plugin: Drops, tmp_path: Path) -> None:
+    run(plugin, "identity", "new", "Alice")
+    form = {"alias": "R", "public_key": R_PUB, "drop_urls": [BOX], "email": "r@example.org"}
+    file = tmp_path / "contacts.json"
+    file.write_text(json.dumps(form))
+    run(plugin, "contact", "import", file=str(file), identity="1")
+    assert json.loads(run(plugin, "contact", "export", identity="1")) == {"contacts": [form]}
+    for wrong in ({"contacts": 1}, [], {"alias": "x"}, {"contacts": [form, form]}):
+        file.write_text(json.dumps(wrong))
+        with pytest.raises(StageboxError):
+            run(plugin, "contact", "import", file=str(file), identity="1")
+    with pytest.raises(StageboxError):
+        run(plugin, "contact", "export", identity="7")
+    assert len(plugin._documents.read("synced")[0]["contacts"]) == 1
+
+
+def test_history_and_restore(plugin: Drops) -> None:
+    run(plugin, "identity", "new", "Alice")
+    plugin._documents.replace("synced", {})
+    number = int(run(plugin, "history", kind="synced").split()[0])
+    run(plugin, "restore", kind="synced", number=number)
+    assert plugin._documents.read("synced")[0]["identities"][0]["alias"] == "Alice"
+    with pytest.raises(StageboxError):
+        run(plugin, "restore", kind="synced", number=99)
+
+
+def test_a_round(plugin: Drops) -> None:
+    assert json.loads(run(plugin, "poll")) == {"boxes": 0, "failed": 0, "received": 0}
+    run(plugin, "identity", "new", "Alice", drop=(BOX,))
+    assert json.loads(run(plugin, "poll")) == {"boxes": 1, "failed": 1, "received": 0}
+
+
+def test_wrong_usage(plugin: Drops) -> None:
+    assert "ALIAS" in run(plugin, "identity", "new", status=2)
+    assert run(plugin, "identity", "list", "x", status=2)
+    assert run(plugin, "identity", "export", "1", drop=("x",), status=2)
+    assert run(plugin, "contact", "import", identity="1", status=2)
