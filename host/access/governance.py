@@ -30,12 +30,15 @@ class Governance:
 
     def __init__(self, database: HostDatabase) -> None:
         self._db = database
-        self._known: bool | None = None
+        self._known = False
+        self._opened = False
 
     def known(self) -> bool:
         """Whether it was ever noted."""
-        if self._known is None:
-            self._db.migrate(_MIGRATIONS)
+        if not self._known:  # another process may have noted it: only yes is final
+            if not self._opened:
+                self._db.migrate(_MIGRATIONS)
+                self._opened = True
             self._known = self._db.table(_TABLE).get(_KEY) is not None
         return self._known
 

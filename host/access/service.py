@@ -128,6 +128,8 @@ class AccessService:
                 self._failed(provider, "looking up a token", error)
                 continue
             if isinstance(principal, Principal):
+                if self._governance is not None and ADMIN in principal.permissions:
+                    self._governance.note()
                 return principal, provider
             if principal is not None:
                 kind = type(principal).__name__

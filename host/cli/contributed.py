@@ -66,8 +66,8 @@ def _parameter(argument: Argument) -> click.Parameter:
             type=kind,
             required=argument.required,
             nargs=-1 if argument.multiple else 1,
-            default=argument.default,
             metavar=argument.name.upper(),
+            **_default(argument),
         )
     if argument.flag:
         return click.Option([argument.name, name], is_flag=True, help=argument.help)
@@ -76,12 +76,17 @@ def _parameter(argument: Argument) -> click.Parameter:
         [argument.name, name],
         type=kind,
         required=argument.required,
-        default=argument.default,
         multiple=argument.multiple,
         help=argument.help,
         prompt=prompt,
         hide_input=argument.secret,
+        **_default(argument),
     )
+
+
+def _default(argument: Argument) -> dict[str, Any]:
+    """Nothing for a required one: click would take a default of None as given."""
+    return {} if argument.required else {"default": argument.default}
 
 
 def _type(argument: Argument) -> click.ParamType[Any]:

@@ -17,13 +17,23 @@ from host.cli.settings import settings
 __all__ = ["main"]
 
 
+def _note_flags(ctx: click.Context) -> None:
+    """Options before the command decide where plugins are looked for, before `main` runs."""
+    flags = ctx.find_root().ensure_object(dict)
+    for name in ("data_dir", "database"):
+        if ctx.find_root().params.get(name) is not None:
+            flags[name] = ctx.find_root().params[name]
+
+
 class _Commands(click.Group):
     """Own commands first; others are looked up among active plugins, only when asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        _note_flags(ctx)
         return [*super().list_commands(ctx), *sorted(contributed_commands(ctx))]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        _note_flags(ctx)
         own = super().get_command(ctx, cmd_name)
         return own if own is not None else contributed_commands(ctx).get(cmd_name)
 

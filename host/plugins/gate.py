@@ -13,13 +13,19 @@ from collections.abc import Callable
 
 from plugin_sdk import Unavailable
 
-__all__ = ["Gate", "GateClosed", "Slots"]
+__all__ = ["Gate", "GateClosed", "Postponed", "Slots"]
 
 _WINDOW_SECONDS = 60.0
+_MAX_QUEUE = 1000
 
 
 class GateClosed(Unavailable):
     """The plugin instance behind this gate is going; a request asks the present catalog anew."""
+
+
+class Postponed(BaseException):
+    """The call waits in its gate's queue and will be made again. No Exception, so that nothing on
+    its way out takes it for a failure."""
 
 
 class Slots:
@@ -49,6 +55,7 @@ class Gate:
         "_now",
         "_on_failures",
         "_paused",
+        "_queue",
         "_recent",
         "_slots",
         "_waiting",
@@ -77,6 +84,7 @@ class Gate:
         self._inside = 0
         self._held = 0
         self._waiting = 0
+        self._queue: deque[Callable[[], object]] = deque()
         self._closed = False
         self._paused = False
         self._idle = threading.Condition(slots.lock)
@@ -100,9 +108,10 @@ class Gate:
         """How many calls are inside right now."""
         return self._inside
 
-    def enter(self, *, slot: bool = True) -> None:
+    def enter(self, *, slot: bool = True, wake: Callable[[], object] | None = None) -> None:
         """Takes a lease. Raises Unavailable with ``retry_after`` when the plugin is being
-        switched off, or has all the calls at once that it may have.
+        switched off, or has all the calls at once that it may have; in that case, with ``wake``,
+        Postponed: ``wake`` is called when there may be room.
 
         ``slot`` is False for calls that run on threads of their own (events, jobs, sockets)."""
         slots = self._slots
@@ -116,6 +125,9 @@ class Gate:
             if slot:
                 free = slots.total - slots.used
                 if self._held >= slots.per_plugin or (self._held and free <= slots.reserve):
+                    if wake is not None and len(self._queue) < _MAX_QUEUE:
+                        self._queue.append(wake)
+                        raise Postponed
                     raise self._busy()
                 self._held += 1
                 slots.used += 1
@@ -126,10 +138,12 @@ class Gate:
         """Gives the lease back. ``failed``: the call ended in an exception nobody intended."""
         slots = self._slots
         tripped = False
+        wake = None
         with slots.lock:
             if slot:
                 self._held -= 1
                 slots.used -= 1
+                wake = self._next()
             self._inside -= 1
             self.seconds += seconds
             if self.quarantine_failures:
@@ -138,8 +152,13 @@ class Gate:
                 self.failures += 1
             if self._inside == 0 and self._waiting:
                 self._idle.notify_all()
+        if wake is not None:
+            wake()
         if tripped and self._on_failures is not None:
             self._on_failures()
+
+    def _next(self) -> Callable[[], object] | None:
+        return self._queue.popleft() if self._queue else None
 
     def _note(self, failed: bool) -> bool:
         now = self._now()
@@ -160,12 +179,19 @@ class Gate:
         with self._slots.lock:
             self._held -= 1
             self._slots.used -= 1
+            wake = self._next()
+        if wake is not None:
+            wake()
 
     def close(self) -> None:
         """No call enters any more."""
         with self._slots.lock:
             self._closed = True
             self._idle.notify_all()
+            waiting = list(self._queue)
+            self._queue.clear()
+        for wake in waiting:
+            wake()
 
     def pause(self) -> None:
         """Calls wait at the gate until `resume`."""

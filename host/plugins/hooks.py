@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 import pluggy
 
@@ -20,6 +20,9 @@ from plugin_sdk.context import HookResult, Hooks
 from plugin_sdk.hookspecs import PROJECT
 
 __all__ = ["HookRegistry", "PluginHooks", "fenced"]
+
+_DEFAULTS: Final = {name: Plugin.__dict__[name] for name in ("decide", "purge", "diagnostics")}
+"""What says nothing need not be asked, for every request once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,8 @@ class HookRegistry:
             return
         for implementation in reversed(caller.get_hookimpls()):
             owner = self._gates.get(id(implementation.plugin))
-            if owner is not None:
+            default = getattr(implementation.function, "__func__", None) is _DEFAULTS.get(name)
+            if owner is not None and not default:
                 function = implementation.function
                 yield owner[0], owner[1], _with_names(function, implementation.argnames)
 

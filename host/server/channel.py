@@ -11,6 +11,7 @@ from waitress.buffers import OverflowableBuffer
 from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.wasyncore import _DISCONNECTED
 
+from host.plugins.gate import Postponed
 from host.server.bodies import BodyFailed, FileBody
 from host.server.connection import SocketConnection
 from host.server.parser import Parser, Refused
@@ -309,6 +310,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
                 task.service()
             else:
                 task.close_on_finish = True
+        except Postponed:
+            self._postpone(request)
+            return
         except ClientDisconnected:
             self.logger.debug("The client left before %s was answered.", request.path)
             task.close_on_finish = True
@@ -322,6 +326,18 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
         else:
             self._next(request)
         self.last_activity = time.monotonic()
+
+    def _postpone(self, request: Parser) -> None:
+        """The request waits for room in its plugin; this worker is free for others."""
+        ticket = request.ticket
+        assert ticket is not None
+        self.site.waiting.add(ticket)
+        if not ticket.queue():
+            self.again()
+
+    def again(self) -> None:
+        """Has the first request carried out once more. Any thread."""
+        self.server.add_task(self)
 
     def _task(self, request: Parser) -> Any:
         if request.error is not None:

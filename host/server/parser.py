@@ -9,6 +9,7 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.utilities import Error
 
 from host.server.site import Site
+from host.server.waiting import Ticket
 
 __all__ = ["Parser", "Refused", "decoded_path"]
 
@@ -55,6 +56,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no type
         super().__init__(adj)
         self.site = site
         self.started = time.monotonic()
+        self.ticket: Ticket | None = None  # once it was carried out, perhaps in vain
 
     def received(self, data: bytes) -> int:
         """Takes bytes of this request and returns how many; after a refusal, all of them."""

@@ -169,6 +169,7 @@ class Server:
         return [item for item in self._poller.values() if isinstance(item, Channel)]
 
     def _check(self, now: float) -> None:
+        self._site.waiting.check(now, all=self._site.stopping)
         for channel in self._channels():
             channel.check(now, self._idle_seconds, self._head_seconds)
             self._poller.changed(channel)

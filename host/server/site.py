@@ -10,6 +10,7 @@ from typing import Any
 
 from host.server.hub import Hub
 from host.server.poller import Poller
+from host.server.waiting import Waiting
 from host.web.handshake import WebSocketApplication
 from plugin_sdk.context import Logger
 
@@ -54,6 +55,7 @@ class Site:
     hub: Hub
     poller: Poller
     log: Logger
+    waiting: Waiting = field(default_factory=Waiting)
     stopping: bool = field(default=False)
 
     def error(

@@ -14,6 +14,7 @@ from waitress.utilities import build_http_date
 from host.server.bodies import FileBody
 from host.server.parser import decoded_path
 from host.server.site import Answer, Site
+from host.server.waiting import WAKE, Ticket
 
 __all__ = ["AnswerTask", "ErrorTask", "WsgiTask"]
 
@@ -171,6 +172,14 @@ class WsgiTask(_Task, WSGITask):  # type: ignore[misc]  # waitress ships no type
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
         environ["wsgi.file_wrapper"] = FileBody
+        ticket = self.request.ticket
+        if ticket is None:
+            ticket = self.request.ticket = Ticket(self.channel)
+        else:
+            self.site.waiting.discard(ticket)
+        ticket.begin()
+        if not ticket.late:
+            environ[WAKE] = ticket.wake
         return environ
 
     def execute(self) -> None:

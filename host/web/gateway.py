@@ -25,7 +25,7 @@ __all__ = ["Gateway", "falcon_app", "status_line"]
 
 StartResponse = Callable[..., Any]
 
-_TRIES: Final = 3
+_TRIES: Final = 50  # each one means that the catalog was switched meanwhile
 
 
 class Gateway:

@@ -30,6 +30,10 @@ from plugin_sdk import Form, Query, Request, Response, StageboxError
 __all__ = ["Options", "Refuser", "Responder", "send"]
 
 
+_WAKE: Final = "stagebox.wake"
+"""Where the server leaves what has a request that must wait carried out again."""
+
+
 class Responder:
     """Answers one endpoint. Everything that the declaration says is compiled here, once."""
 
@@ -74,7 +78,7 @@ class Responder:
         exchange.plugin_id = self._plugin_id
         gate = self._gate
         try:
-            gate.enter()
+            gate.enter(wake=req.env.get(_WAKE))
         except GateClosed:
             raise StaleCatalog from None
         except StageboxError as error:

@@ -103,7 +103,7 @@ def test_a_request_that_meets_a_switch_asks_the_new_catalog(site):
     """It found the old version, which went before it came to the gate."""
 
     class Closing(Gate):
-        def enter(self, *, slot: bool = True) -> None:
+        def enter(self, *, slot: bool = True, wake: object = None) -> None:
             if not self.closed:
                 site.add("x", opened("/do", lambda r: "new"))
                 self.close()
@@ -118,7 +118,7 @@ def test_a_request_that_meets_a_switch_asks_the_new_catalog(site):
 
 def test_a_request_that_meets_the_end_of_a_plugin_finds_nothing(site):
     class Closing(Gate):
-        def enter(self, *, slot: bool = True) -> None:
+        def enter(self, *, slot: bool = True, wake: object = None) -> None:
             site.remove("x")
             self.close()
             super().enter(slot=slot)

@@ -200,7 +200,7 @@ def test_failing_callbacks_are_logged_counted_and_told(site, error):
 
 def test_a_handshake_that_meets_a_switch_gets_the_new_version(site):
     class Closing(Gate):
-        def enter(self, *, slot: bool = True) -> None:
+        def enter(self, *, slot: bool = True, wake: object = None) -> None:
             if not self.closed:
                 add(site, max_message=2)
                 self.close()
