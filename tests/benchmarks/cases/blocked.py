@@ -23,7 +23,7 @@ def run(bench: Bench) -> None:
     _, idle = bench.serve(bench.data_dir(bench=True))
     child, blocked = bench.serve(bench.data_dir(bench=True))
     refused = _block(blocked + "/api/plugins/bench/hang")
-    seconds = bench.seconds(3)
+    seconds = bench.seconds(2)
     urls = {"idle": idle, "blocked": blocked}
     probes = {name: partial(_probe, url, seconds) for name, url in urls.items()}
     probed = bench.interleaved(4, probes)

@@ -49,7 +49,7 @@ def run(bench: Bench) -> None:
     for name, (ours, theirs) in _PATHS.items():
         measures[f"{name} ours"] = partial(press, url + ours, seconds, server=host)
         measures[f"{name} theirs"] = partial(press, peer_url + theirs, seconds, server=peer)
-    found = bench.interleaved(4, measures)
+    found = bench.interleaved(3, measures)
     texts = {
         "row": ("one row of 10,000 as JSON", 5.0),
         "list": ("a list of 50 rows as JSON", 5.0),

@@ -18,7 +18,7 @@ _LIST = "/api/plugins"
 
 def run(bench: Bench) -> None:
     hosts = {count: bench.serve(bench.data_dir(small=count)) for count in (1, 20, 100, 200)}
-    seconds = bench.seconds(3)
+    seconds = bench.seconds(2)
     routes = bench.interleaved(
         4,
         {

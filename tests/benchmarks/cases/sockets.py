@@ -37,7 +37,7 @@ def run(bench: Bench) -> None:
 def _crowd(bench: Bench, count: int) -> None:
     data_dir = bench.data_dir(bench=True, settings=_SETTINGS)
     host, url = bench.serve(data_dir)
-    seconds = bench.seconds(3)
+    seconds = bench.seconds(2)
     before = _http(bench, url, seconds)
     threads, memory = thread_count(host.pid), memory_of(host.pid)
     parts = urlsplit(url)
