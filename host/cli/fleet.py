@@ -118,13 +118,17 @@ class Member:
     greet: Callable[[Host], object]
 
     def __call__(self) -> GranianGateway:
+        stopping = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # Inherited are the supervisor's; granian sets the worker's own when this returns.
+            signal.signal(number, lambda *_: stopping.set())
         config = load_config(self.flags, os.environ)
         env = dict(os.environ)
         _hide_headers()
         host = Host(config, env=env, log_stream=sys.stderr)
         with _turn(config.data_dir / ".start.lock"):
             host.start(patience=_PATIENCE_SECONDS)
-        worker = Worker(self, host)
+        worker = Worker(self, host, stopping)
         # granian's worker returns from its target when it has stopped; this runs then.
         Finalize(None, worker.stop, exitpriority=_EXIT_PRIORITY)
         worker.start()
@@ -136,9 +140,10 @@ class Worker:
     """What a worker does beside answering: takes WebSockets if nobody else does, and ends when
     the supervisor is gone."""
 
-    def __init__(self, member: Member, host: Host) -> None:
+    def __init__(self, member: Member, host: Host, stopping: threading.Event) -> None:
         self._member = member
         self._host = host
+        self._stopping = stopping
         self._sockets: Server | None = None
         self._lock: int | None = None
         self._ending = threading.Event()
@@ -163,16 +168,26 @@ class Worker:
         while not self._listening():
             if self._ending.wait(0.01):
                 return
+            self._pass_on()
         url = websocket_url(self._member.websockets)
         self._host.serve([self._member.address], self._close_gone, websocket_url=url)
         if first:
             self._member.greet(self._host)
+        self._pass_on()
         while not self._ending.wait(_LOOK_SECONDS):
+            self._pass_on()
             if os.getppid() != self._member.supervisor:
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
             if self._sockets is None:
                 self._take_sockets(log)
+
+    def _pass_on(self) -> None:
+        """A signal that came while the host was starting: given to granian once it listens to
+        signals; until then it comes back to us."""
+        if self._stopping.is_set():
+            self._stopping.clear()
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def _listening(self) -> bool:
         host, port = address(self._member.address)
