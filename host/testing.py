@@ -1,7 +1,9 @@
 """A real host for tests: temporary data, a free port, plugins enabled at once.
 
-Plugin authors reach it through the fixture ``stagebox`` of plugin_sdk.testing; it is found by the
-entry point ``host`` of the group ``stagebox.testing``.
+Its data are SQLite files, unless STAGEBOX_TEST_DATABASE names a PostgreSQL database on a server
+that may be thrown away: then each data directory gets a copy of that one. Plugin authors reach the
+host through the fixture ``stagebox`` of plugin_sdk.testing; it is found by the entry point ``host``
+of the group ``stagebox.testing``.
 """
 
 from __future__ import annotations
@@ -10,17 +12,18 @@ import http.client
 import importlib
 import inspect
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from host.app import Host
 from host.config import load_config
-from host.db import SqliteEngine
+from host.db import Engine, SqliteEngine
 from host.plugins.discovery import Given
 from host.plugins.manifests import MANIFEST_NAME
 from host.server import Server
@@ -28,16 +31,38 @@ from plugin_sdk import HttpReply, Plugin, parse_json
 from plugin_sdk.management import PluginEntry
 from plugin_sdk.manifest import SDK_VERSION
 
-__all__ = ["TestHost", "open_database"]
+__all__ = ["TEST_DATABASE", "TestHost", "database_of", "open_database", "open_engine"]
+
+TEST_DATABASE: Final = "STAGEBOX_TEST_DATABASE"
 
 Source = Path | type[Plugin] | str
+
+
+def database_of(folder: Path) -> str:
+    """The URL of the database that belongs to a data directory, "" for files in it."""
+    url = os.environ.get(TEST_DATABASE, "")
+    if not url:
+        return ""
+    from host.db.postgresql.throwaway import database_for
+
+    return database_for(url, folder)
+
+
+def open_engine(folder: Path, durability: Literal["full", "normal"] = "full") -> Engine:
+    """The engine for a data directory, of the kind that tests run on."""
+    url = database_of(folder)
+    if not url:
+        return SqliteEngine(folder, durability)
+    from host.db.postgresql import PostgresqlEngine
+
+    return PostgresqlEngine(url, durability)
 
 
 class OwnDatabase:
     """A plugin's database that takes its engine along when it is closed."""
 
     def __init__(self, folder: Path) -> None:
-        self._engine = SqliteEngine(folder)
+        self._engine = open_engine(folder)
         self._database = self._engine.open("plugin.under.test")
 
     def __getattr__(self, name: str) -> Any:
@@ -115,6 +140,8 @@ class TestHost:
 
     def start(self) -> None:
         flags = {"data_dir": str(self.data_dir), **self._config}
+        if "database" not in flags:
+            flags["database"] = database_of(self.data_dir) or None
         self.host = Host(load_config(flags, self._env), env=self._env, given=self._given)
         self.host.open()
         for plugin_id in self._wished:

@@ -101,6 +101,7 @@ class PostgresqlDatabase(Sessions):
     def enable_search(self, table: str, columns: Sequence[str]) -> None:
         check_identifier(table)
         wanted = list(columns)
+        self._server.prepare_search()
         with self.transaction():
             shape = self.shape(table)
             if shape is None:
@@ -160,6 +161,7 @@ class PostgresqlDatabase(Sessions):
             raise Invalid("A copy is restored outside of transactions.")
         self._refuse_write_in_snapshot()
         copies.check_copy(path)
+        self._server.prepare_search()
         before, self._patient = self._patient, get_ident()
         try:
             with self.transaction():

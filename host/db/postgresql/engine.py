@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from host.db.engine import Engine, HostDatabase
 from host.db.names import HOST
 from host.db.postgresql.address import parse_address
 from host.db.postgresql.database import PostgresqlDatabase
-from host.db.postgresql.faults import FAULTS, translate
 from host.db.postgresql.names import PREFIX, name_of, schema_of
 from host.db.postgresql.server import Options, Server
 from host.db.postgresql.texts import Texts
-from host.db.postgresql.values import arguments
-from host.db.postgresql.wire import Call
 from host.db.statements import Statements
 from plugin_sdk import DatabaseUnavailable, Invalid, NotFound
 
@@ -85,10 +81,12 @@ class PostgresqlEngine(Engine):
         return found
 
     def exists(self, name: str) -> bool:
-        return bool(self._ask(_EXISTS, schema_of(name)))
+        return bool(self._server.ask(_EXISTS, schema_of(name)))
 
     def names(self) -> list[str]:
-        found = (name_of(str(schema), comment) for schema, comment in self._ask(_NAMES, PREFIX))
+        found = (
+            name_of(str(schema), comment) for schema, comment in self._server.ask(_NAMES, PREFIX)
+        )
         return sorted(name for name in found if name is not None and name != HOST)
 
     def drop(self, name: str) -> None:
@@ -100,7 +98,7 @@ class PostgresqlEngine(Engine):
         self._server.discard(schema)
 
     def size(self, name: str) -> int:
-        return int(self._ask(_SIZE, schema_of(name))[0][0])
+        return int(self._server.ask(_SIZE, schema_of(name))[0][0])
 
     def close(self) -> None:
         with self._lock:
@@ -119,9 +117,3 @@ class PostgresqlEngine(Engine):
                 found = PostgresqlDatabase(name, self._server, self._statements, self._texts)
                 self._databases[name] = found
             return found
-
-    def _ask(self, sql: bytes, value: str) -> Sequence[tuple[Any, ...]]:
-        try:
-            return self._server.ask(Call(sql, arguments([value])))
-        except FAULTS as error:
-            raise translate(error, self._server.address.shown) from error

@@ -12,6 +12,7 @@ from typing import Final
 
 from host.db.postgresql.link import Link
 from host.db.postgresql.names import SHARED
+from host.db.postgresql.shared import LOCK
 from host.db.postgresql.wire import Call
 from host.db.search import fold
 
@@ -35,18 +36,18 @@ WHERE letter <> low"""
 
 
 def make(link: Link) -> None:
-    """Makes the function unless it is there; inside of a transaction. Raises FAULTS."""
-    known = link.first(link.guarded([Call(_KNOWN, once=True)])[0])
-    if known is not None and known[0]:
-        return
-    there = {row[0] for row in link.tuples(link.guarded([Call(_FIND, once=True)])[0])}
-    define(link, next(name for name in COLLATIONS if name in there))
+    """Makes the function unless it is there, in a transaction of its own. Raises FAULTS."""
+    known, found = link.alone(SHARED, [Call(_KNOWN), Call(_FIND)])
+    row = link.first(known)
+    if row is None or not row[0]:
+        there = {row[0] for row in link.tuples(found)}
+        define(link, next(name for name in COLLATIONS if name in there))
 
 
 def define(link: Link, collation: str) -> None:
-    """The function with ``lower`` of that collation."""
+    """The function with ``lower`` of that collation, unless somebody was first."""
     asked = Call(_LOWER.format(collation).encode(), once=True)
-    lower = dict(link.tuples(link.guarded([asked])[0]))
+    lower = dict(link.tuples(link.alone(SHARED, [asked])[0]))
     before, after = _corrections(lower)
     text = "$1"
     if before:
@@ -54,11 +55,12 @@ def define(link: Link, collation: str) -> None:
     text = f'lower({text} COLLATE "{collation}")'
     if after:
         text = f"translate({text}, {_pair(after)})"
-    sql = (
-        f"CREATE OR REPLACE FUNCTION {SHARED}.fold(text) RETURNS text LANGUAGE sql IMMUTABLE "
-        f'STRICT PARALLEL SAFE AS $fold$ SELECT {text} COLLATE "C" $fold$'
-    )
-    link.guarded([Call(sql.encode(), once=True)])
+    sql = f"""DO $do$ BEGIN
+    IF to_regprocedure('{SHARED}.fold(text)') IS NULL THEN
+        CREATE FUNCTION {SHARED}.fold(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT
+        PARALLEL SAFE AS $fold$ SELECT {text} COLLATE "C" $fold$;
+    END IF; END $do$"""
+    link.whole(SHARED, [Call(statement.encode(), once=True) for statement in (LOCK, sql)])
 
 
 def _corrections(lower: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:

@@ -9,22 +9,24 @@ characters has no trigram and is looked for in that way too.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
 from host.db.names import quoted
-from host.db.postgresql import folding
 from host.db.postgresql.faults import Refusal
 from host.db.postgresql.link import Link
 from host.db.postgresql.names import SHARED
+from host.db.postgresql.shared import LOCK
 from host.db.postgresql.values import arguments
 from host.db.postgresql.wire import Call
 from host.db.search import TABLE
 from host.db.shapes import TableShape
 from plugin_sdk import dump_json
 
-__all__ = ["INDEX_PREFIX", "condition", "disable", "enable", "index"]
+__all__ = ["INDEX_PREFIX", "condition", "disable", "enable", "index", "make_extension"]
 
+_LOG: Final = logging.getLogger("stagebox.db")
 INDEX_PREFIX: Final = f"{TABLE}_"
 _TRIGRAM: Final = 3
 _MAX_NAME: Final = 63
@@ -41,6 +43,15 @@ _KNOWN: Final = f"SELECT to_regclass('{TABLE}') IS NOT NULL".encode()
 _FORGET: Final = f"DELETE FROM {TABLE} WHERE name = $1".encode()
 
 
+def make_extension(link: Link) -> None:
+    """Makes pg_trgm, in a transaction of its own, if it can be made. Raises FAULTS."""
+    if link.first(link.alone(SHARED, [Call(_FIND)])[0]) is None:
+        try:
+            link.whole(SHARED, [Call(LOCK.encode(), once=True), Call(_MAKE, once=True)])
+        except Refusal as error:  # not installed on the server, or not allowed to our user
+            _LOG.warning("Searches will be slow: pg_trgm is missing (%s).", error.text)
+
+
 def enable(link: Link, shape: TableShape, columns: Sequence[str]) -> None:
     """Makes the search of a table anew; inside of a transaction. Raises FAULTS."""
     disable(link, shape.name)
@@ -51,11 +62,10 @@ def enable(link: Link, shape: TableShape, columns: Sequence[str]) -> None:
 
 def index(link: Link, table: str, columns: Sequence[str]) -> None:
     """The index alone."""
-    folding.make(link)
-    where = _extension(link)
-    if where is None:
+    found = link.first(link.guarded([Call(_FIND, once=True)])[0])
+    if found is None:
         return
-    fields = ", ".join(f'{_folded(name)} "{where}".gin_trgm_ops' for name in columns)
+    fields = ", ".join(f'{_folded(name)} "{found[0]}".gin_trgm_ops' for name in columns)
     sql = f"CREATE INDEX {quoted(_index(table))} ON {quoted(table)} USING gin ({fields})"
     link.guarded([Call(sql.encode(), once=True)], None)
 
@@ -97,15 +107,3 @@ def _index(table: str) -> str:
     if len(name) <= _MAX_NAME:
         return name
     return f"{name[: _MAX_NAME - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-
-
-def _extension(link: Link) -> str | None:
-    """The schema of pg_trgm, which is made if it can be; else None."""
-    row = link.first(link.guarded([Call(_FIND, once=True)])[0])
-    if row is None:
-        try:
-            link.guarded([Call(_MAKE, once=True)])
-        except Refusal:  # not installed on the server, or not allowed to our user
-            return None
-        return SHARED
-    return str(row[0])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import secrets
-from typing import Any, Final, Literal
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, Literal, TypeVar
 
 import psycopg
 
-from host.db.postgresql import shared
+from host.db.postgresql import folding, search, shared
 from host.db.postgresql.address import Address
 from host.db.postgresql.faults import FAULTS, ConnectionLost, translate
 from host.db.postgresql.link import Link
@@ -16,14 +18,13 @@ from host.db.postgresql.names import SHARED, TRASH, lock_key
 from host.db.postgresql.pool import Pool
 from host.db.postgresql.values import arguments
 from host.db.postgresql.wire import Call, reason_of
-from plugin_sdk import DatabaseUnavailable
+from plugin_sdk import DatabaseUnavailable, StageboxError
 
 __all__ = ["Options", "Server"]
 
+_Result = TypeVar("_Result")
 _LOG: Final = logging.getLogger("stagebox.db")
 _OLDEST: Final = 140000
-_BEGIN: Final = Call(b"BEGIN READ WRITE", once=True)
-_COMMIT: Final = Call(b"COMMIT", once=True)
 _AT_ONCE: Final = Call(b"SET LOCAL lock_timeout = '1s'", once=True)
 _THERE: Final = b"SELECT 1 FROM pg_namespace WHERE nspname = $1"
 _TRASH: Final = b"SELECT nspname FROM pg_namespace WHERE starts_with(nspname, $1)"
@@ -80,71 +81,70 @@ class Server:
         self._session = [
             Call(f"SET {name} TO '{value}'".encode(), once=True) for name, value in settings.items()
         ]
-        self._ready = False
+        self._prepared = False
+        self._searchable = False
 
     def check(self) -> None:
         """Raises DatabaseUnavailable, with one sentence, when the server cannot be used."""
-        self.pool.give(self.pool.take(""))
+        self.pool.give(self.pool.take(SHARED))
 
-    def prepare(self, link: Link) -> bool:
-        """Makes what all databases share, inside of a write transaction; False when it is there.
-        Raises FAULTS."""
-        if self._ready:
-            return False
-        shared.make(link)
-        return True
+    def prepare(self) -> None:
+        """Makes what all databases share, unless it is there."""
+        if not self._prepared:
+            self._run(shared.make)
+            self._prepared = True
 
-    def prepared(self) -> None:
-        """That transaction was committed."""
-        self._ready = True
+    def prepare_search(self) -> None:
+        """Makes what searching needs, unless it is there."""
+        if not self._searchable:
+            self._run(folding.make)
+            self._run(search.make_extension)
+            self._searchable = True
 
-    def ask(self, call: Call) -> list[tuple[Any, ...]]:
-        """The rows of a question about no schema in particular. Raises FAULTS."""
-        for attempt in (1, 2):
-            link = self.pool.take("")
-            try:
-                return link.tuples(link.alone(link.schema or SHARED, [call])[0])
-            except ConnectionLost:
-                self.lost(link)
-                if attempt == 2:
-                    raise
-            finally:
-                self.pool.give(link)
-        raise AssertionError
+    def ask(self, sql: bytes, value: str) -> list[tuple[Any, ...]]:
+        """The rows of a question about no schema in particular."""
+        call = Call(sql, arguments([value]))
+        return self._run(lambda link: link.tuples(link.alone(SHARED, [call])[0]))
 
     def discard(self, schema: str) -> None:
-        """Removes a schema with all that is in it. Raises DatabaseUnavailable.
+        """Removes a schema with all that is in it.
 
         It gets another name at once, under the lock of its writers, and goes for good when nobody
         reads from it any more."""
-        link = self.pool.take(SHARED, long=True)
-        lock = f"SELECT pg_advisory_xact_lock({lock_key(schema)})"
-        there = Call(_THERE, arguments([schema]), once=True)
-        name = f"{TRASH}{secrets.token_hex(8)}"
-        try:
-            begun = link.begin(SHARED, [_BEGIN, Call(lock.encode(), once=True), there])
-            if link.tuples(begun[-1]):
-                rename = f'ALTER SCHEMA "{schema}" RENAME TO "{name}"'
-                link.exchange([Call(rename.encode(), once=True)])
-            link.exchange([_COMMIT])
-        except FAULTS as error:
-            raise translate(error, schema) from error
-        finally:
-            self.pool.give(link, long=True)
+        if self.ask(_THERE, schema):
+            lock = f"SELECT pg_advisory_xact_lock({lock_key(schema)})"
+            rename = f"""DO $$ BEGIN
+                ALTER SCHEMA "{schema}" RENAME TO "{TRASH}{secrets.token_hex(8)}";
+                EXCEPTION WHEN invalid_schema_name THEN -- another process was first
+            END $$"""
+            calls = [Call(text.encode(), once=True) for text in (lock, rename)]
+            self._run(lambda link: link.whole(SHARED, calls))
         self.sweep()
 
     def sweep(self) -> None:
         """Removes schemas that were replaced or discarded; one that is still read from stays for
         the next time."""
-        for (name,) in self.ask(Call(_TRASH, arguments([TRASH]))):
-            link = self.pool.take(SHARED, long=True)
-            drop = Call(f'DROP SCHEMA "{name}" CASCADE'.encode(), once=True)
+        for (name,) in self.ask(_TRASH, TRASH):
+            drop = Call(f'DROP SCHEMA IF EXISTS "{name}" CASCADE'.encode(), once=True)
             try:
-                link.begin(SHARED, [_BEGIN, _AT_ONCE, drop, _COMMIT])
+                self._run(partial(Link.whole, schema=SHARED, calls=[_AT_ONCE, drop]))
+            except StageboxError as error:
+                _LOG.info("What is left of a dropped database stays for now: %s", error)
+
+    def _run(self, act: Callable[[Link], _Result]) -> _Result:
+        """Calls a function that may be called twice, on some connection. Raises StageboxError."""
+        for attempt in (1, 2):
+            link = self.pool.take(SHARED)
+            try:
+                return act(link)
             except FAULTS as error:
-                _LOG.info("What was left of a dropped database stays for now: %s", error)
+                if isinstance(error, ConnectionLost):
+                    self.lost(link)
+                if attempt == 2 or not isinstance(error, ConnectionLost):
+                    raise translate(error, self.address.shown) from error
             finally:
-                self.pool.give(link, long=True)
+                self.pool.give(link)
+        raise AssertionError
 
     def lost(self, link: Link) -> None:
         """The connection of a link ended: those that lie idle are not to be trusted either."""

@@ -79,7 +79,6 @@ class Sessions(SqlDatabase):
         self._unguarded = False
         self._wrote = False
         self._changed_schema = False
-        self._prepares = False
         state = f'"{self._schema}".{STATE}'
         now = "pg_current_xact_id()::text::bigint"
         self._lock_call = Call(f"SELECT pg_advisory_xact_lock({lock_key(self._schema)})".encode())
@@ -315,6 +314,7 @@ class Sessions(SqlDatabase):
         return self._writer
 
     def _begin(self) -> None:
+        self._server.prepare()
         self._wrote = self._changed_schema = self._unguarded = False
         patient = _PATIENT if self._patient == get_ident() else ()
         entry = [_BEGIN, *patient, self._lock_call]
@@ -332,16 +332,15 @@ class Sessions(SqlDatabase):
         if version is not None:
             self._shapes.check(version[0])
             link.see_version(self._schema, version[0])
+            return
         try:
-            self._prepares = self._server.prepare(link)
-            if version is None:
-                link.exchange(self._create)
-                self._changed_schema = True
-                self._shapes.changed()
+            link.exchange(self._create)
         except FAULTS as error:
             self._roll_back()
             self._give_writer()
             raise translate(error, self._name) from error
+        self._changed_schema = True
+        self._shapes.changed()
 
     def _control(self, sql: str) -> None:
         self._inside_control(self._live_writer(), [Call(sql.encode(), once=True)])
@@ -384,8 +383,6 @@ class Sessions(SqlDatabase):
             ) from error
         except Refusal as error:
             raise translate(error, self._name) from error
-        if self._prepares:
-            self._server.prepared()
 
     def _roll_back(self) -> None:
         """Whatever is still open."""

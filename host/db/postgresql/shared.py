@@ -9,7 +9,10 @@ from host.db.postgresql.link import Link
 from host.db.postgresql.names import SHARED, lock_key
 from host.db.postgresql.wire import Call
 
-__all__ = ["make"]
+__all__ = ["LOCK", "make"]
+
+LOCK: Final = f"SELECT pg_advisory_xact_lock({lock_key(SHARED + ' functions')})"
+"""Of whoever makes something there."""
 
 _VERSION: Final = "1"
 _KNOWN: Final = (
@@ -47,10 +50,8 @@ END $$""",
 
 
 def make(link: Link) -> None:
-    """Makes schema and functions unless this version of them is there; inside of a write
-    transaction, and only one process at a time."""
-    lock = f"SELECT pg_advisory_xact_lock({lock_key(SHARED + ' functions')})"
-    known = link.guarded([Call(lock.encode(), once=True), Call(_KNOWN, once=True)])[1]
-    row = link.first(known)
+    """Makes schema and functions unless this version of them is there, in a transaction of its
+    own; one process at a time. Raises FAULTS."""
+    row = link.first(link.alone(SHARED, [Call(_KNOWN)])[0])
     if row is None or row[0] != _VERSION:
-        link.guarded([Call(text.encode(), once=True) for text in _STATEMENTS])
+        link.whole(SHARED, [Call(text.encode(), once=True) for text in (LOCK, *_STATEMENTS)])

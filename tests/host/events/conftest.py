@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from host.clock import SystemClock
-from host.db import SqliteEngine
+from host.db import Engine
 from host.events import EventBus, Subscriber
+from host.testing import open_engine
 from plugin_sdk import Event
 
 LOG = logging.getLogger("stagebox.test.events")
@@ -41,14 +42,14 @@ class Listener:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[SqliteEngine]:
-    engine = SqliteEngine(tmp_path / "data")
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = open_engine(tmp_path / "data")
     yield engine
     engine.close()
 
 
 @pytest.fixture
-def make_bus(engine: SqliteEngine) -> Iterator[Callable[..., EventBus]]:
+def make_bus(engine: Engine) -> Iterator[Callable[..., EventBus]]:
     made: list[EventBus] = []
 
     def make(*, start: bool = True, **options: object) -> EventBus:
@@ -64,7 +65,7 @@ def make_bus(engine: SqliteEngine) -> Iterator[Callable[..., EventBus]]:
 
 
 @pytest.fixture
-def bus(make_bus: Callable[..., EventBus], engine: SqliteEngine) -> EventBus:
+def bus(make_bus: Callable[..., EventBus], engine: Engine) -> EventBus:
     return make_bus()
 
 
@@ -95,7 +96,7 @@ def eventually() -> Callable[[Callable[[], object]], None]:
 
 
 @pytest.fixture
-def rows(engine: SqliteEngine) -> Callable[[str], int]:
+def rows(engine: Engine) -> Callable[[str], int]:
     """How many rows are in the outbox of a plugin."""
 
     def count(name: str) -> int:
@@ -107,14 +108,14 @@ def rows(engine: SqliteEngine) -> Callable[[str], int]:
 
 
 @pytest.fixture
-def undone() -> Callable[[SqliteEngine, str], AbstractContextManager[None]]:
+def undone() -> Callable[[Engine, str], AbstractContextManager[None]]:
     """A transaction on a database that is rolled back at its end."""
 
     class Undone(Exception):
         pass
 
     @contextmanager
-    def transaction(engine: SqliteEngine, name: str) -> Iterator[None]:
+    def transaction(engine: Engine, name: str) -> Iterator[None]:
         try:
             with engine.open(name).transaction():
                 yield

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from host.db import SqliteEngine
+from host.db import Engine
 from host.events import MAX_DATA_BYTES, EventBus, Subscriber, check_event_name, check_pattern
 from plugin_sdk import Invalid
 
@@ -63,7 +63,7 @@ def test_bad_patterns(pattern: Any) -> None:
 
 
 def test_a_bad_pattern_harms_its_owner_alone(
-    bus: EventBus, engine: SqliteEngine, caplog: pytest.LogCaptureFixture
+    bus: EventBus, engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     told: list[str] = []
     bus.subscribe(
@@ -94,14 +94,14 @@ def test_a_bad_pattern_harms_its_owner_alone(
         ({"x": "é" * (MAX_DATA_BYTES // 2)}, "bytes"),
     ],
 )
-def test_data_that_is_refused(bus: EventBus, engine: SqliteEngine, data: Any, word: str) -> None:
+def test_data_that_is_refused(bus: EventBus, engine: Engine, data: Any, word: str) -> None:
     events = bus.emitter("rooms", engine.open("rooms"))
     with pytest.raises(Invalid, match=word):
         events.emit("rooms.created", data)
     assert not engine.exists("rooms"), "nothing was written"
 
 
-def test_the_largest_data_and_any_mapping(bus: EventBus, engine: SqliteEngine) -> None:
+def test_the_largest_data_and_any_mapping(bus: EventBus, engine: Engine) -> None:
     told: list[Any] = []
     bus.subscribe([Subscriber("x", "*", lambda event: told.append(event.data))])
     events = bus.emitter("rooms", engine.open("rooms"))
@@ -112,7 +112,7 @@ def test_the_largest_data_and_any_mapping(bus: EventBus, engine: SqliteEngine) -
     assert told == [{"x": text}, {}]
 
 
-def test_only_the_host_speaks_for_the_host(bus: EventBus, engine: SqliteEngine) -> None:
+def test_only_the_host_speaks_for_the_host(bus: EventBus, engine: Engine) -> None:
     bus.emitter("host", engine.open("host")).emit("host.started")
     with pytest.raises(Invalid):
         bus.emitter("rooms", engine.open("rooms")).emit("host.started")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from host.db import SqliteEngine
+from host.db import Engine
 from host.events import EventBus, Subscriber
 from plugin_sdk import Event, Events
 
@@ -18,7 +18,7 @@ Eventually = Callable[[Callable[[], object]], None]
 
 
 @pytest.fixture
-def rooms(bus: EventBus, engine: SqliteEngine) -> Events:
+def rooms(bus: EventBus, engine: Engine) -> Events:
     return bus.emitter("rooms", engine.open("rooms"))
 
 
@@ -39,7 +39,7 @@ def test_an_event_as_it_arrives(bus: EventBus, rooms: Events, listen: Listen) ->
     assert first.id != second.id
 
 
-def test_patterns_and_owners(bus: EventBus, rooms: Events, engine: SqliteEngine) -> None:
+def test_patterns_and_owners(bus: EventBus, rooms: Events, engine: Engine) -> None:
     told: list[tuple[str, str]] = []
 
     def subscriber(owner: str, event: str) -> Subscriber:
@@ -82,7 +82,7 @@ def test_patterns_and_owners(bus: EventBus, rooms: Events, engine: SqliteEngine)
 
 
 def test_in_a_transaction_it_waits_for_the_commit(
-    bus: EventBus, rooms: Events, engine: SqliteEngine, listen: Listen
+    bus: EventBus, rooms: Events, engine: Engine, listen: Listen
 ) -> None:
     one = listen("songs", "*")
     bus.subscribe([one.subscriber])
@@ -99,7 +99,7 @@ def test_in_a_transaction_it_waits_for_the_commit(
 
 
 def test_what_is_rolled_back_was_never_said(
-    bus: EventBus, rooms: Events, engine: SqliteEngine, listen: Listen, undone: Any
+    bus: EventBus, rooms: Events, engine: Engine, listen: Listen, undone: Any
 ) -> None:
     one = listen("songs", "*")
     bus.subscribe([one.subscriber])
@@ -116,7 +116,7 @@ def test_what_is_rolled_back_was_never_said(
 
 
 def test_every_subscriber_sees_the_order_of_the_commits(
-    bus: EventBus, rooms: Events, engine: SqliteEngine, listen: Listen
+    bus: EventBus, rooms: Events, engine: Engine, listen: Listen
 ) -> None:
     listeners = [listen(f"p{n}", "rooms.*") for n in range(3)]
     bus.subscribe([one.subscriber for one in listeners])
@@ -155,7 +155,7 @@ def test_a_slow_subscriber_holds_up_nobody(bus: EventBus, rooms: Events, listen:
 def test_one_that_hangs_costs_no_memory_and_misses_nothing(
     bus: EventBus,
     rooms: Events,
-    engine: SqliteEngine,
+    engine: Engine,
     listen: Listen,
     eventually: Eventually,
     rows: Callable[[str], int],
@@ -180,7 +180,7 @@ def test_one_that_hangs_costs_no_memory_and_misses_nothing(
 
 
 def test_large_events_fill_a_mailbox_by_their_size(
-    bus: EventBus, rooms: Events, engine: SqliteEngine, listen: Listen, eventually: Eventually
+    bus: EventBus, rooms: Events, engine: Engine, listen: Listen, eventually: Eventually
 ) -> None:
     hanging = listen("hanging", "rooms.*")
     hanging.gate.clear()
@@ -199,7 +199,7 @@ def test_large_events_fill_a_mailbox_by_their_size(
 
 def test_who_hangs_is_named_once(
     make_bus: Callable[..., EventBus],
-    engine: SqliteEngine,
+    engine: Engine,
     listen: Listen,
     eventually: Eventually,
     caplog: pytest.LogCaptureFixture,
@@ -268,7 +268,7 @@ def test_each_handler_gets_data_of_its_own(bus: EventBus, rooms: Events) -> None
     assert seen == [[1], [1], [1]]
 
 
-def test_handlers_may_emit(bus: EventBus, engine: SqliteEngine) -> None:
+def test_handlers_may_emit(bus: EventBus, engine: Engine) -> None:
     events = {name: bus.emitter(name, engine.open(name)) for name in ("a", "b")}
     told: list[tuple[str, int]] = []
 
@@ -338,7 +338,7 @@ def test_an_owner_that_comes_back_while_its_old_handler_hangs(
 
 
 def test_settle_of_nothing_and_before_the_start(
-    make_bus: Callable[..., EventBus], engine: SqliteEngine
+    make_bus: Callable[..., EventBus], engine: Engine
 ) -> None:
     bus = make_bus(start=False)
     rooms = bus.emitter("rooms", engine.open("rooms"))
@@ -352,7 +352,7 @@ def test_settle_of_nothing_and_before_the_start(
 
 
 def test_two_buses_share_nothing(
-    make_bus: Callable[..., EventBus], engine: SqliteEngine, listen: Listen
+    make_bus: Callable[..., EventBus], engine: Engine, listen: Listen
 ) -> None:
     """Two processes on one database: each tells its own events."""
     one, two = listen("x", "*"), listen("x", "*")

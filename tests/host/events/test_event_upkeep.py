@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 import host.events.channel
 import host.events.mailbox
-from host.db import SqliteEngine
+from host.db import Engine
 from host.events import EventBus, Subscriber, outbox
 from host.events.outbox import Outbox
+from host.testing import open_engine
 from plugin_sdk import Event
 
 Listen = Callable[[str, str], Any]
@@ -30,13 +31,13 @@ DYING = """
 import logging, os, signal, sys
 from pathlib import Path
 from host.clock import SystemClock
-from host.db import SqliteEngine
+from host.testing import open_engine
 from host.events import EventBus, Subscriber, outbox
 
 bus = EventBus(SystemClock(), logging.getLogger("dying"))
 bus.subscribe([Subscriber("x", "*", lambda event: print("told", flush=True))])
 bus.start()
-database = SqliteEngine(Path(sys.argv[1])).open("rooms")
+database = open_engine(Path(sys.argv[1])).open("rooms")
 rooms = bus.emitter("rooms", database)
 database.table("notes").create({"id": "integer", "text": "text"}, pk="id")
 try:
@@ -75,7 +76,7 @@ def test_killed_between_commit_and_hand_over(
     tmp_path: Path, make_bus: MakeBus, listen: Listen, eventually: Eventually
 ) -> None:
     die(tmp_path, "after")
-    engine = SqliteEngine(tmp_path)
+    engine = open_engine(tmp_path)
     database = engine.open("rooms")
     bus, one = make_bus(start=False), listen("x", "*")
     bus.subscribe([one.subscriber])
@@ -93,7 +94,7 @@ def test_killed_between_commit_and_hand_over(
 
 def test_killed_before_the_commit(tmp_path: Path, make_bus: MakeBus, listen: Listen) -> None:
     die(tmp_path, "before")
-    engine = SqliteEngine(tmp_path)
+    engine = open_engine(tmp_path)
     database = engine.open("rooms")
     bus, one = make_bus(), listen("x", "*")
     bus.subscribe([one.subscriber])
@@ -106,7 +107,7 @@ def test_killed_before_the_commit(tmp_path: Path, make_bus: MakeBus, listen: Lis
 
 
 def test_what_is_left_at_a_stop_is_told_by_the_next_life(
-    make_bus: MakeBus, engine: SqliteEngine, listen: Listen, eventually: Eventually, rows: Rows
+    make_bus: MakeBus, engine: Engine, listen: Listen, eventually: Eventually, rows: Rows
 ) -> None:
     database = engine.open("rooms")
     first, hanging, quick = make_bus(), listen("hanging", "*"), listen("quick", "*")
@@ -136,7 +137,7 @@ def test_what_is_left_at_a_stop_is_told_by_the_next_life(
 
 
 def test_recover_leaves_the_living_alone(
-    make_bus: MakeBus, engine: SqliteEngine, listen: Listen, rows: Rows
+    make_bus: MakeBus, engine: Engine, listen: Listen, rows: Rows
 ) -> None:
     living = {"a"}
     database = engine.open("rooms")
@@ -156,16 +157,14 @@ def test_recover_leaves_the_living_alone(
     assert one.numbers == [ord("b"), ord("a")]
 
 
-def test_recover_of_a_plugin_without_data_makes_no_file(
-    bus: EventBus, engine: SqliteEngine
-) -> None:
+def test_recover_of_a_plugin_without_data_makes_no_file(bus: EventBus, engine: Engine) -> None:
     bus.recover("rooms", engine.open("rooms"))
     assert not engine.exists("rooms")
 
 
 def test_events_without_subscribers_are_cheap(
     bus: EventBus,
-    engine: SqliteEngine,
+    engine: Engine,
     eventually: Eventually,
     rows: Rows,
     monkeypatch: pytest.MonkeyPatch,
@@ -190,7 +189,7 @@ def test_events_without_subscribers_are_cheap(
 
 
 def test_handled_rows_are_removed_in_batches(
-    bus: EventBus, engine: SqliteEngine, listen: Listen, eventually: Eventually, rows: Rows
+    bus: EventBus, engine: Engine, listen: Listen, eventually: Eventually, rows: Rows
 ) -> None:
     one = listen("x", "rooms.*")
     bus.subscribe([one.subscriber])
@@ -209,7 +208,7 @@ def test_handled_rows_are_removed_in_batches(
 
 def test_threads_come_with_mail_and_go_when_idle(
     bus: EventBus,
-    engine: SqliteEngine,
+    engine: Engine,
     listen: Listen,
     eventually: Eventually,
     monkeypatch: pytest.MonkeyPatch,
@@ -231,7 +230,7 @@ def test_threads_come_with_mail_and_go_when_idle(
 
 
 def test_no_thread_before_the_start_and_none_after_the_stop(
-    make_bus: MakeBus, engine: SqliteEngine, listen: Listen
+    make_bus: MakeBus, engine: Engine, listen: Listen
 ) -> None:
     before = set(threading.enumerate())
     bus, one = make_bus(start=False), listen("x", "*")
@@ -246,7 +245,7 @@ def test_no_thread_before_the_start_and_none_after_the_stop(
 
 
 def test_a_handler_may_stop_the_bus(
-    make_bus: MakeBus, engine: SqliteEngine, eventually: Eventually
+    make_bus: MakeBus, engine: Engine, eventually: Eventually
 ) -> None:
     bus = make_bus()
     stopped: list[int] = []
@@ -263,7 +262,7 @@ def test_a_handler_may_stop_the_bus(
 
 def test_a_handler_that_hangs_at_the_stop_is_named(
     make_bus: MakeBus,
-    engine: SqliteEngine,
+    engine: Engine,
     listen: Listen,
     eventually: Eventually,
     caplog: pytest.LogCaptureFixture,
@@ -283,7 +282,7 @@ def test_a_handler_that_hangs_at_the_stop_is_named(
 @pytest.mark.parametrize("method", ["read", "delete"])
 def test_a_database_that_fails_for_a_while(
     bus: EventBus,
-    engine: SqliteEngine,
+    engine: Engine,
     listen: Listen,
     eventually: Eventually,
     rows: Rows,
@@ -316,7 +315,7 @@ def test_a_database_that_fails_for_a_while(
 
 
 def test_a_database_that_is_replaced(
-    bus: EventBus, engine: SqliteEngine, listen: Listen, tmp_path: Path
+    bus: EventBus, engine: Engine, listen: Listen, tmp_path: Path
 ) -> None:
     one = listen("x", "*")
     bus.subscribe([one.subscriber])
@@ -346,7 +345,7 @@ def test_a_database_that_is_replaced(
 
 def test_a_database_that_is_put_back_in_place(
     bus: EventBus,
-    engine: SqliteEngine,
+    engine: Engine,
     listen: Listen,
     tmp_path: Path,
     eventually: Eventually,
@@ -382,7 +381,7 @@ def test_a_database_that_is_put_back_in_place(
 
 
 def test_what_is_not_handled_at_a_release_is_recovered(
-    bus: EventBus, engine: SqliteEngine, listen: Listen, eventually: Eventually, rows: Rows
+    bus: EventBus, engine: Engine, listen: Listen, eventually: Eventually, rows: Rows
 ) -> None:
     one = listen("x", "*")
     one.gate.clear()
@@ -405,7 +404,7 @@ def test_what_is_not_handled_at_a_release_is_recovered(
 
 def test_a_database_that_was_closed_is_not_tried_for_ever(
     bus: EventBus,
-    engine: SqliteEngine,
+    engine: Engine,
     listen: Listen,
     eventually: Eventually,
     monkeypatch: pytest.MonkeyPatch,
@@ -425,7 +424,7 @@ def test_a_database_that_was_closed_is_not_tried_for_ever(
     assert not engine.exists("rooms")
 
 
-def test_a_database_that_is_dropped(bus: EventBus, engine: SqliteEngine, listen: Listen) -> None:
+def test_a_database_that_is_dropped(bus: EventBus, engine: Engine, listen: Listen) -> None:
     one = listen("x", "*")
     bus.subscribe([one.subscriber])
     rooms = bus.emitter("rooms", engine.open("rooms"))
@@ -441,7 +440,8 @@ def test_a_database_that_is_dropped(bus: EventBus, engine: SqliteEngine, listen:
     bus.release("never heard of")
 
 
-def test_the_outbox_is_read_and_cleared_by_its_key(bus: EventBus, engine: SqliteEngine) -> None:
+@pytest.mark.one_engine
+def test_the_outbox_is_read_and_cleared_by_its_key(bus: EventBus, engine: Engine) -> None:
     database = engine.open("rooms")
     bus.emitter("rooms", database).emit("rooms.counted")
     for sql, span in (
@@ -471,7 +471,7 @@ steps = st.recursive(
 )
 @given(program=st.lists(steps, max_size=6))
 def test_any_nesting_of_commits_and_rollbacks(
-    bus: EventBus, engine: SqliteEngine, program: list[Any]
+    bus: EventBus, engine: Engine, program: list[Any]
 ) -> None:
     """What is told is what a list would keep that is cut back at each rollback."""
     database = engine.open("rooms")
@@ -506,7 +506,7 @@ def test_any_nesting_of_commits_and_rollbacks(
     assert told == expected
 
 
-def test_an_event_names_its_emitter(bus: EventBus, engine: SqliteEngine) -> None:
+def test_an_event_names_its_emitter(bus: EventBus, engine: Engine) -> None:
     told: list[Event] = []
     bus.subscribe([Subscriber("x", "*", told.append)])
     started = bus.emitter("host", engine.open("host"))

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from host.clock import SystemClock
-from host.db import SqliteEngine
+from host.db import Engine
 from host.jobs import JobKind, JobService
+from host.testing import open_engine
 from plugin_sdk import Job, JobInfo, JobRun
 
 LOG = logging.getLogger("stagebox.test.jobs")
@@ -72,14 +73,14 @@ def clock() -> MovedClock:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[SqliteEngine]:
-    engine = SqliteEngine(tmp_path / "data", durability="normal")
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = open_engine(tmp_path / "data", "normal")
     yield engine
     engine.close()
 
 
 @pytest.fixture
-def make_service(engine: SqliteEngine, clock: MovedClock) -> Iterator[Callable[..., JobService]]:
+def make_service(engine: Engine, clock: MovedClock) -> Iterator[Callable[..., JobService]]:
     made: list[JobService] = []
 
     def make(*kinds: JobKind, start: bool = True, **options: Any) -> JobService:
@@ -135,14 +136,14 @@ def finished() -> Callable[[JobService, str], JobInfo]:
 
 
 @pytest.fixture
-def undone() -> Callable[[SqliteEngine, str], AbstractContextManager[None]]:
+def undone() -> Callable[[Engine, str], AbstractContextManager[None]]:
     """A transaction on a database that is rolled back at its end."""
 
     class Undone(Exception):
         pass
 
     @contextmanager
-    def transaction(engine: SqliteEngine, name: str) -> Iterator[None]:
+    def transaction(engine: Engine, name: str) -> Iterator[None]:
         try:
             with engine.open(name).transaction():
                 yield

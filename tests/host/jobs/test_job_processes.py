@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from host.db import SqliteEngine
+from host.db import Engine
 from host.jobs import JobService
 from host.jobs.owners import process_gone, this_machine, this_process
 from host.jobs.schema import JOBS, OWNERS
@@ -30,11 +30,11 @@ PROLOGUE = """
 import logging, os, sys, time
 from pathlib import Path
 from host.clock import SystemClock
-from host.db import SqliteEngine
+from host.testing import open_engine
 from host.jobs import JobKind, JobService
 from plugin_sdk import Job
 
-engine = SqliteEngine(Path(sys.argv[1]), durability="normal")
+engine = open_engine(Path(sys.argv[1]), "normal")
 
 def make(work, **words):
     service = JobService(
@@ -87,7 +87,7 @@ def child(program: str, *args: object) -> subprocess.Popen[str]:
 
 
 def test_killed_in_the_middle_another_one_finishes(
-    tmp_path: Path, engine: SqliteEngine, make_service: Make, kind: Kind, finished: Finished
+    tmp_path: Path, engine: Engine, make_service: Make, kind: Kind, finished: Finished
 ) -> None:
     mortal = child(MORTAL, tmp_path / "data")
     assert mortal.stdout is not None
@@ -152,13 +152,13 @@ def test_two_processes_never_overlap(
     assert {info.result for info in infos} <= {one.pid for one in children}
 
 
-def elsewhere(engine: SqliteEngine, owner: str, expires_at: int) -> None:
+def elsewhere(engine: Engine, owner: str, expires_at: int) -> None:
     """A process of another machine."""
     row = {"id": owner, "machine": "elsewhere", "process": "1 1", "expires_at": expires_at}
     engine.open("host").table(OWNERS).upsert(row)
 
 
-def hold(engine: SqliteEngine, job_id: str, owner: str) -> None:
+def hold(engine: Engine, job_id: str, owner: str) -> None:
     engine.open("host").execute(
         f"UPDATE {JOBS} SET state = 'running', owner = :owner, attempt = 1 WHERE id = :id",
         {"owner": owner, "id": job_id},
@@ -166,7 +166,7 @@ def hold(engine: SqliteEngine, job_id: str, owner: str) -> None:
 
 
 def test_a_lease_elsewhere_has_to_run_out(
-    engine: SqliteEngine, make_service: Make, kind: Kind, clock: Any, finished: Finished
+    engine: Engine, make_service: Make, kind: Kind, clock: Any, finished: Finished
 ) -> None:
     service = make_service(kind("a", "x", lambda run: run.attempt), start=False, lease_seconds=0.3)
     jobs = [service.of("a").start("x").id for _ in range(2)]
@@ -186,7 +186,7 @@ def test_a_lease_elsewhere_has_to_run_out(
 
 
 def test_a_lost_job_that_was_to_be_cancelled(
-    engine: SqliteEngine, make_service: Make, kind: Kind
+    engine: Engine, make_service: Make, kind: Kind
 ) -> None:
     service = make_service(kind("a", "x", lambda run: run.attempt), start=False)
     job = service.of("a").start("x").id
@@ -199,7 +199,7 @@ def test_a_lost_job_that_was_to_be_cancelled(
 
 
 def test_a_job_that_kills_the_process_again_and_again(
-    engine: SqliteEngine, make_service: Make, kind: Kind
+    engine: Engine, make_service: Make, kind: Kind
 ) -> None:
     service = make_service(start=False)
     service.declare([kind("a", "x", print)])
@@ -214,7 +214,7 @@ def test_a_job_that_kills_the_process_again_and_again(
 
 
 def test_what_it_saved_in_between_counts_for_a_job(
-    engine: SqliteEngine, make_service: Make, kind: Kind
+    engine: Engine, make_service: Make, kind: Kind
 ) -> None:
     service = make_service(start=False)
     service.declare([kind("a", "x", print)])
@@ -227,9 +227,7 @@ def test_what_it_saved_in_between_counts_for_a_job(
     assert service.get(job).state == "queued"
 
 
-def test_two_that_saw_the_same_free_place(
-    engine: SqliteEngine, make_service: Make, kind: Kind
-) -> None:
+def test_two_that_saw_the_same_free_place(engine: Engine, make_service: Make, kind: Kind) -> None:
     """Between looking and claiming another process may have been quicker."""
     declared = kind("a", "x", print, concurrency=2)
     services = [make_service(declared, start=False) for _ in range(2)]
@@ -248,7 +246,7 @@ def service_running(service: JobService) -> int:
 
 
 def test_who_was_taken_for_dead_gives_up(
-    engine: SqliteEngine,
+    engine: Engine,
     make_service: Make,
     kind: Kind,
     hanging: Any,

@@ -1,4 +1,5 @@
-"""Every query of the job service is answered by an index, whatever the table's size."""
+"""Every query of the job service is answered by an index, whatever the table's size: as SQLite
+explains it."""
 
 from __future__ import annotations
 
@@ -8,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from host.db import SqliteEngine
+from host.db import Engine
 from host.jobs import JobService, store
+
+pytestmark = pytest.mark.one_engine
 
 Plan = Callable[[str, dict[str, Any]], list[str]]
 
@@ -36,7 +39,7 @@ STATEMENTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def plan(engine: SqliteEngine, make_service: Callable[..., JobService]) -> Plan:
+def plan(engine: Engine, make_service: Callable[..., JobService]) -> Plan:
     make_service(start=False)._prepare()
 
     def explain(sql: str, params: dict[str, Any]) -> list[str]:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from host.db import HostDatabase, SqliteEngine
+from host.db import Engine, HostDatabase
 from host.providers import ProviderRegistry, Registered
+from host.testing import open_engine
 from plugin_sdk import Conflict, Invalid, NotFound, ProviderUnavailable
 
 
@@ -24,14 +25,14 @@ def offered(*names: str) -> list[Registered]:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[SqliteEngine]:
-    found = SqliteEngine(tmp_path, "normal")
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    found = open_engine(tmp_path, "normal")
     yield found
     found.close()
 
 
 @pytest.fixture
-def database(engine: SqliteEngine) -> HostDatabase:
+def database(engine: Engine) -> HostDatabase:
     return engine.open("host")
 
 
@@ -101,7 +102,7 @@ def test_nothing_is_active_where_nothing_is(registry: ProviderRegistry) -> None:
 
 def test_a_choice_is_active_at_once_and_after_a_restart(tmp_path: Path) -> None:
     for attempt in range(2):
-        engine = SqliteEngine(tmp_path, "normal")
+        engine = open_engine(tmp_path, "normal")
         registry = ProviderRegistry(engine.open("host"))
         registry.publish(offered("colour/red", "colour/blue"))
         if not attempt:
@@ -193,7 +194,7 @@ def test_a_link_drops_out_and_returns_to_its_place(registry: ProviderRegistry) -
 
 def test_the_order_survives_a_restart(tmp_path: Path) -> None:
     for attempt in range(2):
-        engine = SqliteEngine(tmp_path, "normal")
+        engine = open_engine(tmp_path, "normal")
         registry = ProviderRegistry(engine.open("host"))
         registry.publish(offered("metadata/a", "metadata/b", "metadata/c"))
         if not attempt:
@@ -217,7 +218,7 @@ def test_some_types_stand_side_by_side(registry: ProviderRegistry, type_: str) -
 
 
 def test_another_process_is_followed(registry: ProviderRegistry, tmp_path: Path) -> None:
-    engine = SqliteEngine(tmp_path, "normal")
+    engine = open_engine(tmp_path, "normal")
     other = ProviderRegistry(engine.open("host"))
     everybody = offered("colour/red", "colour/blue", "metadata/a", "metadata/b")
     registry.publish(everybody)

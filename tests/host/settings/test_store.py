@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from host.db import HostDatabase, SqliteEngine
+from host.db import Engine, HostDatabase
 from host.errors import ConfigurationError
 from host.settings import SettingsStore
+from host.testing import open_engine
 from plugin_sdk import Conflict, Invalid, NotFound, Problem, TooLarge
 
 SCHEMA: Mapping[str, Any] = {
@@ -42,14 +43,14 @@ SHOWN = {**DEFAULTS, "salt": "********"}
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[SqliteEngine]:
-    found = SqliteEngine(tmp_path, "normal")
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    found = open_engine(tmp_path, "normal")
     yield found
     found.close()
 
 
 @pytest.fixture
-def database(engine: SqliteEngine) -> HostDatabase:
+def database(engine: Engine) -> HostDatabase:
     return engine.open("host")
 
 
@@ -120,7 +121,7 @@ def test_the_snapshot_is_the_same_object_until_something_changes(store: Settings
 
 
 def test_nothing_is_written_by_making_a_store(tmp_path: Path) -> None:
-    engine = SqliteEngine(tmp_path / "data", "normal")
+    engine = open_engine(tmp_path / "data", "normal")
     SettingsStore(engine.open("host"), {}).define("board", SCHEMA)
     engine.close()
     assert not (tmp_path / "data").exists()
@@ -164,7 +165,7 @@ def test_null(store: SettingsStore) -> None:
 
 def test_it_survives_a_restart(tmp_path: Path) -> None:
     for expected in (100, 7):
-        engine = SqliteEngine(tmp_path, "normal")
+        engine = open_engine(tmp_path, "normal")
         store = SettingsStore(engine.open("host"), {})
         store.define("board", SCHEMA)
         assert store.effective("board")["maxSounds"] == expected
@@ -518,7 +519,7 @@ def test_changes_of_different_keys_at_once_both_take_effect(tmp_path: Path) -> N
         "type": "object",
         "properties": {f"k{n}": {"type": "integer", "default": -1} for n in range(4)},
     }
-    engines = [SqliteEngine(tmp_path, "normal") for _ in range(2)]
+    engines = [open_engine(tmp_path, "normal") for _ in range(2)]
     stores = [SettingsStore(engine.open("host"), {}) for engine in engines]
     for store in stores:
         store.define("board", schema)
@@ -546,7 +547,7 @@ def test_changes_of_different_keys_at_once_both_take_effect(tmp_path: Path) -> N
 
 
 def test_another_process_is_followed(store: SettingsStore, tmp_path: Path) -> None:
-    engine = SqliteEngine(tmp_path, "normal")
+    engine = open_engine(tmp_path, "normal")
     other = SettingsStore(engine.open("host"), {})
     other.define("board", SCHEMA)
     other.define("third", SCHEMA)
