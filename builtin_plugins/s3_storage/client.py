@@ -26,6 +26,7 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     ReadTimeoutError,
 )
+from botocore.parsers import ResponseParserError
 
 from builtin_plugins.s3_storage.config import Patience, StoreConfig
 from builtin_plugins.s3_storage.faults import lost, no_store, refused, status_of, transient
@@ -145,6 +146,9 @@ class Client:
                 self.outage.over()
                 if not transient(error) or not self._pause(attempt, last_start):
                     raise
+            except (ResponseParserError, ValueError) as error:
+                self.outage.over()
+                raise no_store(self._config, "an answer that cannot be read") from error
             except BotoCoreError as error:
                 over = once or (patient and isinstance(error, _SILENCE))
                 if over or not self._pause(attempt, last_start):

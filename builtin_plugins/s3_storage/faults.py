@@ -117,6 +117,8 @@ def _sentence(error: ClientError, code: str, config: StoreConfig) -> str:
         )
     if code in _FULL_CODES or status == 507:
         return f"{_begin(config)} is full ({code or status}). Make room there."
+    if not code and _is_page(error):
+        return no_store(config, "a web page").message
     if transient(error):
         return (
             f"{_begin(config)} fails or has too much to do (HTTP {status}"
@@ -138,6 +140,13 @@ def _code(error: ClientError) -> str:
     """S3's word for what is wrong; empty where the answer has none (a HEAD, or no S3 at all)."""
     code = str(error.response.get("Error", {}).get("Code", ""))
     return code if _CODE.fullmatch(code) else ""
+
+
+def _is_page(error: ClientError) -> bool:
+    """Whether a web page came. botocore makes a 500 of one that came as success; what proxies say
+    while the store behind them is away (502 to 504) is left to its status."""
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return status_of(error) <= 500 and "html" in headers.get("content-type", "")
 
 
 def _region(error: ClientError) -> str:

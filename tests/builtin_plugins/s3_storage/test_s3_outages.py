@@ -271,6 +271,13 @@ def test_a_missing_bucket(weed: Any, folder: str, make_storage: Callable[..., S3
             operation(storage)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1:99999", "a" * 64 + ".example", "a..b", "..", "-"])
+def test_an_endpoint_that_is_none(make_storage: Callable[..., S3Storage], host: str) -> None:
+    storage = make_storage({**SETTINGS, "endpoint": f"http://{host}"})
+    with told(storage, "settings of s3_storage"):
+        storage.list()
+
+
 def test_https_to_a_store_without_it(
     weed: Any, folder: str, make_storage: Callable[..., S3Storage]
 ) -> None:
@@ -325,7 +332,16 @@ HEAD = (200, {"ETag": '"e"', "Last-Modified": "Fri, 01 May 2026 12:00:00 GMT"}, 
 PAGE = (200, {"Content-Type": "text/html"}, b"<html><body>Welcome</body></html>")
 
 
-@pytest.mark.parametrize("answer", [PAGE, (404, {}, b"<html>"), (403, {}, b""), (302, {}, b"")])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        PAGE,
+        (200, {"Content-Type": "text/html"}, b"<!doctype html><br><p>Welcome"),
+        (404, {}, b"<html>"),
+        (403, {}, b""),
+        (302, {"Location": "https://127.0.0.1:1/"}, b""),
+    ],
+)
 def test_a_server_that_is_no_store(
     make_storage: Callable[..., S3Storage], answer: tuple[int, dict[str, str], bytes]
 ) -> None:
@@ -360,6 +376,14 @@ def test_answers_of_stores(
         for operation in ("put", "stat", "list"):
             with told(storage, *parts):
                 OPERATIONS[operation](storage)
+
+
+def test_an_answer_that_cannot_be_read(make_storage: Callable[..., S3Storage]) -> None:
+    nonsense = (200, {"ETag": '"e"', "Last-Modified": "nonsense"}, b"12345")
+    with answering(nonsense) as (endpoint, _):
+        storage = make_storage({**SETTINGS, "endpoint": endpoint})
+        with told(storage, "does not answer like an S3 store", "cannot be read"):
+            storage.stat("a")
 
 
 def test_what_may_pass_is_tried_again_within_bounds(
