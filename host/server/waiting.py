@@ -15,7 +15,7 @@ __all__ = ["LONGEST_WAIT_SECONDS", "WAKE", "Ticket", "Waiting"]
 WAKE: Final = "stagebox.wake"
 """Where the WSGI environment holds what has the request carried out again."""
 
-LONGEST_WAIT_SECONDS: Final = 5.0
+LONGEST_WAIT_SECONDS: Final = 10.0
 
 
 class Again(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import signal
 import sys
 import time
 import traceback
@@ -30,6 +31,8 @@ NAMES = (
 
 def main() -> int:
     options = _parser().parse_args()
+    # As Ctrl-C does: children and temporary folders go when the interpreter unwinds.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     if generator() != "wrk":
         print(
             "wrk is not installed (Debian: apt-get install wrk): a client in Python makes the "

@@ -114,7 +114,7 @@ def test_commands_work_without_a_server_and_are_remembered(serve, greeter):
         (["settings", "get", "plugin_admin", "drainSecond"], 1, 'did you mean "drainSeconds"?'),
         (["settings", "set", "plugin_admin", "drainSeconds", "-1"], 1, "at least 0"),
         (["settings", "set", "nowhere", "a", "1"], 1, "nowhere"),
-        (["provider", "use", "storage", "s3"], 1, "s3"),
+        (["provider", "use", "storage", "tape"], 1, "tape"),
         (["serve", "--listen", "nonsense"], 1, "nonsense"),
         (["serve", "--port", "1"], 2, "No such option"),
         (["nonsense"], 2, "No such command"),
