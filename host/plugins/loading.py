@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import itertools
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -33,6 +34,7 @@ class Loader:
 
     def __init__(self) -> None:
         self._stamps: dict[str, dict[str, int]] = {}
+        self._folders: set[Path] = set()
 
     def load(self, found: Found) -> type[Plugin]:
         """Raises NotAPlugin, or whatever the plugin's code raises while it is imported."""
@@ -59,6 +61,11 @@ class Loader:
         readable = "".join(char if char.isalnum() else "_" for char in plugin_id)
         private = f"{_PRIVATE}{next(_numbers)}_{readable}"
         importlib.invalidate_caches()
+        if folder in self._folders:
+            # Bytecode counts as fresh by the second and the size: an edit may fit into both.
+            for cache in list(folder.rglob("__pycache__")):
+                shutil.rmtree(cache, ignore_errors=True)
+        self._folders.add(folder)
         spec = importlib.util.spec_from_file_location(
             private, init, submodule_search_locations=[str(folder)]
         )

@@ -64,7 +64,7 @@ def run(bench: Bench) -> None:
         bench.block.notes.append(
             "nginx is asked with sendfile and with buffers of 256 KiB; its better figure counts."
         )
-    seconds = bench.seconds(3)
+    seconds = bench.seconds(2)
     ways = {
         "the whole file, 1 connection": partial(press, seconds=seconds, connections=1),
         "the whole file, 4 connections": partial(press, seconds=seconds, connections=4),
