@@ -21,7 +21,7 @@ __all__ = ["Outcome", "Polling", "Rounds"]
 
 _GRACE: Final = 1.0
 _SLICE: Final = 0.25
-_CLOSE_SECONDS: Final = 2.0
+_CLOSE_SECONDS: Final = 1.0
 
 
 class Polling(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from host.db import HostDatabase
@@ -11,6 +12,7 @@ __all__ = ["Governance"]
 
 _TABLE: Final = "_stagebox_access"
 _KEY: Final = "governed"
+_NO_HOLDS_SECONDS: Final = 0.25
 
 
 def _create(db: Database) -> None:
@@ -32,10 +34,13 @@ class Governance:
         self._db = database
         self._known = False
         self._opened = False
+        self._look_again = 0.0
 
     def known(self) -> bool:
         """Whether it was ever noted."""
-        if not self._known:  # another process may have noted it: only yes is final
+        # Another process may have noted it: only yes is final, and no is looked up now and then.
+        if not self._known and time.monotonic() >= self._look_again:
+            self._look_again = time.monotonic() + _NO_HOLDS_SECONDS
             if not self._opened:
                 self._db.migrate(_MIGRATIONS)
                 self._opened = True

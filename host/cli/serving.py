@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -75,7 +76,10 @@ def _serve(config: Config) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     try:
+        gc.disable()  # what is made now stays: collecting over it would only cost pauses
         host.start(patience=_PATIENCE_SECONDS)
+        gc.freeze()
+        gc.enable()
         server = Server(
             host.web.gateway,
             listen=config.listen,

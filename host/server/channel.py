@@ -257,8 +257,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
                 self._put(data, length)
             finally:
                 self.writing = False
-            if self.total_outbufs_len:
-                self.wake()
+            owed = self.total_outbufs_len
+        if owed:  # outside of the lock, or the I/O thread wakes up only to find it taken
+            self.wake()
         return length
 
     def _put(self, data: Any, length: int) -> None:
