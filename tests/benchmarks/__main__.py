@@ -26,6 +26,7 @@ NAMES = (
     "data",
     "sockets",
     "dispatch",
+    "signed_in",
 )
 
 

@@ -34,7 +34,7 @@ def keeper(serve, write_plugin, tmp_path):
     return served
 
 
-@pytest.mark.parametrize("server", ["waitress", "granian"])
+@pytest.mark.parametrize("server", ["waitress", pytest.param("granian", marks=pytest.mark.soak)])
 def test_backed_up_beside_a_server_and_restored_when_it_has_stopped(keeper, tmp_path):
     archive = str(tmp_path / "archive.zip")
     assert keeper.client.post(VALUE, json=1).status_code == 204

@@ -84,7 +84,7 @@ def test_an_administrator_s_day_beside_a_running_server(serve, greeter, wait_unt
     assert served.stop() == 0
 
 
-@pytest.mark.parametrize("server", ["waitress", "granian"])
+@pytest.mark.parametrize("server", ["waitress", pytest.param("granian", marks=pytest.mark.soak)])
 def test_commands_work_without_a_server_and_are_remembered(serve, greeter):
     served = serve()
     served.stop()

@@ -13,6 +13,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import connect
 
+# Several processes start and stop for each: slow, and on a busy machine a stop may take longer
+# than a story waits.
+pytestmark = pytest.mark.soak
+
 CODE = """
     import os
     import time

@@ -22,7 +22,8 @@ MESSAGE_TYPE = "bench:message"
 
 
 class BenchPlugin(Plugin):
-    """Every route is open, so that no benchmark measures signing in by accident."""
+    """Routes are open, so that no benchmark measures signing in by accident, but the two that
+    measure it."""
 
     def enable(self) -> None:
         self._released = threading.Event()
@@ -41,6 +42,16 @@ class BenchPlugin(Plugin):
     @route("GET", "/hello", access="open")
     def hello(self, request: Request) -> Any:
         """A small answer"""
+        return HELLO
+
+    @route("GET", "/signed-in")
+    def signed_in(self, request: Request) -> Any:
+        """The same answer, for whoever is signed in"""
+        return HELLO
+
+    @route("GET", "/permitted", permission="MANAGE_SETTINGS")
+    def permitted(self, request: Request) -> Any:
+        """The same answer, for whoever holds a permission"""
         return HELLO
 
     @route("GET", "/rows", access="open")
