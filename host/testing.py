@@ -48,21 +48,24 @@ def database_of(folder: Path) -> str:
     return database_for(url, folder)
 
 
-def open_engine(folder: Path, durability: Literal["full", "normal"] = "full") -> Engine:
-    """The engine for a data directory, of the kind that tests run on."""
+def open_engine(
+    folder: Path, durability: Literal["full", "normal"] = "full", *, idle: int = 8
+) -> Engine:
+    """The engine for a data directory, of the kind that tests run on. ``idle`` connections are
+    kept open by one that has any."""
     url = database_of(folder)
     if not url:
         return SqliteEngine(folder, durability)
     from host.db.postgresql import PostgresqlEngine
 
-    return PostgresqlEngine(url, durability)
+    return PostgresqlEngine(url, durability, idle=idle)
 
 
 class OwnDatabase:
     """A plugin's database that takes its engine along when it is closed."""
 
     def __init__(self, folder: Path) -> None:
-        self._engine = open_engine(folder)
+        self._engine = open_engine(folder, idle=0)  # a test may look for open sockets
         self._database = self._engine.open("plugin.under.test")
 
     def __getattr__(self, name: str) -> Any:

@@ -72,20 +72,27 @@ class Cursor:
         return cls(link, first, database, name, guarded=True)
 
     def batches(self) -> Iterator[list[tuple[Any, ...]]]:
-        """Raises StageboxError."""
+        """Closes the cursor behind the last. Raises StageboxError."""
+        more = not self.done
         while self._rows:
-            batch, more = self._rows, not self.done
-            self._rows = []
+            batch, self._rows = self._rows, []
             yield batch
             if more:
-                self._rows = self._fetch()
+                self._rows = self._link.tuples(self._run(_next(self._name)))
+                more = not self.done
+        if self._guarded and not self._over:  # else its transaction ends now
+            self._run(Call(b"CLOSE " + self._name, once=True))
 
-    def _fetch(self) -> list[tuple[Any, ...]]:
-        if self._holder is not None and self._holder.over:
+    @property
+    def _over(self) -> bool:
+        return self._holder is not None and self._holder.over
+
+    def _run(self, call: Call) -> Result:
+        if self._over:
             raise Invalid("The snapshot is over, and with it what was read in it.")
         run = self._link.guarded if self._guarded else self._link.exchange
         try:
-            return self._link.tuples(run([_next(self._name)])[0])
+            return run([call])[0]
         except FAULTS as error:
             raise translate(error, self._database) from error
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
-from psycopg.errors import DuplicateDatabase
+from psycopg.errors import DuplicateDatabase, UniqueViolation
 
 __all__ = ["PREFIX", "database_for"]
 
@@ -29,7 +29,7 @@ def database_for(url: str, folder: Path) -> str:
         if known.fetchone() is None:
             try:
                 connection.execute(make.format(sql.Identifier(name), sql.Identifier(template)))
-            except DuplicateDatabase:  # another process was first
+            except (DuplicateDatabase, UniqueViolation):  # another process was first
                 pass
     return _named(url, name)
 

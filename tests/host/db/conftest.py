@@ -5,10 +5,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from host.db import Engine, HostDatabase, SqliteEngine
+from host.db import Engine, HostDatabase
+from host.testing import open_engine
 
 _ROOT = Path(__file__).parents[3]
 
@@ -17,7 +19,7 @@ Script = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = SqliteEngine(tmp_path / "data")
+    engine: Any = open_engine(tmp_path / "data")
     yield engine
     engine.close()
     assert engine.connections == 0, "a connection was left open"

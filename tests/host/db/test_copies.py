@@ -43,6 +43,7 @@ def test_a_copy_brings_all_back(database: HostDatabase, copy: Path) -> None:
     assert _texts(database) == ["old", "after"]
 
 
+@pytest.mark.one_engine
 def test_a_copy_is_one_file_for_its_owner(database: HostDatabase, copy: Path) -> None:
     database.copy_to(copy)
     database.copy_to(copy)
@@ -144,6 +145,7 @@ def test_restoring_is_refused_in_transactions_and_snapshots(
     database.restore_from(copy)
 
 
+@pytest.mark.one_engine
 def test_a_damaged_database_is_replaced(
     engine: Engine, database: HostDatabase, copy: Path, tmp_path: Path
 ) -> None:

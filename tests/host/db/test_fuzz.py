@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from host.db import HostDatabase, SqliteEngine
+from host.db import HostDatabase
 from host.db.search import fold
+from host.testing import open_engine
 from plugin_sdk import ColumnType, Conflict, Invalid
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
@@ -47,7 +48,7 @@ ROWS = st.fixed_dictionaries(
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostDatabase]:
     """One database for all examples of a property."""
-    engine = SqliteEngine(tmp_path_factory.mktemp("data"), "normal")
+    engine = open_engine(tmp_path_factory.mktemp("data"), "normal")
     database = engine.open("example.plugin")
     database.table("things").create(COLUMNS, pk="id")
     database.table("texts").create({"id": "integer", "a": "text", "b": "text"}, pk="id")

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from host.db import Engine, HostDatabase, KeyValueData, SqliteEngine, read_value
+from host.db import Engine, HostDatabase, KeyValueData, read_value
+from host.testing import open_engine
 from plugin_sdk import MAX_VALUE_BYTES, Invalid, TooLarge
 
 
@@ -246,7 +247,7 @@ _JSON = st.recursive(
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostDatabase]:
     """One database for all examples of a property."""
-    engine = SqliteEngine(tmp_path_factory.mktemp("data"), "normal")
+    engine = open_engine(tmp_path_factory.mktemp("data"), "normal")
     yield engine.open("example.plugin")
     engine.close()
 

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from host.db import HostDatabase, KeyValueData, SqliteEngine
+from host.db import Engine, HostDatabase, KeyValueData
+from host.testing import open_engine
 
 Script = Callable[..., "subprocess.Popen[str]"]
 
 _HEAD = """
 import sys
 from pathlib import Path
-from host.db import KeyValueData, SqliteEngine
-database = SqliteEngine(Path(sys.argv[1])).open("example.plugin")
+from host.db import KeyValueData
+from host.testing import open_engine
+database = open_engine(Path(sys.argv[1])).open("example.plugin")
 data = KeyValueData(database)
 table = database.table("notes")
 """
@@ -88,8 +90,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def _open(folder: Path) -> tuple[SqliteEngine, HostDatabase]:
-    engine = SqliteEngine(folder)
+def _open(folder: Path) -> tuple[Engine, HostDatabase]:
+    engine = open_engine(folder)
     return engine, engine.open("example.plugin")
 
 

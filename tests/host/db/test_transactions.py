@@ -128,6 +128,7 @@ def test_a_transaction_ends_on_its_own_thread(database: HostDatabase) -> None:
     block.__exit__(None, None, None)
 
 
+@pytest.mark.one_engine
 def test_a_transaction_that_the_engine_gave_up_takes_nothing_more(database: HostDatabase) -> None:
     calls: list[int] = []
     with pytest.raises(DatabaseUnavailable), database.transaction():
@@ -149,6 +150,7 @@ def test_a_transaction_that_the_engine_gave_up_takes_nothing_more(database: Host
     assert _texts(database) == ["d"]
 
 
+@pytest.mark.one_engine
 def test_a_block_around_a_transaction_that_was_given_up_still_ends(database: HostDatabase) -> None:
     with pytest.raises(LookupError), database.transaction():
         database.execute("INSERT INTO notes (id, text) VALUES (1, 'a')")

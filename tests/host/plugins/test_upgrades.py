@@ -115,7 +115,7 @@ def test_installed_plugins_start_off_and_go_without_their_data(make_host, write_
     host.post("/api/plugins/notes/notes")
     host.host.plugins.uninstall("notes")
     assert "notes" not in [each.id for each in host.host.plugins.entries()]
-    assert (host.data_dir / "plugins" / "notes" / "plugin.db").is_file()
+    assert host.host.engine.exists("notes")
     host.host.plugins.install(write_plugin("notes", V1, capabilities=["db"]))
     host.enable("notes")
     assert host.get("/api/plugins/notes/version").json()["notes"] == 2
