@@ -102,6 +102,18 @@ from plugin_sdk.routes import (
     route,
     websocket,
 )
+from plugin_sdk.song_charts import SongChart, arrangement_rank, tuning_name, tuning_sort_key
+from plugin_sdk.song_formats import (
+    SongArrangement,
+    SongCover,
+    SongFormat,
+    SongMetadata,
+    SongSource,
+    SongStem,
+    SongStream,
+    UnreadableSong,
+    song_signature,
+)
 from plugin_sdk.strict_json import check_json, dump_json, parse_json
 
 __version__ = SDK_VERSION
@@ -195,6 +207,14 @@ __all__ = [
     "SeasonMetadata",
     "Services",
     "Settings",
+    "SongArrangement",
+    "SongChart",
+    "SongCover",
+    "SongFormat",
+    "SongMetadata",
+    "SongSource",
+    "SongStem",
+    "SongStream",
     "StageboxError",
     "StorageProvider",
     "StreamBody",
@@ -204,11 +224,13 @@ __all__ = [
     "TooLarge",
     "Unauthenticated",
     "Unavailable",
+    "UnreadableSong",
     "UnsupportedMediaType",
     "UpgradeRequired",
     "Upload",
     "UpstreamFailed",
     "WebSocketRoute",
+    "arrangement_rank",
     "check_blob_key",
     "check_json",
     "command",
@@ -221,5 +243,8 @@ __all__ = [
     "migration",
     "parse_json",
     "route",
+    "song_signature",
+    "tuning_name",
+    "tuning_sort_key",
     "websocket",
 ]

@@ -20,6 +20,7 @@ pytest.register_assert_rewrite(
     "plugin_sdk.testing.database_transactions",
     "plugin_sdk.testing.metadata_suite",
     "plugin_sdk.testing.plugin_suite",
+    "plugin_sdk.testing.song_format_suite",
     "plugin_sdk.testing.storage_suite",
 )
 
@@ -42,6 +43,8 @@ from plugin_sdk.testing.providers import FakeHooks, FakeProviders, FakeServices
 from plugin_sdk.testing.realtime import FakeConnection, FakeRealtime
 from plugin_sdk.testing.requests import FakeCommandIO, FakeUpload, request
 from plugin_sdk.testing.settings import FakeSettings
+from plugin_sdk.testing.song_format_suite import SongFormatSuite, check_chart
+from plugin_sdk.testing.song_formats import FakeSongFormat
 from plugin_sdk.testing.storage import FakeBlobs, MemoryStorage
 from plugin_sdk.testing.storage_suite import StorageSuite
 
@@ -70,6 +73,7 @@ __all__ = [
     "FakeScope",
     "FakeServices",
     "FakeSettings",
+    "FakeSongFormat",
     "FakeUpload",
     "HttpRequest",
     "Leaked",
@@ -80,8 +84,10 @@ __all__ = [
     "Progress",
     "Reply",
     "RunningHost",
+    "SongFormatSuite",
     "StartHost",
     "StorageSuite",
+    "check_chart",
     "import_effects",
     "installed",
     "leak_check",
