@@ -57,6 +57,7 @@ from plugin_sdk.errors import (
     UpstreamFailed,
 )
 from plugin_sdk.events import Event, Events, Subscription, event_handler
+from plugin_sdk.filters import RequestFilter, Verdict
 from plugin_sdk.hookspecs import HOOK_NAMES, hookimpl, hookspec
 from plugin_sdk.http import (
     FileBody,
@@ -199,6 +200,7 @@ __all__ = [
     "Realtime",
     "RealtimeProvider",
     "Request",
+    "RequestFilter",
     "Response",
     "Route",
     "Row",
@@ -229,6 +231,7 @@ __all__ = [
     "UpgradeRequired",
     "Upload",
     "UpstreamFailed",
+    "Verdict",
     "WebSocketRoute",
     "arrangement_rank",
     "check_blob_key",

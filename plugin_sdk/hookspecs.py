@@ -5,8 +5,8 @@ each plugin by itself: an exception is laid to that plugin alone, and nobody wai
 than ``setupTimeoutSeconds``.
 
 Order in a plugin's life: `check`, `migrations`, `enable`, then the contributions (`routes`,
-`providers`, `subscriptions`, `jobs`, `commands`, `pages`), all of which appear in one switch;
-at the end `disable`. `diagnostics`, `purge` and `decide` are asked while it is active.
+`filters`, `providers`, `subscriptions`, `jobs`, `commands`, `pages`), all of which appear in one
+switch; at the end `disable`. `diagnostics`, `purge` and `decide` are asked while it is active.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from plugin_sdk.commands import Command
     from plugin_sdk.database import Migration
     from plugin_sdk.events import Subscription
+    from plugin_sdk.filters import RequestFilter
     from plugin_sdk.jobs import Job
     from plugin_sdk.pages import Page
     from plugin_sdk.providers import Provider
@@ -62,6 +63,12 @@ def disable() -> None:
 @hookspec
 def routes() -> Sequence[Route | WebSocketRoute]:  # type: ignore[empty-body]
     """HTTP and WebSocket routes."""
+
+
+@hookspec
+def filters() -> Sequence[RequestFilter]:  # type: ignore[empty-body]
+    """What stands before all routes below some paths, those of other plugins included. Bundled
+    plugins only."""
 
 
 @hookspec
@@ -112,6 +119,7 @@ HOOK_NAMES: Final = (
     "enable",
     "disable",
     "routes",
+    "filters",
     "providers",
     "subscriptions",
     "jobs",

@@ -168,6 +168,8 @@ class Request:
     id: str = ""
     read: Callable[[], bytes] = field(default=_no_body, repr=False)
     """Reads the whole raw body, at most the route's ``max_body`` bytes; raises TooLarge."""
+    target: str = field(default="", repr=False)
+    """Path and query as sent, percent-encoded still (RFC 9112, 3.2). May hold a token."""
 
     @property
     def loopback(self) -> bool:

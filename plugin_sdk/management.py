@@ -9,11 +9,12 @@ They are handed out by ``context.services.get(name)`` to bundled plugins only:
 * ``host.data``: `PluginDataReader`
 * ``host.audit``: `AuditTrail`
 * ``host.info``: `HostInfo`
+* ``host.names``: `HostNames`
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -32,6 +33,7 @@ __all__ = [
     "AuditTrail",
     "DiagnosticsAnswer",
     "HostInfo",
+    "HostNames",
     "InstallPlan",
     "PluginConflict",
     "PluginDataReader",
@@ -348,6 +350,16 @@ class AuditTrail(Protocol):
 
     def entries(self, *, before: int | None = None, limit: int = 100) -> Sequence[AuditEntry]:
         """Newest first, from behind the id ``before``; at most 1,000."""
+        ...
+
+
+class HostNames(Protocol):
+    """``host.names``: which Host headers this host answers to, beside its own names and those of
+    the operator's configuration."""
+
+    def allow(self, names: Collection[str]) -> None:
+        """From the next request on these too, whatever their port and case; replaces what was
+        given before."""
         ...
 
 

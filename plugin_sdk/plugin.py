@@ -13,6 +13,7 @@ from plugin_sdk.context import Context
 from plugin_sdk.database import Migration, migration_name
 from plugin_sdk.errors import StageboxError
 from plugin_sdk.events import Subscription, event_names
+from plugin_sdk.filters import RequestFilter
 from plugin_sdk.hookspecs import HOOK_NAMES, hookimpl
 from plugin_sdk.http import Request
 from plugin_sdk.jobs import Job, job_declaration
@@ -72,6 +73,10 @@ class Plugin:
             for method in self._methods()
             for declared in route_declarations(method)
         ]
+
+    @hookimpl
+    def filters(self) -> Sequence[RequestFilter]:
+        return []
 
     @hookimpl
     def providers(self) -> Sequence[Provider]:

@@ -77,6 +77,8 @@ class Route:
     audit: bool | None = None
     """Whether a success leaves a row in the host's audit trail; unless said, what changes
     something by a permission of the host's own does."""
+    trailing_slash: bool = False
+    """Whether the path with one slash more is the same route; else that is an unknown path."""
 
     @property
     def audited(self) -> bool:
@@ -128,6 +130,7 @@ def route(
     documented: bool = True,
     extra: Mapping[str, Any] | None = None,
     audit: bool | None = None,
+    trailing_slash: bool = False,
 ) -> Callable[[_Handler], _Handler]:
     """Marks a method ``(self, request: Request)`` as a route; see `Route` for the words.
 
@@ -158,6 +161,7 @@ def route(
             documented=documented,
             extra=dict(extra or {}),
             audit=audit,
+            trailing_slash=trailing_slash,
         )
         return _mark(handler, declared)
 

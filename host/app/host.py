@@ -9,7 +9,15 @@ from typing import Any, Literal, TextIO
 
 from host.access import AccessService, Audit, Governance
 from host.app.build import build_info, version
-from host.app.management import Api, DataReader, Info, Plugins, ProvidersManaged, SettingsManaged
+from host.app.management import (
+    Api,
+    DataReader,
+    Info,
+    Names,
+    Plugins,
+    ProvidersManaged,
+    SettingsManaged,
+)
 from host.app.presence import BEAT_SECONDS, Presence
 from host.app.presence import MIGRATIONS as PRESENCE_MIGRATIONS
 from host.app.watch import Watch
@@ -78,7 +86,7 @@ class Host:
         self._given = tuple(given)
         self._opened = False
         self._seconds = 0
-        self._host_names = frozenset(name.lower() for name in config.allowed_hosts)
+        self.names = Names(config.allowed_hosts)
         self._build()
 
     def _build(self) -> None:
@@ -134,7 +142,7 @@ class Host:
             self.logs.logger("web"),
             request_id=request_id,
             host_routes=self._host_routes,
-            allowed_hosts=self._allowed_hosts,
+            allowed_hosts=lambda: self.names.allowed,
             listening=[address(text)[0] for text in config.listen],
             on_request=self._log_request if self.logs.access_enabled else None,
             on_deed=self._note_deed,
@@ -200,6 +208,7 @@ class Host:
         self._services.provide("data", DataReader(self.engine))
         self._services.provide("info", self.info)
         self._services.provide("audit", self.audit)
+        self._services.provide("names", self.names)
         host_routes = [PublishedRoute("host", each.path, each.route) for each in self._host_routes]
         self._services.provide("api", Api(lambda: self.manager.catalog, host_routes))
 
@@ -374,9 +383,6 @@ class Host:
                 request=record.request_id,
             )
         )
-
-    def _allowed_hosts(self) -> frozenset[str]:
-        return self._host_names
 
     def _known_listeners(self) -> list[str]:
         return self._listeners or self.presence.last_listeners()

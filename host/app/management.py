@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from plugin_sdk.management import (
     ApiCatalog,
     DiagnosticsAnswer,
     HostInfo,
+    HostNames,
     InstallPlan,
     PluginDataReader,
     PluginEntry,
@@ -31,7 +32,7 @@ from plugin_sdk.management import (
     SettingsManagement,
 )
 
-__all__ = ["Api", "DataReader", "Info", "Plugins", "ProvidersManaged", "SettingsManaged"]
+__all__ = ["Api", "DataReader", "Info", "Names", "Plugins", "ProvidersManaged", "SettingsManaged"]
 
 
 class Plugins(PluginManagement):
@@ -191,6 +192,17 @@ class DataReader(PluginDataReader):
         if database.table("_stagebox_data").exists():
             keys = int(database.value("SELECT count(*) FROM _stagebox_data"))
         return {"keys": keys, "bytes": self._engine.size(plugin_id)}
+
+
+class Names(HostNames):
+    """``host.names``."""
+
+    def __init__(self, configured: Collection[str]) -> None:
+        self._configured = frozenset(name.lower() for name in configured)
+        self.allowed = self._configured
+
+    def allow(self, names: Collection[str]) -> None:
+        self.allowed = self._configured | {name.lower() for name in names}
 
 
 class Info(HostInfo):

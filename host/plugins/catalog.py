@@ -18,6 +18,7 @@ from plugin_sdk import (
     Plugin,
     Provider,
     Request,
+    RequestFilter,
     Route,
     StageboxError,
     Subscription,
@@ -68,6 +69,7 @@ class Published:
     pages: tuple[Page, ...] = ()
     services: Mapping[str, object] = field(default_factory=dict)
     error_body: ErrorBody | None = None
+    filters: tuple[RequestFilter, ...] = ()
 
     @property
     def claims(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final
 
 from plugin_sdk import Manifest, Provider, Route, WebSocketRoute
@@ -24,11 +24,16 @@ def _lies_in(path: str, prefix: str) -> bool:
 
 
 def claim_conflict(
-    manifest: Manifest, others: Mapping[str, Iterable[str]], host_paths: Iterable[str]
+    manifest: Manifest,
+    others: Mapping[str, Iterable[str]],
+    host_paths: Iterable[str],
+    neighbours: Container[str] = frozenset(),
 ) -> PluginFault | None:
     """A clash of this plugin's claimed prefixes with the host or with other found plugins.
 
-    ``others`` maps ids to claims. The plugins' own area below /api/plugins/ is shared by id."""
+    ``others`` maps ids to claims. The plugins' own area below /api/plugins/ is shared by id.
+    ``neighbours`` are ids whose claims may lie inside of this plugin's, and the other way round:
+    the longest prefix decides, as one contract may be shared by several plugins."""
     for claim in manifest.claims:
         if claim == DEFAULT_PREFIX + manifest.id:
             continue
@@ -39,7 +44,8 @@ def claim_conflict(
             for path in theirs:
                 if owner == manifest.id or path == DEFAULT_PREFIX + owner:
                     continue
-                if _lies_in(claim, path) or _lies_in(path, claim):
+                nested = _lies_in(claim, path) or _lies_in(path, claim)
+                if claim == path or (nested and owner not in neighbours):
                     return _conflict(f"the prefix {claim} collides with {path} of plugin {owner}")
     return None
 

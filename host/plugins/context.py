@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from host.access import AccessService
 from host.db import Engine, KeyValueData
@@ -19,6 +18,7 @@ from host.outbound import OutboundClient
 from host.plugins.hooks import HookRegistry, PluginHooks
 from host.plugins.services import PluginServices, ServiceRegistry
 from host.providers import PluginBlobs, ProviderRegistry
+from host.realtime import Broadcasting
 from host.settings import SettingsStore
 from plugin_sdk import (
     Blobs,
@@ -35,7 +35,6 @@ from plugin_sdk import (
     Manifest,
     Paths,
     Permissions,
-    Principal,
     Providers,
     Realtime,
     Services,
@@ -59,6 +58,7 @@ class Resources:
     settings: SettingsStore
     access: AccessService
     providers: ProviderRegistry
+    realtime: Broadcasting
     services: ServiceRegistry
     hooks: HookRegistry
     serving: bool = True
@@ -140,7 +140,7 @@ class PluginContext(Context):
     @cached_property
     def realtime(self) -> Realtime:
         self._need("realtime")
-        return _ActiveRealtime(self._resources.providers, self._log)
+        return self._resources.realtime.of(self._log)
 
     @cached_property
     def http(self) -> Http:
@@ -210,19 +210,3 @@ def _new_folder(parent: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-class _ActiveRealtime(Realtime):
-    """``context.realtime``: whatever realtime provider is active at the moment."""
-
-    def __init__(self, providers: ProviderRegistry, log: Logger) -> None:
-        self._providers = providers
-        self._log = log
-
-    def broadcast(self, message: Any, *, allow: Callable[[Principal], bool] | None = None) -> None:
-        for entry in self._providers.entries("realtime"):
-            if entry.active:
-                try:
-                    self._providers.active("realtime").broadcast(message, allow=allow)
-                except Exception as error:  # a foreign provider: the caller must not suffer
-                    self._log.error("Realtime provider %s failed.", entry.name, exc_info=error)

@@ -95,7 +95,8 @@ class Instances:
             fault = circle_fault(circle) if circle else fault
         if fault is None:
             others = self._register.claims(manifest.id, self._catalog().plugins)
-            fault = claim_conflict(manifest, others, self._stage.host_paths)
+            neighbours = self._register.neighbours(manifest.id)
+            fault = claim_conflict(manifest, others, self._stage.host_paths, neighbours)
         if fault is not None:
             raise Failed(fault)
 

@@ -185,6 +185,13 @@ class Register:
                 and (record.found.bundled or key in active)
             }
 
+    def neighbours(self, plugin_id: str) -> frozenset[str]:
+        """The other bundled plugins, for one that is bundled: they were made to fit together."""
+        with self._lock:
+            if not self._records[plugin_id].found.bundled:
+                return frozenset()
+            return frozenset(key for key, each in self._records.items() if each.found.bundled)
+
     def manifests(self) -> dict[str, Manifest]:
         """Of every plugin whose manifest could be read."""
         with self._lock:

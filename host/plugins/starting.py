@@ -31,6 +31,7 @@ from plugin_sdk import (
     Page,
     Plugin,
     Provider,
+    RequestFilter,
     Route,
     Subscription,
     WebSocketRoute,
@@ -236,7 +237,15 @@ class Start:
             pages=tuple(self._list(plugin.pages, "pages", (Page,))),
             services=dict(context.offered.offered),
             error_body=error_body,
+            filters=self._filters(plugin),
         )
+
+    def _filters(self, plugin: Plugin) -> tuple[RequestFilter, ...]:
+        found = self._list(plugin.filters, "filters", (RequestFilter,))
+        if found and not self.found.bundled:
+            text = "filters: only bundled plugins may stand before the routes of others"
+            raise Failed(PluginFault("SETUP_ERROR", text))
+        return tuple(found)
 
     def _subscriptions(self, plugin: Plugin) -> tuple[Subscription, ...]:
         found = self._list(plugin.subscriptions, "subscriptions", (Subscription,))

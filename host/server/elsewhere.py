@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from host.server.parser import decoded_path
 from host.server.site import Gateway, RenderError
+from host.web.gateway import status_line
 from host.web.handshake import WebSocketApplication
 
 __all__ = ["HEADER", "GranianGateway", "websocket_url"]
@@ -65,14 +66,15 @@ class GranianGateway:
         self, environ: dict[str, Any], path: str, start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         url = websocket_url(self._address, environ.get("HTTP_HOST"))
-        headers, body = self._render_error(
+        status, headers, body = self._render_error(
             426,
             "UPGRADE_REQUIRED",
             f"WebSockets are served at {url}.",
             path,
             {"Upgrade": "websocket", "Connection": "Upgrade", HEADER: url},
+            None,
         )
-        start_response("426 Upgrade Required", [*headers, ("Content-Length", str(len(body)))])
+        start_response(status_line(status), [*headers, ("Content-Length", str(len(body)))])
         return [body]
 
 

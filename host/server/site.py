@@ -12,6 +12,7 @@ from host.server.hub import Hub
 from host.server.poller import Poller
 from host.server.waiting import Waiting
 from host.web.handshake import WebSocketApplication
+from plugin_sdk import Request
 from plugin_sdk.context import Logger
 
 __all__ = ["Answer", "BodyLimit", "Gateway", "RenderError", "Site"]
@@ -23,8 +24,12 @@ BodyLimit = Callable[[str, str], int]
 """(method, path as percent-decoded text) -> the largest body in bytes. Asked on the I/O thread
 for each request that has a body: it must not block."""
 
-RenderError = Callable[[int, str, str, str, Mapping[str, str]], tuple[list[tuple[str, str]], bytes]]
-"""(status, code, message, path, extra headers) -> all headers of the answer, and its body."""
+RenderError = Callable[
+    [int, str, str, str, Mapping[str, str], Request | None],
+    tuple[int, list[tuple[str, str]], bytes],
+]
+"""(status, code, message, path, extra headers, what could be read of the request) -> status, all
+headers, and body of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +71,13 @@ class Site:
         path: str,
         extra: Mapping[str, str] | None = None,
         options: tuple[str, ...] = (),
+        head: Request | None = None,
     ) -> Answer:
         """An error in the host's shape; in a plain one should rendering it fail."""
         try:
-            headers, body = self.render_error(status, code, message, path, extra or {})
+            status, headers, body = self.render_error(
+                status, code, message, path, extra or {}, head
+            )
         except Exception:
             self.log.exception("Rendering the error %d %s for %s failed.", status, code, path)
             headers = [("Content-Type", "application/json"), *(extra or {}).items()]

@@ -15,6 +15,8 @@ from host.server.bodies import FileBody
 from host.server.parser import decoded_path
 from host.server.site import Answer, Site
 from host.server.waiting import WAKE, Ticket
+from host.web.gateway import MEMO
+from plugin_sdk import Headers, Request
 
 __all__ = ["AnswerTask", "ErrorTask", "WsgiTask"]
 
@@ -162,7 +164,24 @@ class ErrorTask(AnswerTask):
         status = error.code
         code = getattr(error, "word", None) or _CODES.get(status, "INVALID_REQUEST")
         message = _SENTENCES.get(status) or str(error.body)
-        return self.site.error(status, code, message, decoded_path(self.request.path))
+        path = decoded_path(self.request.path)
+        return self.site.error(status, code, message, path, head=self._head(path))
+
+    def _head(self, path: str) -> Request | None:
+        """What was read of the request; None when that is too little to judge it by."""
+        parser = self.request
+        headers = {name.replace("_", "-").lower(): value for name, value in parser.headers.items()}
+        if "host" not in headers:
+            return None
+        return Request(
+            method=parser.command,
+            path=path,
+            headers=Headers(headers),
+            peer=self.channel.addr[0],
+            scheme=self.channel.adj.url_scheme,
+            host=headers["host"],
+            target=getattr(parser, "request_uri", ""),
+        )
 
 
 class WsgiTask(_Task, WSGITask):  # type: ignore[misc]  # waitress ships no types
@@ -178,6 +197,7 @@ class WsgiTask(_Task, WSGITask):  # type: ignore[misc]  # waitress ships no type
         else:
             self.site.waiting.discard(ticket)
         ticket.begin()
+        environ[MEMO] = ticket.memo
         if not ticket.late:
             environ[WAKE] = ticket.wake
         return environ

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 __all__ = ["LONGEST_WAIT_SECONDS", "WAKE", "Ticket", "Waiting"]
 
@@ -27,12 +27,14 @@ class Again(Protocol):
 class Ticket:
     """One request that may have to wait. Who wakes it first, wakes it; any thread may."""
 
-    __slots__ = ("_channel", "_lock", "_state", "late", "since")
+    __slots__ = ("_channel", "_lock", "_state", "late", "memo", "since")
 
     def __init__(self, channel: Again) -> None:
         self.since = time.monotonic()
         self.late = False
         """It has waited long enough: this time it gets an answer, whatever that is."""
+        self.memo: dict[str, Any] = {}
+        """What was found out about it the first time."""
         self._channel = channel
         self._lock = threading.Lock()
         self._state = "running"

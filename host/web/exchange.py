@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
-from host.web.headers import NO_SNIFFING
+from host.web.headers import NO_SNIFFING, add_headers
 from host.web.leases import Lease
 
 __all__ = ["EXCHANGE", "Exchange", "OnRequest", "RequestRecord", "StaleCatalog"]
@@ -49,6 +49,7 @@ class Exchange:
         "id",
         "lease",
         "method",
+        "more",
         "path",
         "peer",
         "plugin_id",
@@ -75,6 +76,8 @@ class Exchange:
         self.principal_id = ""
         self.status = 0
         self.size = 0
+        self.more: Mapping[str, str] = {}
+        """Headers that filters put on the answer, names in lower case."""
         self.lease: Lease | None = None
         """Of a body that is sent after the application returned; it calls `finish` itself."""
         self.started = perf_counter()
@@ -88,6 +91,8 @@ class Exchange:
         if self._done is not None:
             self.status = int(status[:3])
             self.size = _content_length(headers)
+        if self.more:
+            add_headers(headers, self.more)
         headers.append(NO_SNIFFING)
         headers.append(("X-Request-Id", self.id))
         if exc_info is None:

@@ -12,8 +12,10 @@ import falcon
 from falcon.routing import CompiledRouter
 
 from host.logs import new_incident
+from host.plugins.catalog import Catalog
 from host.web.error_bodies import Errors, Rendered, error_of_status
 from host.web.exchange import EXCHANGE, Exchange, OnRequest, StaleCatalog
+from host.web.filters import NOTHING, Filters, Outcome
 from host.web.hosts import HostNames, HostRefused
 from host.web.requests import bare_request
 from host.web.responder import send
@@ -21,11 +23,15 @@ from host.web.routing import PathTable
 from host.web.tools import Tools
 from plugin_sdk import StageboxError, Unavailable
 
-__all__ = ["Gateway", "falcon_app", "status_line"]
+__all__ = ["MEMO", "Gateway", "falcon_app", "status_line"]
 
 StartResponse = Callable[..., Any]
 
 _TRIES: Final = 50  # each one means that the catalog was switched meanwhile
+
+MEMO: Final = "stagebox.memo"
+"""Where the server keeps, in the WSGI environment, a dict for each request: it is still the same
+one when a request that had to wait is carried out again."""
 
 
 class Gateway:
@@ -46,16 +52,21 @@ class Gateway:
         self._on_request = on_request
         self._prefix = secrets.token_hex(4)
         self._numbers = itertools.count(1)
-        self._state = (table, falcon_app(table, tools))
+        self._state = (table, falcon_app(table, tools), Filters(Catalog(), tools))
 
     @property
     def table(self) -> PathTable:
         """Where the paths of the current catalog lead."""
         return self._state[0]
 
-    def switch(self, table: PathTable) -> None:
-        """From the next request on this table answers."""
-        self._state = (table, falcon_app(table, self._tools))
+    @property
+    def filters(self) -> Filters:
+        """What stands before them."""
+        return self._state[2]
+
+    def switch(self, table: PathTable, filters: Filters) -> None:
+        """From the next request on this table answers, behind these filters."""
+        self._state = (table, falcon_app(table, self._tools), filters)
 
     def new_request_id(self) -> str:
         """Unique in this process, and hardly ever the same in another."""
@@ -100,15 +111,45 @@ class Gateway:
     def _answer(self, environ: dict[str, Any], exchange: Exchange) -> Iterable[bytes]:
         """By the current app; once more when the plugin it found was on its way out, as happens
         to a request that meets a switch: it was taken from the catalog before its gate closed."""
+        outcome: Outcome | None = environ.get(MEMO, {}).get("outcome")
         for _ in range(_TRIES):
-            table, app = self._state
+            table, app, filters = self._state
             try:
+                if outcome is None:
+                    outcome = self._filtered(environ, exchange, table, filters)
+                exchange.more = outcome.headers
+                if outcome.answer is not None:
+                    return self._send(exchange, outcome.answer)
                 return app(environ, exchange)
             except StaleCatalog:
                 if self._state[0] is table:
                     break
         error = Unavailable("This plugin is being switched off.", retry_after=1)
         return self._refuse(environ, exchange, error)
+
+    def _filtered(
+        self, environ: dict[str, Any], exchange: Exchange, table: PathTable, filters: Filters
+    ) -> Outcome:
+        """What the filters say; asked once, also when the request must wait for its turn."""
+        if not filters.cover(exchange.path):
+            return NOTHING
+        query = environ.get("QUERY_STRING", "")
+        params = falcon.uri.parse_query_string(query, keep_blank=True) if query else {}
+        request = bare_request(environ, exchange.path, params, exchange.id)
+        outcome = filters.judge(request, lambda: table.owner(exchange.path))
+        if outcome.answer is not None:
+            exchange.plugin_id = table.owner(exchange.path).plugin_id
+            exchange.principal_id = outcome.principal_id
+        memo = environ.get(MEMO)
+        if memo is not None:
+            memo["outcome"] = outcome
+        return outcome
+
+    def _send(self, exchange: Exchange, rendered: Rendered) -> Iterable[bytes]:
+        """An answer without Falcon."""
+        headers = [*rendered.headers, ("content-length", str(len(rendered.body)))]
+        exchange(status_line(rendered.status), headers)
+        return [] if exchange.method == "HEAD" else [rendered.body]
 
     def _refuse(
         self,
@@ -117,14 +158,11 @@ class Gateway:
         error: StageboxError,
         incident: str | None = None,
     ) -> Iterable[bytes]:
-        """An answer without Falcon."""
         owner = self.table.owner(exchange.path)
         exchange.plugin_id = owner.plugin_id
         request = bare_request(environ, exchange.path, {}, exchange.id)
         rendered = self._tools.errors.render(error, request, owner, incident=incident)
-        headers = [*rendered.headers, ("content-length", str(len(rendered.body)))]
-        exchange(status_line(rendered.status), headers)
-        return [] if exchange.method == "HEAD" else [rendered.body]
+        return self._send(exchange, rendered)
 
 
 def falcon_app(table: PathTable, tools: Tools) -> falcon.App[Any, Any]:

@@ -8,7 +8,14 @@ from typing import Any, Final
 
 from plugin_sdk import Headers
 
-__all__ = ["HOP_BY_HOP", "NO_SNIFFING", "EnvironHeaders", "check_header", "is_private"]
+__all__ = [
+    "HOP_BY_HOP",
+    "NO_SNIFFING",
+    "EnvironHeaders",
+    "add_headers",
+    "check_header",
+    "is_private",
+]
 
 HOP_BY_HOP: Final = frozenset(
     {
@@ -86,6 +93,21 @@ def check_header(name: object, value: object) -> str | None:
     except UnicodeEncodeError:
         return f"the value of {name} has characters that a header cannot carry"
     return None
+
+
+def add_headers(headers: list[tuple[str, str]], more: Mapping[str, str]) -> None:
+    """Puts further headers (names in lower case) on an answer. One that it has stays as it is,
+    but the fields of ``Vary`` are joined (RFC 9110, 12.5.5)."""
+    present = {name.lower(): place for place, (name, _) in enumerate(headers)}
+    for name, value in more.items():
+        place = present.get(name)
+        if place is None:
+            headers.append((name, value))
+        elif name == "vary":
+            own, given = headers[place]
+            known = {field.strip().lower() for field in given.split(",")}
+            fresh = [field for field in value.split(",") if field.strip().lower() not in known]
+            headers[place] = (own, ", ".join([given, *(field.strip() for field in fresh)]))
 
 
 def is_private(path: str) -> bool:

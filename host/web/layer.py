@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
+from dataclasses import replace
 
 from host.plugins.catalog import Catalog, Endpoint, Published
-from host.web.error_bodies import HOST, error_of_status
-from host.web.exchange import OnRequest, RequestRecord
+from host.web.error_bodies import HOST, Owner, error_of_status
+from host.web.exchange import OnRequest, RequestRecord, StaleCatalog
+from host.web.filters import NOTHING, Filters, Outcome
 from host.web.gateway import Gateway
-from host.web.headers import NO_SNIFFING
+from host.web.headers import NO_SNIFFING, add_headers
 from host.web.hosts import HostNames
 from host.web.routing import PathTable, RouteSet
 from host.web.tokens import AccessControl, Doorkeeper
@@ -33,8 +35,6 @@ class WebLayer:
       addresses that it listens on.
     * ``on_request`` is told of every answer; it must be quick.
     * ``on_deed`` keeps what belongs into the audit trail.
-    * ``allowed_origin(origin, path)`` may let a page of another origin open a WebSocket; it never
-      brings the cookie's or the loopback rule's authority along.
     """
 
     def __init__(
@@ -48,9 +48,8 @@ class WebLayer:
         listening: Iterable[str] = (),
         on_request: OnRequest | None = None,
         on_deed: OnDeed | None = None,
-        allowed_origin: Callable[[str, str], bool] = lambda _origin, _path: False,
     ) -> None:
-        hosts = HostNames(allowed_hosts, listening)
+        hosts = self._hosts = HostNames(allowed_hosts, listening)
         told = None if on_request is None else _fenced(on_request, log)
         self._log = log
         self._on_request = told
@@ -61,7 +60,7 @@ class WebLayer:
         self._lock = threading.Lock()
         table = PathTable([self._host_set], self._tools)
         self.gateway = Gateway(table, self._tools, hosts, request_id, told)
-        self.upgrades = Upgrades(self._tools, hosts, self.gateway, allowed_origin, told)
+        self.upgrades = Upgrades(self._tools, hosts, self.gateway, told)
 
     @property
     def host_paths(self) -> tuple[str, ...]:
@@ -86,7 +85,7 @@ class WebLayer:
             table = PathTable([self._host_set, *sets], self._tools)
             self._compiled = compiled
             self.upgrades.switch(catalog)
-            self.gateway.switch(table)
+            self.gateway.switch(table, Filters(catalog, self._tools))
 
     def body_limit(self, method: str, path: str) -> int:
         """Bytes that a request may carry; ``path`` is percent-decoded. 1 MiB where nobody
@@ -100,23 +99,36 @@ class WebLayer:
         message: str,
         path: str,
         headers: Mapping[str, str],
-    ) -> tuple[list[tuple[str, str]], bytes]:
-        """Headers and body of an error that the server found before there was a request to speak
-        of, in the shape of whoever owns the path. Content-Length and Connection are the
-        server's, and so is Upgrade."""
+        head: Request | None = None,
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Status, headers and body of an error that the server found before there was a request
+        to speak of, in the shape of whoever owns the path. ``head`` is what could be read of it:
+        filters have their say about that first. Content-Length and Connection are the server's,
+        and so is Upgrade."""
         owner = self.gateway.table.owner(path)
-        request = Request(path=path, id=self.gateway.new_request_id(), peer="")
+        request = replace(head or Request(path=path, peer=""), id=self.gateway.new_request_id())
+        outcome = NOTHING if head is None else self._filtered(request, owner)
         error = error_of_status(status, code, message)
-        rendered = self._tools.errors.render(error, request, owner)
+        rendered = outcome.answer or self._tools.errors.render(error, request, owner)
         if self._on_request is not None:
             plugin_id = owner.plugin_id
             self._on_request(
-                RequestRecord("-", path, status, 0.0, request.id, plugin_id, "", "", 0)
+                RequestRecord("-", path, rendered.status, 0.0, request.id, plugin_id, "", "", 0)
             )
         named = {name.lower() for name in headers}
-        own = [pair for pair in rendered.headers if pair[0] not in named]
-        more = [*headers.items(), NO_SNIFFING, ("X-Request-Id", request.id)]
-        return [*own, *more], rendered.body
+        found = [pair for pair in rendered.headers if pair[0] not in named]
+        found += headers.items()
+        add_headers(found, outcome.headers)
+        found += [NO_SNIFFING, ("X-Request-Id", request.id)]
+        return rendered.status, found, rendered.body
+
+    def _filtered(self, request: Request, owner: Owner) -> Outcome:
+        if not self._hosts.allows(request.headers.get("host"), "HTTP/1.1", request.peer):
+            return NOTHING
+        try:
+            return self.gateway.filters.judge(request, lambda: owner)
+        except StaleCatalog:
+            return NOTHING
 
     def _routes_of(self, published: Published) -> RouteSet:
         known = self._compiled.get(published.plugin_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, BinaryIO, Final
+from urllib.parse import quote
 
 from host.web.headers import EnvironHeaders
 from plugin_sdk import Invalid, Query, Request, TooLarge
@@ -17,6 +18,7 @@ __all__ = [
     "no_body",
     "raw_query",
     "request_host",
+    "request_target",
 ]
 
 EMPTY_QUERY: Final = Query()
@@ -39,6 +41,16 @@ def request_host(environ: Mapping[str, Any]) -> str:
     return host
 
 
+def request_target(environ: Mapping[str, Any]) -> str:
+    """Path and query as sent; rebuilt where the server does not keep them."""
+    sent: str | None = environ.get("REQUEST_URI")
+    if sent is not None:
+        return sent
+    path = quote(environ["PATH_INFO"].encode("latin-1"), safe="/:@!$&'()*+,;=~")
+    query: str = environ.get("QUERY_STRING", "")
+    return f"{path}?{query}" if query else path
+
+
 def bare_request(
     environ: Mapping[str, Any],
     path: str,
@@ -57,6 +69,7 @@ def bare_request(
         scheme=environ["wsgi.url_scheme"],
         host=request_host(environ),
         id=request_id,
+        target=request_target(environ),
     )
 
 

@@ -23,7 +23,15 @@ from host.web.guards import Guard
 from host.web.headers import EnvironHeaders, is_private
 from host.web.leases import Lease
 from host.web.queries import QuerySchema
-from host.web.requests import EMPTY_QUERY, NO_PARAMS, BodyReader, bare_request, no_body, raw_query
+from host.web.requests import (
+    EMPTY_QUERY,
+    NO_PARAMS,
+    BodyReader,
+    bare_request,
+    no_body,
+    raw_query,
+    request_target,
+)
 from host.web.tools import Deed, Tools
 from plugin_sdk import Form, Query, Request, Response, StageboxError
 
@@ -173,6 +181,7 @@ class Responder:
             host,
             exchange.id,
             reader,
+            env.get("REQUEST_URI") or request_target(env),
         )
 
     def _asked(self, guard: Guard, req: falcon.Request, captured: Mapping[str, str]) -> Request:

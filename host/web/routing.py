@@ -42,13 +42,21 @@ class Methods(dict[str, Answerer]):
 class Resource:
     """One path template with all its methods; what Falcon's router finds."""
 
-    __slots__ = ("methods", "takes_empty", "template")
+    __slots__ = ("methods", "takes_empty", "template", "trailing_slash")
 
-    def __init__(self, template: str, methods: Methods, *, takes_empty: bool) -> None:
+    def __init__(
+        self,
+        template: str,
+        methods: Methods,
+        *,
+        takes_empty: bool,
+        trailing_slash: bool = False,
+    ) -> None:
         self.template = template
         self.methods = methods
         self.takes_empty = takes_empty
         """Whether an empty segment may match: only ``{rest:path}`` takes one."""
+        self.trailing_slash = trailing_slash
 
 
 class Match(NamedTuple):
@@ -81,6 +89,7 @@ class RouteSet:
         self._router = CompiledRouter()
         self._templates: list[tuple[str, ...]] = []
         self._reserved: dict[str, frozenset[str]] = {}
+        self._slashed = False
         by_path: dict[str, list[tuple[Endpoint, tuple[tuple[str, str], ...]]]] = {}
         for endpoint in endpoints:
             template, fields = _canonical(endpoint.path)
@@ -99,6 +108,14 @@ class RouteSet:
         return cls(published, endpoints, websockets, published.claims, tools, guard)
 
     def find(self, path: str) -> Match | None:
+        match = self._find(path)
+        if match is None and self._slashed and path.endswith("/"):
+            match = self._find(path[:-1])
+            if match is not None and not match.resource.trailing_slash:
+                return None
+        return match
+
+    def _find(self, path: str) -> Match | None:
         found = self._router.find(path)
         if found is None:
             return None
@@ -131,7 +148,7 @@ class RouteSet:
     def _add(
         self,
         template: str,
-        group: Iterable[tuple[Endpoint, tuple[tuple[str, str], ...]]],
+        group: Sequence[tuple[Endpoint, tuple[tuple[str, str], ...]]],
         *,
         socket: bool,
     ) -> None:
@@ -147,7 +164,14 @@ class RouteSet:
         methods = Methods(Refuser(self.owner, _not_allowed(allow), self._tools, self._guard))
         methods.update(responders)
         methods["OPTIONS"] = Options(self.owner, allow, self._guard)
-        resource = Resource(template, methods, takes_empty=":path}" in template)
+        slashed = any(endpoint.route.trailing_slash for endpoint, _ in group)
+        self._slashed = self._slashed or slashed
+        resource = Resource(
+            template,
+            methods,
+            takes_empty=":path}" in template,
+            trailing_slash=slashed,
+        )
         try:
             self._router.add_route(template, resource)
         except ValueError as error:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import Any, Final, Protocol
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 from weakref import WeakSet
 
 from host.logs import log_context
 from host.plugins.catalog import Catalog, Published, WebSocketEndpoint
 from host.plugins.gate import Gate, GateClosed
 from host.plugins.hooks import fenced
-from host.web.error_bodies import HOST, Owner
-from host.web.exchange import OnRequest, RequestRecord
+from host.web.error_bodies import HOST, Owner, Rendered
+from host.web.exchange import OnRequest, RequestRecord, StaleCatalog
+from host.web.filters import Filters, Outcome
 from host.web.guards import Guard
 from host.web.handshake import Handshake, Refusal
-from host.web.headers import NO_SNIFFING
+from host.web.headers import NO_SNIFFING, add_headers
 from host.web.hosts import HostNames, HostRefused
 from host.web.tokens import origin_evidence
 from host.web.tools import Tools
@@ -40,9 +42,11 @@ __all__ = ["Session", "Upgrades"]
 _TRIES: Final = 3
 
 
-class RequestIds(Protocol):
-    """Where a request gets its id."""
+class Front(Protocol):
+    """What stands before all routes: where a request gets its id, and the filters."""
 
+    @property
+    def filters(self) -> Filters: ...
     def new_request_id(self) -> str: ...
 
 
@@ -157,14 +161,12 @@ class Upgrades:
         self,
         tools: Tools,
         hosts: HostNames,
-        ids: RequestIds,
-        allowed_origin: Callable[[str, str], bool],
+        front: Front,
         on_request: OnRequest | None,
     ) -> None:
         self._tools = tools
         self._hosts = hosts
-        self._ids = ids
-        self._allowed_origin = allowed_origin
+        self._front = front
         self._on_request = on_request
         self._doors: Mapping[str, Door] = {}
         self._with_token: WeakSet[Session] = WeakSet()
@@ -194,44 +196,53 @@ class Upgrades:
 
     def open(self, handshake: Handshake) -> Refusal | Session:
         started = perf_counter()
-        request = _request(handshake, self._ids.new_request_id())
-        door, outcome = self._judge(request)
+        request = _request(handshake, self._front.new_request_id())
+        door, outcome, more = self._judge(request)
         if isinstance(outcome, Session):
             self._record(outcome.request, 101, started, door)
             return outcome
-        refusal = self._refuse(outcome, request, door)
+        refusal = self._refuse(outcome, request, door, more)
         self._record(request, refusal.status, started, door)
         return refusal
 
-    def _judge(self, request: Request) -> tuple[Door | None, Session | Exception]:
-        """The session, or why there is none; asked again when the plugin was being replaced."""
-        door: Door | None = None
-        outcome: Exception = Unavailable(retry_after=1)
+    def _judge(
+        self, request: Request
+    ) -> tuple[Door | None, Session | Rendered | Exception, Mapping[str, str]]:
+        """The session, or why there is none, and the headers that filters put on that; asked
+        again when the plugin was being replaced."""
+        door = self._doors.get(request.path)
+        if not self._hosts.allows(request.headers.get("host"), "HTTP/1.1", request.peer):
+            return door, HostRefused(), {}
+        filtered: Outcome | None = None
+        error: Exception = Unavailable(retry_after=1)
         for _ in range(_TRIES):
             door = self._doors.get(request.path)
             try:
-                return door, self._open(door, request)
-            except GateClosed as closed:
-                outcome = closed
-                if self._doors.get(request.path) is door:
+                if filtered is None:
+                    filtered = self._front.filters.judge(request, partial(_owner, door))
+                if filtered.answer is not None:
+                    return door, filtered.answer, filtered.headers
+                return door, self._open(door, request, filtered.headers), filtered.headers
+            except (GateClosed, StaleCatalog):
+                if filtered is not None and self._doors.get(request.path) is door:
                     break
-            except Exception as error:
-                return door, error
-        return door, outcome
+            except Exception as raised:
+                error = raised
+                break
+        return door, error, filtered.headers if filtered else {}
 
-    def _open(self, door: Door | None, request: Request) -> Session:
+    def _open(self, door: Door | None, request: Request, more: Mapping[str, str]) -> Session:
         headers = request.headers
-        if not self._hosts.allows(headers.get("host"), "HTTP/1.1", request.peer):
-            raise HostRefused
         if door is None:
             raise NotFound
         if door.guard is not None:
             asked = door.guard.identified(request, headers.get("authorization"))
             fenced(door.endpoint.gate, door.guard.ask)(asked)
         if origin_evidence(headers, request.scheme, request.host) == "foreign":
-            # Browsers let any page open a WebSocket anywhere, and read what comes.
-            origin = headers.get("origin", "")
-            if not self._allowed_origin(origin, request.path):
+            # Browsers let any page open a WebSocket anywhere, and read what comes. An origin that
+            # a filter lets in never brings the cookie's or the loopback rule's authority along.
+            origin = headers.get("origin")
+            if origin is None or more.get("access-control-allow-origin") != origin:
                 raise Forbidden("Origin not allowed")
         route = door.endpoint.route
         tokens = request.query.all("token")
@@ -260,11 +271,20 @@ class Upgrades:
         ended = [session for session in list(self._with_token) if session.revalidate()]
         return bool(ended)
 
-    def _refuse(self, error: BaseException, request: Request, door: Door | None) -> Refusal:
-        owner: Owner = HOST if door is None else door.published
-        rendered = self._tools.errors.answer(error, request, owner)
-        headers = [*rendered.headers, NO_SNIFFING, ("X-Request-Id", request.id)]
-        return Refusal(rendered.status, headers, rendered.body)
+    def _refuse(
+        self,
+        why: Rendered | Exception,
+        request: Request,
+        door: Door | None,
+        more: Mapping[str, str],
+    ) -> Refusal:
+        owner = _owner(door)
+        if isinstance(why, Exception):
+            why = self._tools.errors.answer(why, request, owner)
+        headers = list(why.headers)
+        add_headers(headers, more)
+        headers += [NO_SNIFFING, ("X-Request-Id", request.id)]
+        return Refusal(why.status, headers, why.body)
 
     def _record(self, request: Request, status: int, started: float, door: Door | None) -> None:
         if self._on_request is not None:
@@ -284,11 +304,16 @@ class Upgrades:
             )
 
 
+def _owner(door: Door | None) -> Owner:
+    return HOST if door is None else door.published
+
+
 def _request(handshake: Handshake, request_id: str) -> Request:
     headers = Headers(handshake.headers)
     return Request(
         method=handshake.method,
         path=handshake.path,
+        target=f"{quote(handshake.path)}?{handshake.query}".rstrip("?"),
         query=Query(parse_qs(handshake.query, keep_blank_values=True)),
         headers=headers,
         peer=handshake.peer,

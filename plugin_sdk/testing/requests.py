@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
+from urllib.parse import quote, urlencode
 
 from plugin_sdk.access import ANONYMOUS, Principal
 from plugin_sdk.http import Form, Headers, Query, Request
@@ -54,7 +55,13 @@ def request(
         peer=peer,
         id="test-request",
         read=lambda: content,
+        target=_target(path, values),
     )
+
+
+def _target(path: str, values: Mapping[str, Any]) -> str:
+    pairs = [(name, text) for name, value in values.items() for text in _texts(value)]
+    return quote(path) + (f"?{urlencode(pairs)}" if pairs else "")
 
 
 def _texts(value: Any) -> list[str]:

@@ -21,6 +21,7 @@ SIGNATURES = {
     "enable": "() -> 'None'",
     "disable": "() -> 'None'",
     "routes": "() -> 'Sequence[Route | WebSocketRoute]'",
+    "filters": "() -> 'Sequence[RequestFilter]'",
     "providers": "() -> 'Sequence[Provider]'",
     "subscriptions": "() -> 'Sequence[Subscription]'",
     "jobs": "() -> 'Sequence[Job]'",

@@ -51,10 +51,15 @@ def serve_with_ours(threads: int) -> None:
     from host.server import Server
 
     def render_error(
-        status: int, code: str, message: str, path: str, headers: Mapping[str, str]
-    ) -> tuple[list[tuple[str, str]], bytes]:
+        status: int,
+        code: str,
+        message: str,
+        _path: str,
+        headers: Mapping[str, str],
+        _head: object,
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
         body = json.dumps({"error": code, "message": message}).encode()
-        return [("Content-Type", "application/json"), *headers.items()], body
+        return status, [("Content-Type", "application/json"), *headers.items()], body
 
     server = Server(
         make_app(),

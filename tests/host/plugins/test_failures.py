@@ -85,6 +85,15 @@ FAILURES = {
         "SETUP_ERROR",
         "must give Route",
     ),
+    "filters_of_a_stranger": (
+        """
+        from plugin_sdk import Plugin, RequestFilter
+        class plugin(Plugin):
+            def filters(self): return [RequestFilter(["/"], lambda request: None)]
+        """,
+        "SETUP_ERROR",
+        "only bundled plugins",
+    ),
     "route_reserved": (
         """
         from plugin_sdk import Plugin, route

@@ -35,10 +35,15 @@ def wait_for(condition: Callable[[], Any], what: str = "condition", seconds: flo
 
 
 def render_error(
-    status: int, code: str, message: str, path: str, extra: Mapping[str, str]
-) -> tuple[list[tuple[str, str]], bytes]:
+    status: int,
+    code: str,
+    message: str,
+    path: str,
+    extra: Mapping[str, str],
+    head: Request | None = None,
+) -> tuple[int, list[tuple[str, str]], bytes]:
     body = json.dumps({"error": code, "message": message, "path": path}).encode()
-    return [("Content-Type", "application/json"), *extra.items()], body
+    return status, [("Content-Type", "application/json"), *extra.items()], body
 
 
 class Session:

@@ -29,6 +29,7 @@ from plugin_sdk import (
     Plugin,
     Principal,
     Request,
+    RequestFilter,
     Route,
     StageboxError,
     Unauthenticated,
@@ -108,7 +109,6 @@ class Site:
     records: list[RequestRecord] = field(default_factory=list)
     hosts: set[str] = field(default_factory=set)
     slots: Slots = field(default_factory=lambda: Slots(16, 12, 2))
-    origins: set[str] = field(default_factory=set)
     strict: bool = False
     """Whether wsgiref's validator stands between; it wants a Content-Type on every answer."""
 
@@ -121,7 +121,6 @@ class Site:
             host_routes=login_endpoints(self.access, self.clock, Gate("host", self.slots)),
             allowed_hosts=lambda: frozenset(self.hosts),
             on_request=self.on_request,
-            allowed_origin=lambda origin, _path: origin in self.origins,
         )
 
     def on_request(self, record: RequestRecord) -> None:
@@ -134,6 +133,7 @@ class Site:
         error_body: Callable[[StageboxError, Request], Any] | None = None,
         gate: Gate | None = None,
         plugin: Plugin | None = None,
+        filters: Sequence[RequestFilter] = (),
         **manifest: Any,
     ) -> Published:
         document = {"id": plugin_id, "name": plugin_id, "version": "1.0.0", "sdk": ">=1"}
@@ -155,6 +155,7 @@ class Site:
                 if isinstance(each, WebSocketRoute)
             ),
             error_body=error_body,
+            filters=tuple(filters),
         )
 
     def add(self, plugin_id: str, *routes: Route | WebSocketRoute, **more: Any) -> Published:

@@ -336,16 +336,19 @@ def test_errors_of_the_server_take_the_owners_shape(site):
         "rooms", opened("GET", "/room"), routes={"prefix": "/room"},
         error_body=lambda error, request: {"status_code": error.status, "error": error.message},
     )  # fmt: skip
-    headers, body = site.layer.render_error(
+    status, headers, body = site.layer.render_error(
         413, "PAYLOAD_TOO_LARGE", "too much", "/room/1/messages", {"Retry-After": "3"}
     )
+    assert status == 413
     assert body == b'{"status_code":413,"error":"too much"}'
     names = [name.lower() for name, _ in headers]
     assert len(set(names)) == len(names)
     assert dict(headers)["Retry-After"] == "3"
     assert "X-Request-Id" in dict(headers)
     assert (site.records[-1].status, site.records[-1].plugin_id) == (413, "rooms")
-    headers, body = site.layer.render_error(426, "UPGRADE_REQUIRED", "no", "/ws", {"Upgrade": "w"})
+    _, headers, body = site.layer.render_error(
+        426, "UPGRADE_REQUIRED", "no", "/ws", {"Upgrade": "w"}
+    )
     assert b'"UPGRADE_REQUIRED"' in body
     assert dict(headers)["Upgrade"] == "w"
 

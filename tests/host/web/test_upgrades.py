@@ -10,7 +10,7 @@ import pytest
 from host.logs import plugin_id, request_id
 from host.plugins.gate import Gate
 from host.web.handshake import Handshake, Refusal
-from plugin_sdk import Conflict, Request, WebSocketRoute
+from plugin_sdk import Conflict, Request, RequestFilter, WebSocketRoute
 
 PATH = "/live/ws"
 
@@ -117,9 +117,11 @@ def test_an_open_route_still_refuses_pages_from_elsewhere(site):
 
 
 def test_an_allowed_origin_brings_no_authority_along(site):
-    site.origins.add("http://localhost:3000")
+    allowed = {"Access-Control-Allow-Origin": "http://localhost:3000"}
+    site.add("cors", filters=[RequestFilter([PATH], lambda request: allowed)])
     site.access.governed = False
     add(site)
+    refused(knock(site, origin="http://localhost:3001"), 403)
     session = knock(
         site, origin="http://localhost:3000", cookie="stagebox_session=alice", peer="127.0.0.1"
     )
