@@ -1,0 +1,72 @@
+"""Bans of keys in open groups (open-group contract, 9.4 to 9.7 and 12.1)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from builtin_plugins.rooms.documents import dump
+from builtin_plugins.rooms.groups import OpenGroups
+from builtin_plugins.rooms.names import Key, is_key
+from builtin_plugins.rooms.writing import Writing
+from plugin_sdk import Database
+
+__all__ = ["Bans"]
+
+_ACTIVE: Final = "(expires_at IS NULL OR expires_at > :now)"
+# ruff: noqa: S608  (constants only)
+_IS_BANNED: Final = (
+    f"SELECT 1 FROM bans WHERE room_id = :room AND user_id = :key AND {_ACTIVE}"
+    f" UNION ALL SELECT 1 FROM bans WHERE room_id = :room AND oder_id = :key AND {_ACTIVE}"
+)
+_LIST: Final = f"SELECT user_id, oder_id FROM bans WHERE room_id = :room AND {_ACTIVE}"
+_ROWS: Final = """
+    SELECT user_id FROM bans WHERE room_id = :room AND user_id = :key
+    UNION SELECT user_id FROM bans WHERE room_id = :room AND oder_id = :key
+"""
+
+
+class Bans:
+    def __init__(self, database: Database, groups: OpenGroups, writing: Writing) -> None:
+        self._db = database
+        self._groups = groups
+        self._writing = writing
+
+    def active(self, room_id: str, now: int) -> list[str]:
+        """All keys that are banned at this moment, sorted."""
+        rows = self._db.query(_LIST, {"room": room_id, "now": now})
+        names = {name for row in rows for name in (row["user_id"], row["oder_id"])}
+        return sorted(name for name in names if is_key(name))
+
+    def is_banned(self, room_id: str, key: str, now: int) -> bool:
+        params = {"room": room_id, "key": key, "now": now}
+        return self._db.value(_IS_BANNED, params) is not None
+
+    def add(self, room_id: str, key: Key, by: str, now: int) -> bool:
+        """Bans for good. False when the key is banned already. In a transaction."""
+        if self.is_banned(room_id, key, now):
+            return False
+        doc: dict[str, Any] = {
+            "roomId": room_id,
+            "userId": key,
+            "bannedBy": by,
+            "expiresAt": None,
+            "timestamp": now,
+        }
+        row = {"room_id": room_id, "user_id": key, "timestamp": now, "doc": dump(doc)}
+        # A ban of this key that has ended gives way.
+        self._db.table("bans").upsert({**row, "oder_id": None, "expires_at": None})
+        self._writing.saved("ban", f"{room_id}/{key}", doc)
+        self._groups.counts_changed(room_id)
+        self._writing.tell("rooms.banned", {"room": room_id, "key": key, "by": by})
+        return True
+
+    def remove(self, room_id: str, key: Key, by: str) -> bool:
+        """Removes every ban that names the key. False when there was none. In a transaction."""
+        rows = self._db.query(_ROWS, {"room": room_id, "key": key})
+        for row in rows:
+            self._db.table("bans").delete((room_id, row["user_id"]))
+            self._writing.removed("ban", f"{room_id}/{row['user_id']}")
+        if rows:
+            self._groups.counts_changed(room_id)
+            self._writing.tell("rooms.unbanned", {"room": room_id, "key": key, "by": by})
+        return bool(rows)

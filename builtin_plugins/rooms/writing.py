@@ -1,0 +1,63 @@
+"""Write transactions of the rooms, and whom they tell."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from plugin_sdk import Context
+
+__all__ = ["Writing"]
+
+
+class _Pending(threading.local):
+    """Of each thread: how deep its transactions are nested, and the hooks that wait for the
+    commit as (hook, arguments)."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.hooks: list[tuple[str, dict[str, Any]]] = []
+
+
+class Writing:
+    """All writers of this plugin use `transaction`, so that hooks are called after the commit.
+    Events need nothing of it: the host keeps them in the transaction."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._pending = _Pending()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; nests by savepoints, whose hooks are forgotten when they are undone."""
+        pending = self._pending
+        mark = len(pending.hooks)
+        pending.depth += 1
+        try:
+            with self._context.db.transaction():
+                yield
+        except BaseException:
+            del pending.hooks[mark:]
+            raise
+        finally:
+            pending.depth -= 1
+        if not pending.depth:
+            hooks, pending.hooks = pending.hooks, []
+            for name, arguments in hooks:
+                self._context.hooks.call(name, **arguments)
+
+    def saved(self, kind: str, id: str, doc: Any) -> None:
+        """Tells that something was made or changed; inside of `transaction`."""
+        self.tell("rooms.saved", {"kind": kind, "id": id})
+        self._pending.hooks.append(("rooms_saved", {"kind": kind, "id": id, "doc": doc}))
+
+    def removed(self, kind: str, id: str) -> None:
+        """Tells that something is gone; inside of `transaction`."""
+        self.tell("rooms.removed", {"kind": kind, "id": id})
+        self._pending.hooks.append(("rooms_removed", {"kind": kind, "id": id}))
+
+    def tell(self, name: str, data: Mapping[str, Any]) -> None:
+        """Emits an event."""
+        self._context.events.emit(name, data)
