@@ -1,0 +1,195 @@
+"""Looking at the disk: batch folders, and the files below one of them (media contract, 7.3)."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from builtin_plugins.media.scan_options import Rules
+from plugin_sdk import Logger
+
+_Directory = tuple[str, str, tuple[str, ...]]  # its path, its real path, the folders to it
+
+__all__ = ["ROOT", "FolderFailed", "FoundFile", "Stopped", "Tree", "is_gone"]
+
+ROOT: Final = "."
+"""The pseudo-folder for files that lie directly in the root."""
+
+FOLDER_SECONDS: Final = 300.0
+LIST_SECONDS: Final = 600.0
+_WAITS: Final = (1.0, 2.0)
+
+
+class FolderFailed(Exception):
+    """A folder could not be read; the text names no path."""
+
+
+class Stopped(Exception):
+    """The scan is to stop now; it goes on later."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """``folders`` lead from below the root to the file; ``resolved`` is the path without links."""
+
+    path: str
+    resolved: str
+    folders: tuple[str, ...]
+    name: str
+    size: int
+    mtime_ns: int
+
+
+def is_gone(path: str) -> bool:
+    """Whether there is surely no such file any more."""
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 (many, and quickly)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:  # a disk that does not answer is no proof
+        return False
+
+
+class Tree:
+    """A scan root as one job sees it: real directories are entered once in a job."""
+
+    def __init__(self, root: str, rules: Rules, log: Logger, wait: Callable[[float], bool]) -> None:
+        """``wait`` sleeps for seconds and says whether to go on."""
+        self.root = root
+        self._rules = rules
+        self._log = log
+        self._wait = wait
+        self._real_root = os.path.realpath(root)
+        self._visited = {self._real_root}
+        self.skipped = 0
+        """Files with names that no text can hold, in the folder walked last."""
+
+    def batch_folders(self) -> tuple[list[str], bool]:
+        """The names of the batch folders, and whether the root has any entry at all. Raises
+        OSError when it cannot be listed, FolderFailed when that takes too long."""
+        deadline = time.monotonic() + LIST_SECONDS
+        folders: list[str] = []
+        films, entries = False, False
+        with os.scandir(self.root) as listing:
+            for entry in listing:
+                entries = True
+                if time.monotonic() > deadline:
+                    raise FolderFailed("Listing the scan root took longer than 10 minutes")
+                if not _is_text(entry.name):
+                    continue
+                if entry.is_dir(follow_symlinks=self._rules.follow):
+                    if self._rules.enters(entry.name) and self._rules.begins_with(entry.name):
+                        folders.append(entry.name)
+                elif not films:
+                    films = self._rules.is_film(entry.name) and entry.is_file()
+        folders.sort()
+        return ([ROOT] if films else []) + folders, entries
+
+    def files(self, folder: str) -> list[FoundFile]:
+        """Films and episodes in a batch folder, in the order of their paths. Raises FolderFailed
+        after three attempts, Stopped."""
+        for attempt in range(len(_WAITS) + 1):
+            before = set(self._visited) if attempt < len(_WAITS) else set()
+            try:
+                return self._files(folder)
+            except FileNotFoundError:
+                raise FolderFailed("The folder does not exist any more") from None
+            except OSError as error:
+                if attempt == len(_WAITS):
+                    raise FolderFailed(error.strerror or "The folder cannot be read") from None
+                self._visited = before
+                if not self._wait(_WAITS[attempt]):
+                    raise Stopped from None
+        raise AssertionError
+
+    def _files(self, folder: str) -> list[FoundFile]:
+        self.skipped = 0
+        deadline = time.monotonic() + FOLDER_SECONDS
+        found: list[FoundFile] = []
+        if folder == ROOT:
+            found.extend(self._listed(self.root, self._real_root, (), None, deadline))
+        else:
+            path = os.path.join(self.root, folder)  # noqa: PTH118
+            real = os.path.realpath(path)
+            # As it was listed: a batch folder that became a file is gone.
+            if not stat.S_ISDIR(os.stat(path).st_mode):  # noqa: PTH116
+                raise FileNotFoundError
+            if real not in self._visited:
+                self._visited.add(real)
+                self._walk(path, real, folder, deadline, found)
+        found.sort(key=lambda each: each.path)
+        return found
+
+    def _walk(
+        self, path: str, real: str, folder: str, deadline: float, found: list[FoundFile]
+    ) -> None:
+        waiting: list[_Directory] = [(path, real, (folder,))]
+        while waiting:
+            path, real, folders = waiting.pop()
+            below: list[_Directory] = []
+            deeper = below if len(folders) <= self._rules.depth else None
+            found.extend(self._listed(path, real, folders, deeper, deadline))
+            waiting.extend(reversed(below))
+
+    def _listed(
+        self,
+        path: str,
+        real: str,
+        folders: tuple[str, ...],
+        below: list[_Directory] | None,
+        deadline: float,
+    ) -> Iterator[FoundFile]:
+        """The films of one directory; its sub-directories are added to ``below``."""
+        rules = self._rules
+        with os.scandir(path) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+        if time.monotonic() > deadline:
+            raise FolderFailed("Reading the folder took longer than 5 minutes")
+        for entry in entries:
+            name = entry.name
+            linked = entry.is_symlink()
+            if entry.is_dir(follow_symlinks=rules.follow):
+                if below is not None and _is_text(name) and rules.enters(name):
+                    inner = os.path.realpath(entry.path) if linked else f"{real.rstrip('/')}/{name}"
+                    if inner not in self._visited:
+                        self._visited.add(inner)
+                        below.append((entry.path, inner, (*folders, name)))
+            elif rules.is_film(name):
+                film = self._film(entry, real, folders, linked=linked)
+                if film is not None:
+                    yield film
+
+    def _film(
+        self, entry: os.DirEntry[str], real: str, folders: tuple[str, ...], *, linked: bool
+    ) -> FoundFile | None:
+        rules = self._rules
+        if not _is_text(entry.name):
+            self.skipped += 1
+            self._log.warning("A file whose name is not UTF-8 was left out.")
+            return None
+        if not rules.wants("/".join((*folders, entry.name))):
+            return None
+        try:
+            facts = entry.stat()
+        except FileNotFoundError:  # a dangling link, or gone since the listing
+            return None
+        if not stat.S_ISREG(facts.st_mode) or not rules.fits(facts.st_size):
+            return None
+        resolved = f"{real.rstrip('/')}/{entry.name}"
+        if linked:
+            resolved = os.path.realpath(entry.path)
+            if not rules.follow and not resolved.startswith(self._real_root.rstrip("/") + "/"):
+                return None
+        if not _is_text(resolved):
+            return None
+        path = entry.path
+        return FoundFile(path, resolved, folders, entry.name, facts.st_size, facts.st_mtime_ns)
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name is text at all: the database keeps no others."""
+    return name.isascii() or not any("\ud800" <= c <= "\udfff" for c in name)

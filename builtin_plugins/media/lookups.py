@@ -1,0 +1,155 @@
+"""Look-ups of one job: in parallel, each once, artwork included (media contract, 7.5, 8.2)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from builtin_plugins.media.artwork import Pictures
+from builtin_plugins.media.catalogue import Artwork, Catalogue
+from builtin_plugins.media.chain import Chain, Found, SeasonFound
+from builtin_plugins.media.discovery import Stopped
+from builtin_plugins.media.names import Named, folded
+from plugin_sdk import MediaMetadata, MediaQuery
+
+__all__ = ["Answer", "Key", "Lookups", "key_of"]
+
+PARALLEL: Final = 8
+_SEASONS: Final = 64
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``artwork`` is None where nothing of the details is to be stored: they are already."""
+
+    found: Found
+    artwork: Artwork | None = None
+
+    @property
+    def metadata(self) -> MediaMetadata | None:
+        return self.found.metadata
+
+
+def key_of(named: Named) -> Key:
+    """Equal look-ups have equal keys: the same ids, else the same title and year."""
+    if named.ids:
+        return ("ids", *sorted(named.ids.items()))
+    return ("title", folded(named.title), named.year)
+
+
+class Lookups:
+    """What was asked in this job; closed at its end."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        pictures: Pictures,
+        catalogue: Catalogue,
+        stopped: Callable[[], bool],
+    ) -> None:
+        self.chain = chain
+        self._pictures = pictures
+        self._catalogue = catalogue
+        self._stopped = stopped
+        self._answers: dict[Key, Answer] = {}
+        self._seasons: OrderedDict[Key, SeasonFound] = OrderedDict()
+        self._pool: ThreadPoolExecutor | None = None
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        self.chain.close()
+
+    def known(self, named: Named) -> bool:
+        return key_of(named) in self._answers
+
+    def titles(
+        self, kind: str, media_type: str, wanted: Iterable[Named], *, again: bool
+    ) -> Mapping[Key, Answer]:
+        """Answers by key. ``again``: details are fetched also for what is matched already.
+        Raises Stopped."""
+        names = {key_of(named): named for named in wanted}
+        running = {
+            key: self._submit(lambda named=named: self._title(kind, media_type, named, again))
+            for key, named in names.items()
+            if key not in self._answers
+        }
+        self._answers.update(self._gathered(running))
+        return {key: self._answers[key] for key in names}
+
+    def seasons(
+        self, wanted: Iterable[tuple[str, Mapping[str, str], int]]
+    ) -> Mapping[Key, SeasonFound | None]:
+        """Seasons of shows by (row name, ids as text, number); None where nobody can be asked.
+        Raises Stopped."""
+        asked = {(row, str(sorted(ids.items())), number): ids for row, ids, number in wanted}
+        running = {
+            key: self._submit(lambda key=key, ids=ids: self.chain.season(key[0], ids, key[2]))
+            for key, ids in asked.items()
+            if key not in self._seasons
+        }
+        gathered = self._gathered(running)
+        result = {key: gathered.get(key, self._seasons.get(key)) for key in asked}
+        for key, found in gathered.items():
+            if found is not None:
+                self._seasons[key] = found
+        while len(self._seasons) > _SEASONS:
+            self._seasons.popitem(last=False)
+        return result
+
+    def lighten(self, keys: Iterable[Key]) -> None:
+        """Keeps of answers whose details are stored by now only what leads to them."""
+        for key in keys:
+            answer = self._answers[key]
+            metadata = answer.metadata
+            if metadata is not None:
+                light = MediaMetadata(
+                    metadata.ids,
+                    metadata.title,
+                    runtime_minutes=metadata.runtime_minutes,
+                    trailer_url=metadata.trailer_url,
+                    creator=metadata.creator,
+                    network=metadata.network,
+                )
+                self._answers[key] = Answer(replace(answer.found, metadata=light))
+
+    def _title(self, kind: str, media_type: str, named: Named, again: bool) -> Answer:
+        found = self.chain.fetch(MediaQuery(kind, named.title, named.year, named.ids))
+        metadata = found.metadata
+        if metadata is None or self._stopped():
+            return Answer(found)
+        known = self._catalogue.find(media_type, metadata.ids)
+        if known is not None and not again and self._catalogue.is_matched(known):
+            return Answer(found)
+        poster = self._pictures.keep(metadata.poster_url)
+        if self._stopped():
+            return Answer(found)
+        return Answer(found, Artwork(poster, self._pictures.keep(metadata.backdrop_url)))
+
+    def _submit(self, call: Callable[[], Any]) -> Future[Any]:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(PARALLEL, thread_name_prefix="media-lookup")
+
+        def work() -> Any:
+            if self._stopped():
+                raise Stopped
+            return call()
+
+        return self._pool.submit(work)
+
+    def _gathered(self, running: Mapping[Key, Future[Any]]) -> dict[Key, Any]:
+        results = {}
+        try:
+            for key, future in running.items():
+                results[key] = future.result()
+        except BaseException:
+            for future in running.values():
+                future.cancel()
+            raise
+        if running and self._stopped():
+            raise Stopped  # what came last may have been cut short
+        return results

@@ -1,0 +1,239 @@
+"""Metadata providers as an operator configures them: rows, secrets, key sync (media contract, 5.8,
+5.9)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from builtin_plugins.media.notes import Notes
+from plugin_sdk import Clock, Database, MetadataProvider, NotFound, Providers, ProviderUnavailable
+
+__all__ = ["MASK", "NAME_PATTERN", "ProviderRow", "ProviderRows"]
+
+MASK: Final = "********"
+NAME_PATTERN: Final = re.compile(r"[a-z0-9._-]{1,64}")
+_TMDB: Final = "tmdb"
+_SYNCED: Final = "tmdb_key_synced"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRow:
+    id: str
+    name: str
+    enabled: bool
+    priority: int
+    config: Mapping[str, Any]
+    created_at: int
+    updated_at: int
+
+    @property
+    def type(self) -> str:
+        """The name of the implementation."""
+        given = self.config.get("type")
+        return given.strip().lower() if isinstance(given, str) and given.strip() else self.name
+
+
+def _is_secret(name: str, schema: Mapping[str, Any]) -> bool:
+    for word in ("key", "secret", "token", "password"):
+        if name.lower().endswith(word):
+            return True
+    properties = schema.get("properties")
+    about = properties.get(name) if isinstance(properties, Mapping) else None
+    return isinstance(about, Mapping) and about.get("writeOnly") is True
+
+
+class ProviderRows:
+    """All rows; several may use one implementation."""
+
+    def __init__(
+        self, database: Database, clock: Clock, providers: Providers, env: Mapping[str, str]
+    ) -> None:
+        self._db = database
+        self._table = database.table("provider")
+        self._clock = clock
+        self._providers = providers
+        self._env = env
+        self._notes = Notes(database)
+
+    def implementation(self, row: ProviderRow) -> type[MetadataProvider] | None:
+        """The class that a row uses; None while no active plugin offers it."""
+        try:
+            found = self._providers.get("metadata", row.type)
+        except ProviderUnavailable:
+            return None
+        return found if isinstance(found, type) else None
+
+    def schema(self, row: ProviderRow) -> Mapping[str, Any] | None:
+        """What the implementation says about its config."""
+        found = self.implementation(row)
+        return None if found is None else found.config_schema
+
+    def all(self) -> Sequence[ProviderRow]:
+        """By (priority, name)."""
+        rows = self._db.query("SELECT * FROM provider ORDER BY priority, name")
+        return [_row(each) for each in rows]
+
+    def find(self, name: str) -> ProviderRow | None:
+        row = self._db.one(
+            "SELECT * FROM provider WHERE name = :name", {"name": name.strip().lower()}
+        )
+        return None if row is None else _row(row)
+
+    def get(self, name: str) -> ProviderRow:
+        """Raises NotFound."""
+        row = self.find(name)
+        if row is None:
+            raise NotFound(f"Provider with identifier '{name}' not found", code="RESOURCE")
+        return row
+
+    def put(self, name: str, *, enabled: bool, priority: int, config: Mapping[str, Any]) -> None:
+        """Makes the row, or replaces what it says; masked secrets keep their value."""
+        with self._db.transaction():
+            known = self.find(name)
+            config = self.unmasked(known, config)
+            values = {"enabled": enabled, "priority": priority, "config": _text(config)}
+            self._store(known, name, values)
+
+    def change(self, name: str, values: Mapping[str, Any]) -> ProviderRow:
+        """``enabled``, ``priority``, ``config``; raises NotFound."""
+        with self._db.transaction():
+            row = self.get(name)
+            changes = dict(values)
+            if "config" in changes:
+                changes["config"] = _text(self.unmasked(row, changes["config"]))
+            if changes:
+                self._store(row, row.name, changes)
+        return self.get(name)
+
+    def delete(self, name: str) -> None:
+        """Raises NotFound."""
+        if not self._table.delete(self.get(name).id):
+            raise NotFound(f"Provider with identifier '{name}' not found", code="RESOURCE")
+
+    def prefer(self, name: str) -> None:
+        """Enables the row, puts it first, and moves the others one place back (5.9)."""
+        with self._db.transaction():
+            self._db.execute(
+                "UPDATE provider SET priority = priority + 1, updated_at = :now"
+                " WHERE name <> :name",
+                {"name": name, "now": self._clock.ms()},
+            )
+            known = self.find(name)
+            values: dict[str, Any] = {"enabled": True, "priority": 0}
+            if known is None:
+                values["config"] = "{}"
+            self._store(known, name, values)
+
+    def sync_key(self, key: str, *, force: bool = False) -> None:
+        """Puts the setting's TMDB key into the row ``tmdb`` (5.8, key sync). Without ``force``
+        only a key that was not put there yet, so that it can be called at any time."""
+        mark = hashlib.sha256(key.encode()).hexdigest()
+        with self._db.transaction():
+            synced = self._notes.get(_SYNCED)
+            if not force and (synced == mark or (synced is None and not key)):
+                return
+            known = self.find(_TMDB)
+            if key:
+                config = {**known.config, "apiKey": key} if known else self._first_config(key)
+                values: dict[str, Any] = {"enabled": True, "config": _text(config)}
+                if known is None:
+                    values["priority"] = 0
+                self._store(known, _TMDB, values)
+            elif known is not None:
+                self._store(known, _TMDB, {"enabled": False})
+            self._notes.set(_SYNCED, mark)
+
+    def unmasked(self, known: ProviderRow | None, config: Mapping[str, Any]) -> dict[str, Any]:
+        """A config as it was sent, with stored secrets in the place of their masks."""
+        stored = known.config if known is not None else {}
+        result: dict[str, Any] = {}
+        for name, value in config.items():
+            if value != MASK:
+                result[name] = value
+            elif name in stored:
+                result[name] = stored[name]
+        return result
+
+    def shown(self, row: ProviderRow) -> dict[str, Any]:
+        """The row of the contract, secrets masked."""
+        found = self.implementation(row)
+        schema = found.config_schema if found is not None else {}
+        return {
+            "id": row.id,
+            "name": row.name,
+            "enabled": row.enabled,
+            "priority": row.priority,
+            "config": {
+                name: MASK if value not in (None, "") and _is_secret(name, schema) else value
+                for name, value in row.config.items()
+            },
+            "available": found is not None,
+            "configured": found is not None and _configured(found, row, self._clock),
+            "created_at": self._clock.iso(row.created_at),
+            "updated_at": self._clock.iso(row.updated_at),
+        }
+
+    def usable(self) -> bool:
+        """Whether there is any row that could be asked."""
+        return any(row.enabled and self.shown(row)["configured"] for row in self.all())
+
+    def _first_config(self, key: str) -> dict[str, Any]:
+        base = self._env.get("TMDB_BASE_URL") or "https://api.themoviedb.org/3"
+        try:
+            rate: int | float = float(self._env.get("METADATA_RATE_LIMIT_RPS", "4"))
+            rate = int(rate) if rate == int(rate) else rate
+        except (ValueError, OverflowError):
+            rate = 4
+        return {"apiKey": key, "baseUrl": base, "rateLimitRps": rate}
+
+    def _store(self, known: ProviderRow | None, name: str, values: Mapping[str, Any]) -> None:
+        now = self._clock.ms()
+        if known is not None:
+            self._table.update(known.id, {**values, "updated_at": now})
+            return
+        row = {"id": str(uuid.uuid4()), "name": name, **values}
+        self._table.insert({**row, "created_at": now, "updated_at": now})
+
+
+class _Quiet:
+    """What a provider gets that is only asked whether it is configured."""
+
+    stopping = False
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.log = logging.getLogger("stagebox.plugins.media.providers")
+
+
+def _configured(found: type[MetadataProvider], row: ProviderRow, clock: Clock) -> bool:
+    try:
+        instance = found(row.config, _Quiet(clock))
+        try:
+            return bool(instance.is_configured())
+        finally:
+            instance.close()
+    except Exception:  # a provider of somebody else: one that cannot even be made is of no use
+        return False
+
+
+def _row(row: Mapping[str, Any]) -> ProviderRow:
+    return ProviderRow(
+        id=row["id"],
+        name=row["name"],
+        enabled=bool(row["enabled"]),
+        priority=row["priority"],
+        config=json.loads(row["config"]),
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def _text(config: Mapping[str, Any]) -> str:
+    return json.dumps(config, ensure_ascii=False, separators=(",", ":"))
