@@ -63,9 +63,12 @@ def _read(answer: HttpStream, cursor: Cursor, file: SpooledTemporaryFile[bytes])
     boundary = boundary_of(answer.headers.get("content-type", ""), "multipart/mixed")
     if boundary is None:
         raise BoxFailed("it did not answer in multipart/mixed")
-    for _, content in parts(answer.chunks(), boundary, PDU_BYTES):
+    chunks = answer.chunks()
+    for _, content in parts(chunks, boundary, PDU_BYTES):
         if content is not None and len(content) == PDU_BYTES:
             file.write(content)
+    for _ in chunks:
+        pass  # behind the last delimiter: only what was read to its end keeps the connection
     return Fetched(_next(answer.headers, cursor), file)
 
 

@@ -10,8 +10,8 @@ from typing import Final
 import httpcore
 
 from host.outbound.messages import Message
-from host.outbound.network import Deadline
-from plugin_sdk import HttpStream, Invalid, UpstreamFailed
+from host.outbound.network import Deadline, StaleConnection
+from plugin_sdk import HttpStream, Invalid, StageboxError, UpstreamFailed
 
 __all__ = ["Answer", "explained"]
 
@@ -53,6 +53,7 @@ class Answer(HttpStream):
         self._end = end
         self._max_bytes = max_bytes
         self.on_close: Callable[[], object] | None = None
+        self._begun = False
         self._headers = _headers(response)
         encoding = self._headers.get("content-encoding", "identity").strip().lower()
         self._gzipped = sent.decode and encoding in ("gzip", "x-gzip") and self._has_body
@@ -81,6 +82,7 @@ class Answer(HttpStream):
 
     def chunks(self) -> Iterator[bytes]:
         if not self._has_body:
+            self._finish()
             return
         if not self._readable:
             raise UpstreamFailed(f"{self._sent.host} answered in an encoding nobody asked for.")
@@ -102,13 +104,27 @@ class Answer(HttpStream):
         """Gives the connection back, or closes it when something of the answer is left."""
         callback, self.on_close = self.on_close, None
         try:
+            self._finish()
             self._response.close()
         finally:
             if callback is not None:
                 callback()
 
+    def _finish(self) -> None:
+        """An answer without content has an end too, and only when that was read is the
+        connection good for the next request: also for a caller who looks at the status alone.
+        It came with the head, so nobody waits for it."""
+        empty = not self._has_body or self._headers.get("content-length") == "0"
+        if empty and not self._begun:
+            try:
+                for _ in self._pieces(0):
+                    pass
+            except (StageboxError, StaleConnection):
+                pass  # the connection is closed then
+
     def _pieces(self, limit: int) -> Iterator[bytes]:
         """As sent; raises UpstreamFailed when more than ``limit`` bytes come or time is over."""
+        self._begun = True
         source = self._response.iter_stream()
         count = 0
         while True:

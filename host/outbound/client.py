@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["OutboundClient"]
 
-_MAX_AT_ONCE: Final = 32
+_MAX_AT_ONCE: Final = 128
+"""Requests of one plugin at a time. Each costs a socket and a piece of its answer, while the thread
+is the plugin's own: so this is no budget but a last bound, well above what plugins let their
+administrators choose. What is beyond it waits for its turn."""
 
 
 class OutboundClient(Http):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import threading
 import time
+from functools import partial
 from typing import Final
 
 import certifi
@@ -14,12 +15,11 @@ from host.outbound.addresses import Directory
 from host.outbound.answers import Answer, explained
 from host.outbound.messages import Message, redirected
 from host.outbound.network import Deadline, Network, StaleConnection
+from host.outbound.pool import KEPT_CONNECTIONS, Pool
 from plugin_sdk import UpstreamFailed
 
 __all__ = ["Transport"]
 
-_KEPT_CONNECTIONS: Final = 8
-_KEPT_SECONDS: Final = 10.0
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 
@@ -31,7 +31,7 @@ def trusted() -> ssl.SSLContext:
 
 
 class Transport:
-    """Two pools, one without TLS: the list of authorities is loaded only when it is needed."""
+    """Sends over kept connections. The list of authorities is loaded only when it is needed."""
 
     def __init__(
         self,
@@ -41,12 +41,9 @@ class Transport:
         ssl_context: ssl.SSLContext | None,
     ) -> None:
         self._deadline = Deadline()
-        self._network = Network(directory, self._deadline)
         self._places = threading.BoundedSemaphore(max_at_once)
-        self._ssl_context = ssl_context
-        self._lock = threading.Lock()
-        self._pools: dict[str, httpcore.ConnectionPool] = {}
-        self._closed = False
+        network = Network(directory, self._deadline)
+        self._pool = Pool(network, trusted if ssl_context is None else lambda: ssl_context)
 
     def exchange(self, sent: Message, *, timeout: float, max_bytes: int, redirects: int) -> Answer:
         """Sends, follows redirects, and returns the answer at its head; close it."""
@@ -55,13 +52,11 @@ class Transport:
             raise UpstreamFailed("Too many requests to other servers are under way.")
         try:
             while True:
+                response, connection = self._sent(sent, end)
                 answer = Answer(
-                    sent,
-                    self._sent(sent, end),
-                    deadline=self._deadline,
-                    end=end,
-                    max_bytes=max_bytes,
+                    sent, response, deadline=self._deadline, end=end, max_bytes=max_bytes
                 )
+                answer.on_close = partial(self._pool.give_back, connection)
                 following = redirected(sent, answer.status, answer.headers) if redirects else None
                 if following is None:
                     break
@@ -70,54 +65,34 @@ class Transport:
         except BaseException:
             self._places.release()
             raise
-        answer.on_close = self._gone
+        answer.on_close = partial(self._gone, connection)
         return answer
 
     def close(self) -> None:
         """Closes all connections, also those in use."""
-        with self._lock:
-            self._closed = True
-            pools = list(self._pools.values())
-        for pool in pools:
-            pool.close()
+        self._pool.close()
 
-    def _gone(self) -> None:
-        """An answer was closed; its connection waits for the next request, unless none comes."""
+    def _gone(self, connection: httpcore.HTTPConnection) -> None:
+        """An answer was closed; its connection waits for the next request."""
         self._places.release()
-        if self._closed:
-            self.close()
+        self._pool.give_back(connection)
 
-    def _sent(self, sent: Message, end: float) -> httpcore.Response:
-        pool = self._pool(sent.url.scheme)
-        attempts = _KEPT_CONNECTIONS + 1 if sent.method in _IDEMPOTENT else 1
+    def _sent(self, sent: Message, end: float) -> tuple[httpcore.Response, httpcore.HTTPConnection]:
+        request = sent.to_core()
+        origin = request.url.origin
+        attempts = KEPT_CONNECTIONS + 1 if sent.method in _IDEMPOTENT else 1
         while True:
-            request = sent.to_core()
-            request.extensions["timeout"] = {"pool": max(0.0, end - time.monotonic())}
+            connection = self._pool.take(origin)
             attempts -= 1
             try:
                 with self._deadline.until(end), explained(sent.host):
-                    return pool.handle_request(request)
+                    return connection.handle_request(request), connection
             except StaleConnection as error:
                 # A connection that was kept open had been closed from the other side.
+                self._pool.give_back(connection)
                 if not attempts:
                     text = f"{sent.host} broke the connection off."
                     raise UpstreamFailed(text) from error
-
-    def _pool(self, scheme: str) -> httpcore.ConnectionPool:
-        with self._lock:
-            if self._closed:
-                raise UpstreamFailed("The plugin is switched off: it sends no requests any more.")
-            pool = self._pools.get(scheme)
-            if pool is None:
-                pool = self._pools[scheme] = self._new_pool(scheme)
-            return pool
-
-    def _new_pool(self, scheme: str) -> httpcore.ConnectionPool:
-        context = (self._ssl_context or trusted()) if scheme == "https" else None
-        return httpcore.ConnectionPool(
-            ssl_context=context,
-            max_connections=None,
-            max_keepalive_connections=_KEPT_CONNECTIONS,
-            keepalive_expiry=_KEPT_SECONDS,
-            network_backend=self._network,
-        )
+            except BaseException:
+                self._pool.give_back(connection)
+                raise

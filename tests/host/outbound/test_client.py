@@ -6,7 +6,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from host.outbound import OutboundClient
 from host.outbound.addresses import Address
-from plugin_sdk import Forbidden, UpstreamFailed
+from plugin_sdk import Forbidden, HttpStream, UpstreamFailed
 
 HERE = Path(__file__).parent
 
@@ -71,6 +72,76 @@ def test_a_connection_is_used_again(server: Any, client: OutboundClient) -> None
     for _ in range(3):
         client.request("GET", server.url)
     assert len({seen.client_address for seen in server.seen}) == 1
+
+
+def quiet(status: int) -> Callable[[Any], None]:
+    """An answer as RFC 9110 has it: 204 and 304 without a Content-Length."""
+
+    def answer(handler: Any) -> None:
+        handler.wfile.write(f"HTTP/1.1 {status} Quiet\r\nX-A: b\r\n\r\n".encode())
+
+    return answer
+
+
+EMPTY: list[tuple[str, Callable[[Any], None]]] = [
+    ("GET", quiet(204)),
+    ("GET", quiet(304)),
+    ("HEAD", lambda handler: handler.reply(Content_Length="1000")),
+    ("GET", lambda handler: handler.reply(b"")),
+    ("POST", lambda handler: handler.reply(b"", 404)),
+]
+READ: list[tuple[str, Callable[[HttpStream], object]]] = [
+    ("status alone", lambda stream: stream.status),
+    ("content", lambda stream: list(stream.chunks())),
+]
+
+
+@pytest.mark.parametrize(("method", "answer"), EMPTY, ids=[f"{n}" for n in range(len(EMPTY))])
+@pytest.mark.parametrize("read", [each for _, each in READ], ids=[name for name, _ in READ])
+def test_answers_without_content_keep_the_connection(
+    server: Any,
+    client: OutboundClient,
+    method: str,
+    answer: Callable[[Any], None],
+    read: Callable[[HttpStream], object],
+) -> None:
+    server.answer = answer
+    for _ in range(3):
+        with client.stream(method, server.url) as stream:
+            read(stream)
+        assert client.request(method, server.url).content == b""
+    assert len(server.seen) == 6
+    assert len({seen.client_address for seen in server.seen}) == 1
+
+
+def test_a_redirect_without_content_keeps_the_connection(
+    server: Any, client: OutboundClient
+) -> None:
+    def lead(handler: Any) -> None:
+        if handler.path == "/":
+            handler.reply(b"", 302, Location="/there")
+        else:
+            handler.reply(b"here")
+
+    server.answer = lead
+    assert client.request("GET", server.url, redirects=1).content == b"here"
+    assert len({seen.client_address for seen in server.seen}) == 1
+
+
+def test_many_connections_are_kept(server: Any, client: OutboundClient) -> None:
+    """As many as are used at a time: whoever asks often must not open them anew."""
+    together = threading.Barrier(20)
+
+    def meet(handler: Any) -> None:
+        together.wait(30)
+        handler.reply(b"met")
+
+    server.answer = meet
+    for _ in range(2):
+        with ThreadPoolExecutor(20) as pool:
+            answers = pool.map(lambda _: client.request("GET", server.url), range(20))
+            assert {each.content for each in answers} == {b"met"}
+    assert len({seen.client_address for seen in server.seen}) == 20
 
 
 def test_a_kept_connection_that_was_closed_is_replaced(server: Any, client: OutboundClient) -> None:

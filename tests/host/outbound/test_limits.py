@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -151,6 +152,34 @@ def test_places_are_limited_and_given_back(server: Any) -> None:
         with pytest.raises(Invalid):
             client.request("GET", server.url, headers={"a b": "c"}, timeout=5)
     client.close()
+
+
+def test_many_silent_servers_leave_room_for_others(server: Any) -> None:
+    """An administrator may have a plugin talk to 64 servers at a time; when none of them answers,
+    the plugin still has places for what else it wants."""
+    reached = threading.Semaphore(0)
+
+    def hang(handler: Any) -> None:
+        if handler.path == "/well":
+            handler.reply(b"well")
+            return
+        reached.release()
+        server.stop.wait(60)
+
+    server.answer = hang
+    client = OutboundClient(allow_private=True)
+
+    def ask(_: int) -> None:
+        with pytest.raises(UpstreamFailed):
+            client.request("GET", server.url, timeout=60)
+
+    with ThreadPoolExecutor(64) as pool:
+        asking = pool.map(ask, range(64))
+        for _ in range(64):
+            assert reached.acquire(timeout=30)
+        assert client.request("GET", server.url + "/well").content == b"well"
+        client.close()
+        list(asking)
 
 
 def test_a_stream_is_read_piece_by_piece(server: Any, client: OutboundClient) -> None:
