@@ -18,6 +18,8 @@ __all__ = ["Message", "message", "redirected"]
 _OWN_HEADERS: Final = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer"}
 )
+_WITH_CONTENT: Final = frozenset({"POST", "PUT", "PATCH"})
+"""They have a length even when that is 0 (RFC 9110, 8.6)."""
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _PORTS: Final = {"http": 80, "https": 443}
 
@@ -38,10 +40,16 @@ class Message:
 
     def to_core(self) -> httpcore.Request:
         """For the connection pool; raises Invalid for what HTTP cannot carry."""
+        headers = [(b"Host", self.url.netloc)]
         try:
-            built = httpx.Request(self.method, self.url, headers=self.headers, content=self.content)
-        except (UnicodeError, ValueError, TypeError) as error:
+            headers += [
+                (name.encode("ascii"), value.encode("ascii"))
+                for name, value in self.headers.items()
+            ]
+        except (UnicodeError, AttributeError) as error:
             raise Invalid("A header name or value is none that HTTP can carry.") from error
+        if self.content or self.method in _WITH_CONTENT:
+            headers.append((b"Content-Length", b"%d" % len(self.content)))
         target = httpcore.URL(
             scheme=self.url.raw_scheme,
             host=self.url.raw_host,
@@ -49,7 +57,7 @@ class Message:
             target=self.url.raw_path,
         )
         method = self.method.encode("ascii", "replace")
-        return httpcore.Request(method, target, headers=built.headers.raw, content=self.content)
+        return httpcore.Request(method, target, headers=headers, content=self.content)
 
 
 def message(
