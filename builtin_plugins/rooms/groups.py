@@ -16,6 +16,7 @@ COUNTERS: Final = (
     "roles_version",
     "counts_version",
 )
+_NAME: Final = "SELECT name FROM open_groups WHERE id = :id"
 _RAISE: Final = """
     UPDATE open_groups SET last_server_id = :number WHERE id = :room AND last_server_id < :number
 """
@@ -42,6 +43,11 @@ class OpenGroups:
     def exists(self, room_id: str) -> bool:
         sql = "SELECT 1 FROM open_groups WHERE id = :id"
         return is_room_id(room_id) and self._db.value(sql, {"id": room_id}) is not None
+
+    def name(self, room_id: str) -> str | None:
+        """None for what is no open group."""
+        name: str | None = self._db.value(_NAME, {"id": room_id})
+        return name
 
     def row(self, room_id: str) -> Row | None:
         return self._db.one("SELECT * FROM open_groups WHERE id = :id", {"id": room_id})

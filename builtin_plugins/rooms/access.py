@@ -1,0 +1,156 @@
+"""Who may call: room, token, ban, role, in this order (open-group contract, 2.3)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from builtin_plugins.rooms.activity import Activity
+from builtin_plugins.rooms.bodies import header
+from builtin_plugins.rooms.core import Core
+from builtin_plugins.rooms.names import Key, is_room_id
+from plugin_sdk import Forbidden, Invalid, NotFound, Request, Row, Unauthenticated
+
+__all__ = [
+    "DAY_MS",
+    "Access",
+    "Caller",
+    "digest_of",
+    "room_token",
+    "unauthenticated",
+    "unknown_room",
+]
+
+DAY_MS: Final = 86_400_000
+_HEX: Final = re.compile(r"[0-9a-fA-F]+")
+_BANNED: Final = """EXISTS (SELECT 1 FROM bans b WHERE b.room_id = g.id AND b.{column} = t.key
+    AND (b.expires_at IS NULL OR b.expires_at > :now))"""
+_LOOK: Final = f"""
+    SELECT g.last_server_id, g.last_deletion_id, g.roles_version, g.counts_version,
+        t.key, t.claimed_at,
+        {_BANNED.format(column="user_id")} OR {_BANNED.format(column="oder_id")} AS banned
+    FROM open_groups g LEFT JOIN tokens t ON t.digest = :digest AND t.room_id = g.id
+    WHERE g.id = :room
+"""  # noqa: S608  # constants only
+
+
+def digest_of(token: str) -> str:
+    """How a claimed token is kept; "" for what is no token."""
+    if not token or _HEX.fullmatch(token) is None:
+        return ""
+    return hashlib.sha256(token.lower().encode()).hexdigest()
+
+
+def room_token(request: Request) -> str:
+    """The bare header Authorization, "" without one."""
+    return header(request, "authorization") or ""
+
+
+def unknown_room() -> NotFound:
+    return NotFound("There is no such room.")
+
+
+def unauthenticated() -> Unauthenticated:
+    """Its code keeps the host from sending WWW-Authenticate: room tokens are no scheme of
+    HTTP."""
+    return Unauthenticated("The token is not valid for this room: log in again.", code="ROOM_TOKEN")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody with a live token of a room that does not ban them. The counters are those of the
+    moment at which they were looked at."""
+
+    room: str
+    key: Key
+    digest: str
+    last_server_id: int
+    last_deletion_id: int
+    roles_version: int
+    counts_version: int
+
+
+class Access:
+    def __init__(self, core: Core, activity: Activity) -> None:
+        self._core = core
+        self._db = core.db
+        self._clock = core.clock
+        self._settings = core.settings
+        self._activity = activity
+
+    def judge(self, room_id: str, digest: str) -> Caller:
+        """One look at room, token and bans. Raises NotFound, Unauthenticated, Forbidden."""
+        row = self._look(room_id, digest)
+        if row is None:
+            raise unknown_room()
+        key = row["key"]
+        now = self._clock.ms()
+        if key is None or now >= row["claimed_at"] + self.token_life_ms():
+            raise unauthenticated()
+        if row["banned"]:
+            raise Forbidden("You are banned from this room.")
+        return Caller(
+            room_id,
+            key,
+            digest,
+            row["last_server_id"],
+            row["last_deletion_id"],
+            row["roles_version"],
+            row["counts_version"],
+        )
+
+    def member(self, request: Request, room_id: str | None = None) -> Caller:
+        """The caller in the room of the path, or in that of the header Room; counts as their
+        activity. Raises Invalid besides."""
+        caller = self.judge(room_id or header_room(request), digest_of(room_token(request)))
+        self._activity.note(caller.room, caller.key, self._clock.ms())
+        return caller
+
+    def moderator(self, request: Request, room_id: str | None = None) -> Caller:
+        """As `member`; raises Forbidden for those who do not moderate the room."""
+        caller = self.member(request, room_id)
+        if not self.moderates(caller):
+            raise _not_moderator()
+        return caller
+
+    def moderates(self, caller: Caller) -> bool:
+        known = self._core.roles.moderators(caller.room, caller.roles_version)
+        return caller.key in known.keys
+
+    def confirm(self, caller: Caller, *, moderator: bool = False) -> Caller:
+        """Judges once more, inside of the transaction that acts: what others have done in the
+        meantime counts."""
+        again = self.judge(caller.room, caller.digest)
+        if moderator and not self._core.roles.is_moderator(caller.room, caller.key):
+            raise _not_moderator()
+        return again
+
+    def room(self, request: Request) -> str:
+        """The room of the header Room. Raises Invalid, NotFound."""
+        room_id = header_room(request)
+        if not self._core.groups.exists(room_id):
+            raise unknown_room()
+        return room_id
+
+    def token_life_ms(self) -> int:
+        return int(self._settings["tokenLifetimeDays"] * DAY_MS)
+
+    def _look(self, room_id: str, digest: str) -> Row | None:
+        if not is_room_id(room_id):
+            return None
+        params = {"room": room_id, "digest": digest, "now": self._clock.ms()}
+        return self._db.one(_LOOK, params)
+
+
+def header_room(request: Request) -> str:
+    """Raises Invalid when the header is missing or empty."""
+    room_id = header(request, "room")
+    if not room_id:
+        raise Invalid("The header Room must name a room.")
+    return room_id
+
+
+def _not_moderator() -> Forbidden:
+    return Forbidden("Only moderators of this room may do this.")

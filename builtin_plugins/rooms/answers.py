@@ -1,0 +1,43 @@
+"""Answers of the open-group face (open-group contract, 2.1)."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Final
+
+from builtin_plugins.rooms.documents import dump
+from plugin_sdk import Request, Response, StageboxError
+
+__all__ = ["DONE", "base64_answer", "error_object", "listed", "succeeded"]
+
+_HEADERS: Final = {"Cache-Control": "no-store"}
+
+
+def _text(text: str) -> Response:
+    return Response.json_text(text, headers=_HEADERS)
+
+
+DONE: Final = _text('{"status_code":200}')
+
+
+def succeeded(**members: Any) -> Response:
+    """200 with these members beside ``status_code``."""
+    return _text(dump({"status_code": 200, **members}))
+
+
+def listed(name: str, items: str) -> Response:
+    """200 with an array whose items are JSON texts already, joined by commas."""
+    return _text(f'{{"status_code":200,"{name}":[{items}]}}')
+
+
+def base64_answer(content: bytes) -> Response:
+    """200 with bytes as ``result``; the text is made once, whatever its size."""
+    text = b'{"status_code":200,"result":"' + base64.b64encode(content) + b'"}'
+    return Response.json_text(text, headers=_HEADERS)
+
+
+def error_object(error: StageboxError, request: Request) -> dict[str, Any] | None:
+    """The body of an error; None, which is the host's own shape, below ``/api/``."""
+    if request.path.startswith("/api/"):
+        return None
+    return {"status_code": error.status, "error": error.message}

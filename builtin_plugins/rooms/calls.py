@@ -1,0 +1,104 @@
+"""The service ``rooms.call``: the routes of the open-group face without a transport (15)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+from plugin_sdk import (
+    Headers,
+    Logger,
+    MethodNotAllowed,
+    NotFound,
+    Query,
+    Request,
+    Response,
+    Route,
+    StageboxError,
+    TooLarge,
+)
+from plugin_sdk.http import TextBody
+
+__all__ = ["Calls"]
+
+_FIELD: Final = re.compile(r"\\\{(\w+)\\\}")
+
+
+class Calls:
+    """Answers as over HTTP: the same checks, caps and limits. Called as a function; it never
+    raises."""
+
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        error_body: Callable[[StageboxError, Request], Any],
+        log: Logger,
+    ) -> None:
+        self._routes = [(_pattern(route.path), route) for route in routes]
+        self._error_body = error_body
+        self._log = log
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> tuple[int, dict[str, Any]]:
+        """Status and JSON object. ``path`` is percent-decoded, ``query`` as in an address."""
+        request = Request(
+            method=method.upper(),
+            path=path,
+            query=Query(parse_qs(query, keep_blank_values=True)),
+            headers=Headers(headers),
+            read=lambda: body,
+        )
+        try:
+            return 200, _object_of(self._answer(request, body))
+        except StageboxError as error:
+            return error.status, self._error_body(error, request)
+        except Exception:
+            self._log.exception("A call of %s %s failed.", request.method, path)
+            failure = StageboxError()
+            return failure.status, self._error_body(failure, request)
+
+    def _answer(self, request: Request, body: bytes) -> Any:
+        found = [
+            (match, route)
+            for pattern, route in self._routes
+            if (match := pattern.fullmatch(request.path))
+        ]
+        if not found:
+            raise NotFound("There is no such path.")
+        for match, route in found:
+            if route.method == request.method:
+                if len(body) > route.max_body:
+                    raise TooLarge(f"The body may have at most {route.max_body} bytes.")
+                return route.handler(_with_params(request, match.groupdict()))
+        raise MethodNotAllowed
+
+
+def _with_params(request: Request, params: Mapping[str, str]) -> Request:
+    return Request(
+        method=request.method,
+        path=request.path,
+        params=params,
+        query=request.query,
+        headers=request.headers,
+        read=request.read,
+    )
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(_FIELD.sub(r"(?P<\1>[^/]+)", re.escape(path)))
+
+
+def _object_of(answer: Any) -> dict[str, Any]:
+    assert isinstance(answer, Response)
+    assert isinstance(answer.body, TextBody)
+    result: dict[str, Any] = json.loads(answer.body.content)
+    return result

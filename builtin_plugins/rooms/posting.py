@@ -1,0 +1,124 @@
+"""Posting messages, and the limit of them (open-group contract, 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from builtin_plugins.rooms.access import Access, Caller
+from builtin_plugins.rooms.core import Core
+from builtin_plugins.rooms.names import decode_base64, json_integer
+from builtin_plugins.rooms.signatures import SIGNATURE_BYTES, verify
+from plugin_sdk import Invalid, RateLimited, TooLarge
+
+__all__ = ["Draft", "Posting"]
+
+_DRAW: Final = """
+    UPDATE open_groups SET last_server_id = last_server_id + 1, last_timestamp =
+        CASE WHEN last_timestamp >= :now THEN last_timestamp + 1 ELSE :now END
+    WHERE id = :room RETURNING last_server_id, last_timestamp
+"""
+_INSERT: Final = """
+    INSERT INTO messages (id, room_id, sender_id, timestamp, server_id, data, signature)
+    VALUES (:id, :room, :sender, :timestamp, :server_id, :data, :signature)
+"""
+_NTH_NEWEST: Final = """
+    SELECT timestamp FROM messages WHERE room_id = :room AND sender_id = :key
+    AND server_id IS NOT NULL ORDER BY timestamp DESC LIMIT 1 OFFSET :skipped
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message that may be posted: two base64 texts with their padding."""
+
+    data: str
+    signature: str
+
+
+class Posting:
+    def __init__(self, core: Core, access: Access) -> None:
+        self._core = core
+        self._db = core.db
+        self._clock = core.clock
+        self._settings = core.settings
+        self._access = access
+
+    def draft(self, caller: Caller, body: dict[str, Any]) -> Draft:
+        """Checks a body. Raises Invalid, TooLarge."""
+        data = decode_base64(body.get("data"), "data")
+        signature = decode_base64(body.get("signature"), "signature")
+        if len(signature) != SIGNATURE_BYTES:
+            raise Invalid(f"signature must be {SIGNATURE_BYTES} bytes.")
+        if json_integer(body.get("timestamp"), "timestamp") <= 0:
+            raise Invalid("timestamp must be greater than 0.")
+        most = self._settings["maxMessageBytes"]
+        if len(data) > most:
+            raise TooLarge(f"data may have at most {most} bytes.")
+        if self._settings["verifySignatures"] and not verify(caller.key, data, signature):
+            raise Invalid("signature does not belong to you and this data.")
+        return Draft(_padded(body["data"]), _padded(body["signature"]))
+
+    def post(self, caller: Caller, draft: Draft) -> dict[str, Any]:
+        """Stores it; returns the message as the open-group face shows it. Raises RateLimited, and
+        whatever `Access.judge` raises by now."""
+        core, db, room = self._core, self._db, caller.room
+        with core.transaction():
+            self._access.confirm(caller)
+            now = self._clock.ms()
+            self._check_rate(caller, now)
+            drawn = db.one(_DRAW, {"room": room, "now": now})
+            assert drawn is not None
+            number, timestamp = drawn["last_server_id"], drawn["last_timestamp"]
+            row = {
+                "id": f"{room}-{number}",
+                "room": room,
+                "sender": caller.key,
+                "timestamp": timestamp,
+                "server_id": number,
+                "data": draft.data,
+                "signature": draft.signature,
+            }
+            db.execute(_INSERT, row)
+            core.people.join(room, caller.key, now)
+            self._tell(caller, row)
+        return {
+            "server_id": number,
+            "public_key": caller.key,
+            "timestamp": timestamp,
+            "data": draft.data,
+            "signature": draft.signature,
+        }
+
+    def _tell(self, caller: Caller, row: dict[str, Any]) -> None:
+        doc = {
+            "id": row["id"],
+            "roomId": caller.room,
+            "senderId": caller.key,
+            "content": row["data"],
+            "timestamp": row["timestamp"],
+            "serverId": row["server_id"],
+            "signature": row["signature"],
+            "isDeleted": False,
+        }
+        self._core.saved("message", row["id"], doc)
+        told = {"room": caller.room, "serverId": row["server_id"], "id": row["id"]}
+        self._core.writing.tell("rooms.message_posted", {**told, "sender": caller.key})
+
+    def _check_rate(self, caller: Caller, now: int) -> None:
+        most = self._settings["rateLimitMessages"]
+        if not most:
+            return
+        params = {"room": caller.room, "key": caller.key, "skipped": most - 1}
+        earlier = self._db.value(_NTH_NEWEST, params)
+        if earlier is None:
+            return
+        wait = self._settings["rateLimitSeconds"] * 1000 - (now - earlier)
+        if wait > 0:
+            raise RateLimited(
+                "You posted too many messages; wait a little.", retry_after=max(1.0, wait / 1000)
+            )
+
+
+def _padded(text: str) -> str:
+    return text + "=" * (-len(text) % 4)
