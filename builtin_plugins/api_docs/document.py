@@ -66,8 +66,7 @@ _REASONS: Final[Mapping[int, str]] = {
 class Described:
     """A document that is kept as text; only the server's address is filled in anew."""
 
-    def __init__(self, version: int, document: Mapping[str, Any]) -> None:
-        self.version = version
+    def __init__(self, document: Mapping[str, Any]) -> None:
         text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
         self._before, self._after = text.split(json.dumps(_SERVER), 1)
 
@@ -93,9 +92,24 @@ def build_document(routes: Sequence[PublishedRoute], version: str) -> dict[str, 
         "paths": paths,
         "components": {
             "schemas": components.schemas,
-            "securitySchemes": {"bearerAuth": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": _security_schemes(paths),
         },
     }
+
+
+def _security_schemes(paths: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Bearer tokens, and what routes name beside them: a token of another kind in the same
+    header, without the word Bearer."""
+    schemes: dict[str, Any] = {"bearerAuth": {"type": "http", "scheme": "bearer"}}
+    for operations in paths.values():
+        for operation in operations.values():
+            for requirement in operation["security"]:
+                for name in requirement:
+                    schemes.setdefault(name, dict(_HEADER_TOKEN))
+    return schemes
+
+
+_HEADER_TOKEN: Final = {"type": "apiKey", "in": "header", "name": "Authorization"}
 
 
 class _Components:

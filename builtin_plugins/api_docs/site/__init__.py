@@ -1,0 +1,1 @@
+"""The documentation site at ``/docusaurus/`` (local REST contract, 9.2)."""
