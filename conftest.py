@@ -34,6 +34,7 @@ LAYERS = (
     "tests/host/settings",
     "tests/host/access",
     "tests/host/providers",
+    "tests/host/realtime",
     "tests/host/plugins",
     "tests/sdk/testing/test_fakes_are_honest.py",
     "tests/stories",

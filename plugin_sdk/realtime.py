@@ -49,24 +49,42 @@ class Connection(Protocol):
 
 
 class RealtimeProvider(ABC):
-    """The provider type ``realtime``: carries a message to everybody who listens."""
+    """The provider type ``realtime``: carries a message to everybody who listens.
+
+    The host asks the active provider of every process on the same database for each message, also
+    for those that another process published. One that reaches the clients of all of them by itself
+    (a service somewhere, say) says so with ``reaches_all`` and is asked once.
+    """
 
     name: ClassVar[str]
+    reaches_all: ClassVar[bool] = False
 
     @abstractmethod
     def broadcast(
         self, message: Mapping[str, Any], *, allow: Callable[[Principal], bool] | None = None
     ) -> None:
-        """Sends to all clients, or to those whose principal ``allow`` lets through; never blocks
-        and never raises."""
+        """Sends to all clients of this process, or to those whose principal ``allow`` lets
+        through; never blocks and never raises."""
 
 
 class Realtime(Protocol):
     """``context.realtime`` (capability ``realtime``)."""
 
     def broadcast(
-        self, message: Mapping[str, Any], *, allow: Callable[[Principal], bool] | None = None
+        self,
+        message: Mapping[str, Any],
+        *,
+        allow: Callable[[Principal], bool] | None = None,
+        permission: str | None = None,
     ) -> None:
-        """Through the active realtime provider; without one nothing happens. ``type`` of the
-        message is ``<domain>:<event>``."""
+        """Through the active realtime provider, to the clients of every process on the same
+        database; without a provider nothing happens. ``type`` of the message is
+        ``<domain>:<event>``.
+
+        ``permission``: to those alone who hold it. ``allow`` may judge by anything, but no
+        function travels: with it the message goes to the clients of this process only.
+
+        Never blocks and never raises. What one thread broadcasts arrives in that order and not
+        twice; elsewhere a moment later than here. A client may miss messages while its process
+        has lost the database: have it ask for the present state when it matters."""
         ...

@@ -25,7 +25,7 @@ from host.clock import SystemClock
 from host.config import Config, address
 from host.db import Engine, HostDatabase, SqliteEngine
 from host.errors import ConfigurationError
-from host.events import EventBus, Subscriber
+from host.events import EventBus, Recovery, Subscriber
 from host.jobs import JobKind, JobService
 from host.logs import AccessRecord, HostLogs, request_id
 from host.plugins.catalog import Catalog
@@ -42,6 +42,7 @@ from host.plugins.stage import Limits, Stage
 from host.plugins.wishes import MIGRATIONS as WISH_MIGRATIONS
 from host.plugins.wishes import WishStore
 from host.providers import ProviderRegistry, Registered
+from host.realtime import Broadcasting
 from host.settings import SettingsStore
 from host.web.exchange import RequestRecord
 from host.web.layer import WebLayer
@@ -97,13 +98,15 @@ class Host:
         )
         self.registry = ProviderRegistry(self.database)
         self.presence = Presence(self.database, self.clock)
-        self.bus = EventBus(
-            self.clock,
-            self.logs.logger("events"),
-            owner=self.presence.id,
-            alive=self.presence.is_alive,
-        )
         self.jobs = JobService(self.database, self.clock, self.logs.logger("jobs"))
+        self.bus = EventBus(
+            self.clock, self.logs.logger("events"), owner=self.jobs.owner, alive=self.jobs.alive
+        )
+        self._recovery = Recovery(self.bus, self._emitters, self.logs.logger("events"))
+        self.jobs.on_owners_lost = lambda _lost: self._recovery.wake()
+        self.realtime = Broadcasting(
+            self.registry, self.engine.signals(), self.logs.logger("realtime")
+        )
         self.hooks = HookRegistry(self.logs.logger("hooks"))
         self.audit = Audit(self.database, self.clock)
         self.access = AccessService(
@@ -130,6 +133,7 @@ class Host:
             settings=self.settings_store,
             access=self.access,
             providers=self.registry,
+            realtime=self.realtime,
             services=self._services,
             hooks=self.hooks,
         )
@@ -232,7 +236,9 @@ class Host:
         have passed, even if others are not up yet: one that hangs must not keep the host from
         listening."""
         self.open()
+        self.jobs.attend()
         self.installer.recover()
+        self.realtime.start()
         self.bus.start()
         self.bus.recover("host", self.database)
         self.jobs.start()
@@ -256,6 +262,8 @@ class Host:
         """Starts plugins so that one of their commands can run beside a server: no jobs run."""
         self.open()
         self._resources.serving = False
+        self.jobs.attend()
+        self.realtime.start(listen=False)
         self.bus.start()
         self.manager.start(serving=False)
 
@@ -281,8 +289,12 @@ class Host:
             self.presence.leave()
         self._watch.stop()
         self.manager.stop()
-        self.jobs.stop(self.manager.limits.drain)
-        self.bus.stop(self.manager.limits.drain)
+        drain = self.manager.limits.drain
+        self.jobs.rest(drain)
+        self._recovery.stop(drain)
+        self.bus.stop(drain)
+        self.jobs.stop(drain)
+        self.realtime.stop()
         self.engine.close()
         self.logs.close()
 
@@ -323,6 +335,11 @@ class Host:
         return found
 
     # Answers for the parts
+
+    def _emitters(self) -> list[tuple[str, HostDatabase]]:
+        """Who may have left events: the host, and the plugins at work."""
+        plugins = [each for each in self.manager.catalog.plugins if self.engine.exists(each)]
+        return [("host", self.database), *((each, self.engine.open(each)) for each in plugins)]
 
     def _decide(
         self, principal: Principal, permission: str, resources: Sequence[Any]

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from host.db.description import TableDescription
 from host.db.dialect import Dialect
+from host.db.signals import Signals
 from plugin_sdk import Database, Migration
 
 __all__ = ["Engine", "HostDatabase"]
@@ -112,6 +113,11 @@ class Engine(Protocol):
 
     def size(self, name: str) -> int:
         """In bytes on disk; 0 when there is none."""
+        ...
+
+    def signals(self) -> Signals:
+        """New access to what the processes on these databases tell each other; close it. Cheap
+        until it is used."""
         ...
 
     def close(self) -> None:

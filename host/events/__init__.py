@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from host.events.bus import EventBus
 from host.events.names import MAX_DATA_BYTES, check_event_name, check_pattern
+from host.events.recovery import Recovery
 from host.events.subscribers import Subscriber
 
-__all__ = ["MAX_DATA_BYTES", "EventBus", "Subscriber", "check_event_name", "check_pattern"]
+__all__ = [
+    "MAX_DATA_BYTES",
+    "EventBus",
+    "Recovery",
+    "Subscriber",
+    "check_event_name",
+    "check_pattern",
+]

@@ -92,14 +92,15 @@ class EventBus:
                 self._schedule(channel, 0.0)
             self._progress.notify_all()
 
-    def recover(self, source: str, database: HostDatabase) -> None:
+    def recover(self, source: str, database: HostDatabase, *, others: bool = False) -> None:
         """Hands over what dead processes left in that outbox, at the latest when the bus starts.
 
-        To be called before this source emits, and again whenever a process of this host is found
-        dead. It costs one look at the table when nothing is left. Raises DatabaseUnavailable.
+        To be called before this source emits; and, with ``others``, whenever another process is
+        found dead. It costs one look at the table when nothing is left. Raises
+        DatabaseUnavailable.
         """
         channel = self._channel(source, database)
-        fresh = channel.fresh
+        fresh = channel.fresh and not others
 
         def is_dead(owner: str) -> bool:
             if owner == self._owner:

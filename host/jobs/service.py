@@ -57,7 +57,7 @@ class JobService:
         log: Logger,
         *,
         workers: int = 4,
-        lease_seconds: float = 30,
+        lease_seconds: float = 15,
         keep: int = 1000,
         backoff_seconds: float = 5.0,
         poll_seconds: float = 1.0,
@@ -85,6 +85,7 @@ class JobService:
             "jobs",
             poll_seconds,
             {
+                "take over from dead processes": self._look_after_others,
                 "look for cancelled jobs": self._follow_cancels,
                 "write progress": self._flush,
                 "keep the schedule": self._tick,
@@ -93,6 +94,10 @@ class JobService:
             log,
         )
         self._heart = Round("jobs-heart", lease_seconds / 3, {"renew the lease": self._beat}, log)
+        self._lease_seconds = lease_seconds
+        self._renewed_at = 0.0
+        self._judges_at = 0.0
+        self._attends = False
         self._ticking = threading.Lock()
         self._news = threading.Condition()
         self._changes = 0
@@ -111,26 +116,41 @@ class JobService:
         self._prepare()
         return owner == self.owner or self._owners.alive(owner)
 
+    def attend(self) -> None:
+        """This process lives from now on, as `alive` of all processes sees it; it runs no jobs
+        before `start`."""
+        if not self._attends:
+            self._prepare()
+            self._owners.enter()
+            self._renewed_at = time.monotonic()
+            self._attends = True
+            self._heart.start()
+
     def start(self) -> None:
         """Begins to run jobs; first takes over what dead processes were running."""
-        self._prepare()
-        self._owners.enter()
+        self.attend()
         self._take_over()
         self._runner.start()
-        self._heart.start()
         self._poll.start()
 
     def stop(self, timeout: float) -> None:
-        """Tells all jobs to stop and waits for them; they are begun again at the next start."""
+        """Tells all jobs to stop and waits for them; they are begun again at the next start, or
+        by another process."""
         deadline = time.monotonic() + timeout
-        self._poll.stop(timeout)
-        self._runner.stop(max(0.0, deadline - time.monotonic()))
+        self.rest(timeout)
         self._heart.stop(max(0.1, deadline - time.monotonic()))
-        if self._prepared:
+        if self._attends:
+            self._attends = False
             try:
                 self._owners.leave()
             except DatabaseUnavailable as error:
                 self._log.warning("This process's lease on jobs has to run out: %s", error)
+
+    def rest(self, timeout: float) -> None:
+        """Ends what runs, as `stop` does; to others this process lives until that is called."""
+        deadline = time.monotonic() + timeout
+        self._poll.stop(timeout)
+        self._runner.stop(max(0.0, deadline - time.monotonic()))
 
     def declare(self, kinds: Sequence[JobKind]) -> None:
         """Replaces all kinds in one assignment. Running jobs of kinds that are gone are told to
@@ -294,7 +314,17 @@ class JobService:
             self._log.warning("This process was taken for dead; its jobs run elsewhere now.")
             self._runner.lose_all()
             self._owners.enter()
-        self._take_over()
+        now = time.monotonic()
+        if now - self._renewed_at > self._lease_seconds:
+            # The database was away, for the others too: let them renew theirs first.
+            self._judges_at = now + self._lease_seconds
+        self._renewed_at = now
+
+    def _look_after_others(self) -> None:
+        """Unless this process itself could not renew its lease for a while."""
+        now = time.monotonic()
+        if now >= self._judges_at and now - self._renewed_at <= self._lease_seconds:
+            self._take_over()
 
     def _take_over(self) -> None:
         if not self._owners.some_dead() and not self._store.lost():

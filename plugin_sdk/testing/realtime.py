@@ -29,20 +29,31 @@ class FakeRealtime:
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
         """Every message, in order."""
-        self._allowed: list[_Allow | None] = []
+        self._allowed: list[tuple[_Allow | None, str | None]] = []
 
-    def broadcast(self, message: Mapping[str, Any], *, allow: _Allow | None = None) -> None:
+    def broadcast(
+        self,
+        message: Mapping[str, Any],
+        *,
+        allow: _Allow | None = None,
+        permission: str | None = None,
+    ) -> None:
         copy = json.loads(dump_json(dict(message)))
         domain, colon, event = str(copy.get("type", "")).partition(":")
         if not (domain and colon and event):
             raise Invalid('The "type" of a message is "<domain>:<event>".')
         self.sent.append(copy)
-        self._allowed.append(allow)
+        self._allowed.append((allow, permission))
 
     def sent_to(self, principal: Principal) -> list[dict[str, Any]]:
         """The messages that this listener would have got."""
         pairs = zip(self.sent, self._allowed, strict=True)
-        return [message for message, allow in pairs if allow is None or allow(principal)]
+        return [
+            message
+            for message, (allow, permission) in pairs
+            if (allow is None or allow(principal))
+            and (permission is None or principal.holds(permission))
+        ]
 
 
 class FakeConnection:

@@ -11,7 +11,9 @@ from host.db.postgresql.address import parse_address
 from host.db.postgresql.database import PostgresqlDatabase
 from host.db.postgresql.names import PREFIX, name_of, schema_of
 from host.db.postgresql.server import Options, Server
+from host.db.postgresql.signals import PostgresqlSignals
 from host.db.postgresql.texts import Texts
+from host.db.signals import Signals
 from host.db.statements import Statements
 from plugin_sdk import DatabaseUnavailable, Invalid, NotFound
 
@@ -99,6 +101,9 @@ class PostgresqlEngine(Engine):
 
     def size(self, name: str) -> int:
         return int(self._server.ask(_SIZE, schema_of(name))[0][0])
+
+    def signals(self) -> Signals:
+        return PostgresqlSignals(self._server)
 
     def close(self) -> None:
         with self._lock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, Literal, TypeVar
 
@@ -106,6 +106,20 @@ class Server:
         call = Call(sql, arguments([value]))
         return self._run(lambda link: link.tuples(link.alone(SHARED, [call])[0]))
 
+    def tell(self, schema: str, calls: Sequence[Call]) -> None:
+        """Statements that write no row, in one transaction; perhaps twice, when the connection
+        ends in between."""
+        self._run(lambda link: link.alone(schema, calls))
+
+    def dedicated(self) -> psycopg.Connection[Any]:
+        """A connection that no pool knows, to be closed by whoever asked for it. Raises
+        DatabaseUnavailable."""
+        options: dict[str, Any] = dict(self.address.options)
+        try:
+            return psycopg.Connection.connect(**options, autocommit=True)
+        except psycopg.Error as error:
+            raise self._unreachable(reason_of(error)) from None  # it names what it was given
+
     def discard(self, schema: str) -> None:
         """Removes a schema with all that is in it.
 
@@ -152,11 +166,7 @@ class Server:
         self.pool.drop_idle()
 
     def _connect(self) -> Link:
-        options: dict[str, Any] = dict(self.address.options)
-        try:
-            connection = psycopg.Connection.connect(**options, autocommit=True)
-        except psycopg.Error as error:
-            raise self._unreachable(reason_of(error)) from None  # it names what it was given
+        connection = self.dedicated()
         link = Link(connection)
         try:
             self._check_server(connection)

@@ -11,9 +11,11 @@ from typing import Any, Final, Literal
 
 from host.db.engine import Engine, HostDatabase
 from host.db.names import HOST, check_database_name
+from host.db.signals import Signals
 from host.db.sqlite.connections import Options
 from host.db.sqlite.database import SqliteDatabase
 from host.db.sqlite.sessions import Sessions
+from host.db.sqlite.signals import SqliteSignals
 from host.db.statements import Statements
 from plugin_sdk import DatabaseUnavailable, Invalid, NotFound
 
@@ -109,6 +111,9 @@ class SqliteEngine(Engine):
         if name == HOST:
             return self._data_dir / "host.db"
         return self._data_dir / "plugins" / name / _FILE
+
+    def signals(self) -> Signals:
+        return SqliteSignals(self._data_dir)
 
     def close(self) -> None:
         with self._lock:

@@ -1,0 +1,91 @@
+"""``context.realtime``: whatever realtime provider is active, in every process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
+
+from host.db.signals import Signals
+from host.providers import ProviderRegistry
+from host.realtime.fanout import FanOut
+from plugin_sdk import Logger, Principal, Realtime
+
+__all__ = ["Broadcasting"]
+
+_LOG_MESSAGE: Final = "log:message"
+_Allow = Callable[[Principal], bool]
+
+
+class Broadcasting:
+    """The messages of one process, and what it hears of others."""
+
+    def __init__(self, providers: ProviderRegistry, signals: Signals, log: Logger) -> None:
+        self._providers = providers
+        self._log = log
+        self._fanout = FanOut(signals, self._hear, log)
+
+    def start(self, *, listen: bool = True) -> None:
+        self._fanout.start(listen=listen)
+
+    def stop(self) -> None:
+        self._fanout.stop()
+
+    def of(self, log: Logger) -> Realtime:
+        """``context.realtime`` of a plugin that logs there."""
+        return _PluginRealtime(self, log)
+
+    def broadcast(
+        self, message: Mapping[str, Any], allow: _Allow | None, permission: str | None, log: Logger
+    ) -> None:
+        """See `plugin_sdk.Realtime.broadcast`."""
+        self._here(message, _both(allow, permission), log)
+        if allow is None and not self._reaches_all():
+            try:
+                self._fanout.publish(json.dumps([permission, dict(message)], allow_nan=False))
+            except (TypeError, ValueError, RecursionError) as error:
+                if message.get("type") != _LOG_MESSAGE:  # that would go in circles
+                    log.error("A realtime message was not sent to other processes: %s", error)
+
+    def _hear(self, text: str) -> None:
+        permission, message = json.loads(text)
+        self._here(message, _both(None, permission), self._log)
+
+    def _here(self, message: Mapping[str, Any], allow: _Allow | None, log: Logger) -> None:
+        for entry in self._providers.entries("realtime"):
+            if entry.active:
+                try:
+                    self._providers.active("realtime").broadcast(message, allow=allow)
+                except Exception as error:  # a foreign provider: the caller must not suffer
+                    log.error("Realtime provider %s failed.", entry.name, exc_info=error)
+
+    def _reaches_all(self) -> bool:
+        """Whether the active provider carries messages to the clients of all processes itself."""
+        chain = self._providers.chain("realtime")
+        return bool(chain) and bool(getattr(chain[0], "reaches_all", False))
+
+
+class _PluginRealtime(Realtime):
+    def __init__(self, broadcasting: Broadcasting, log: Logger) -> None:
+        self._broadcasting = broadcasting
+        self._log = log
+
+    def broadcast(
+        self,
+        message: Mapping[str, Any],
+        *,
+        allow: _Allow | None = None,
+        permission: str | None = None,
+    ) -> None:
+        self._broadcasting.broadcast(message, allow, permission, self._log)
+
+
+def _both(allow: _Allow | None, permission: str | None) -> _Allow | None:
+    if permission is None:
+        return allow
+    return partial(_holds_and, permission, allow)
+
+
+def _holds_and(permission: str, allow: _Allow | None, principal: Principal) -> bool:
+    return principal.holds(permission) and (allow is None or allow(principal))
