@@ -22,6 +22,7 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from host.app import Host
+from host.backup import BackupDesk
 from host.config import load_config
 from host.db import Engine, SqliteEngine
 from host.plugins.discovery import Given
@@ -146,6 +147,7 @@ class TestHost:
         if "database" not in flags:
             flags["database"] = database_of(self.data_dir) or None
         self.host = Host(load_config(flags, self._env), env=self._env, given=self._given)
+        self.host.provide("backups", BackupDesk(self.host.config, self._env))
         self.host.open()
         for plugin_id in self._wished:
             if self.host.manager.wishes.get(plugin_id) is None:

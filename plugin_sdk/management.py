@@ -21,6 +21,7 @@ from typing import Any, Literal, Protocol
 from urllib.parse import quote
 
 from plugin_sdk.access import Permission
+from plugin_sdk.blobs import Blobs
 from plugin_sdk.data import ScopeKind
 from plugin_sdk.manifest import DEFAULT_PREFIX, Manifest
 from plugin_sdk.pages import Page
@@ -88,6 +89,8 @@ class PluginEntry:
     pages: tuple[Page, ...] = ()
     calls: int = 0
     failures: int = 0
+    seconds: float = 0.0
+    """Spent in its calls in this process, as ``calls`` and ``failures``."""
 
     @property
     def bundled(self) -> bool:
@@ -261,6 +264,12 @@ class ProviderManagement(Protocol):
         """Stores the choice and applies it; raises NotFound for an unknown type or name."""
         ...
 
+    def test(self, type: str, name: str) -> str:
+        """Tries a provider, and says in a sentence what was tried: storage keeps, reads and forgets
+        a blob; any other implementation may have a method ``test() -> str``. Raises NotFound;
+        Invalid for one that cannot be tried; what the provider raises as ProviderUnavailable."""
+        ...
+
 
 class SettingsManagement(Protocol):
     """``host.settings``: settings of plugins, whatever their state."""
@@ -318,7 +327,7 @@ class ApiCatalog(Protocol):
 
 
 class PluginDataReader(Protocol):
-    """``host.data``: keys and values of any plugin, also of one that is off or gone."""
+    """``host.data``: what any plugin keeps, also one that is off or gone."""
 
     def get(self, plugin_id: str, scope: ScopeKind, scope_id: str, key: str) -> str | None:
         """The stored JSON text, or None when there is nothing."""
@@ -326,6 +335,20 @@ class PluginDataReader(Protocol):
 
     def sizes(self, plugin_id: str) -> Mapping[str, int]:
         """``keys``, ``bytes`` (of the database), for a plugin with or without data."""
+        ...
+
+    def tables(self, plugin_id: str) -> Mapping[str, int]:
+        """Its own tables by name, with the number of rows; without data, none."""
+        ...
+
+    def export(self, plugin_id: str) -> Iterator[tuple[str, Iterator[Mapping[str, Any]]]]:
+        """All that its database holds, in one state, in constant memory: first ``""`` with the keys
+        and values (``scope``, ``scopeId``, ``key``, ``value``), then each table with its rows.
+        Each must be read before the next; bytes are bytes."""
+        ...
+
+    def blobs(self, plugin_id: str) -> Blobs:
+        """Its area of the active storage."""
         ...
 
 

@@ -18,6 +18,7 @@ from host.app.management import (
     ProvidersManaged,
     SettingsManaged,
 )
+from host.app.operating import JobsManaged
 from host.app.presence import BEAT_SECONDS, Presence
 from host.app.presence import MIGRATIONS as PRESENCE_MIGRATIONS
 from host.app.watch import Watch
@@ -209,12 +210,17 @@ class Host:
         self._services.provide("plugins", self.plugins)
         self._services.provide("providers", self.providers)
         self._services.provide("settings", self.settings)
-        self._services.provide("data", DataReader(self.engine))
+        self._services.provide("data", DataReader(self.engine, self.registry))
         self._services.provide("info", self.info)
         self._services.provide("audit", self.audit)
         self._services.provide("names", self.names)
+        self._services.provide("jobs", JobsManaged(self.jobs))
         host_routes = [PublishedRoute("host", each.path, each.route) for each in self._host_routes]
         self._services.provide("api", Api(lambda: self.manager.catalog, host_routes))
+
+    def provide(self, name: str, service: object) -> None:
+        """A service ``host.<name>`` of whoever runs this host; before `start`."""
+        self._services.provide(name, service)
 
     # Life
 

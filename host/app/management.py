@@ -7,16 +7,24 @@ from pathlib import Path
 from typing import Any, Literal
 
 from host.app.diagnosis import ask_for_diagnostics
-from host.db import Engine, read_value
+from host.db import Engine, key_values, read_value
 from host.logs import log_tail
 from host.plugins.catalog import Catalog
 from host.plugins.discovery import is_plugin_id
 from host.plugins.installing import Installer
 from host.plugins.manager import PluginManager
 from host.plugins.purging import Purger
-from host.providers import ProviderRegistry
+from host.providers import PluginBlobs, ProviderRegistry, try_storage
 from host.settings import SettingsStore
-from plugin_sdk import NotFound, Permission, ProviderEntry
+from plugin_sdk import (
+    Blobs,
+    Invalid,
+    NotFound,
+    Permission,
+    ProviderEntry,
+    ProviderUnavailable,
+    StageboxError,
+)
 from plugin_sdk.data import ScopeKind
 from plugin_sdk.management import (
     ApiCatalog,
@@ -100,6 +108,23 @@ class ProvidersManaged(ProviderManagement):
         self._chosen(type, name)
         return self._registry.entries(type)
 
+    def test(self, type: str, name: str) -> str:
+        try:
+            implementation = self._registry.get(type, name)
+        except ProviderUnavailable:
+            raise NotFound(f'There is no {type} provider "{name}".') from None
+        own = getattr(implementation, "test", None)
+        try:
+            if callable(own):
+                return str(own())
+            if type == "storage":
+                return try_storage(implementation)
+        except StageboxError:
+            raise
+        except Exception as error:
+            raise ProviderUnavailable(f"{name} failed: {error}") from error
+        raise Invalid(f'Providers of type "{type}" cannot be tried without being used.')
+
 
 class SettingsManaged(SettingsManagement):
     """``host.settings``."""
@@ -172,8 +197,9 @@ class Api(ApiCatalog):
 class DataReader(PluginDataReader):
     """``host.data``."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, providers: ProviderRegistry) -> None:
         self._engine = engine
+        self._providers = providers
 
     def get(self, plugin_id: str, scope: ScopeKind, scope_id: str, key: str) -> str | None:
         if not is_plugin_id(plugin_id):
@@ -183,6 +209,24 @@ class DataReader(PluginDataReader):
         except NotFound:
             return None
         return read_value(database, scope, scope_id, key)
+
+    def tables(self, plugin_id: str) -> Mapping[str, int]:
+        if not is_plugin_id(plugin_id) or not self._engine.exists(plugin_id):
+            return {}
+        database = self._engine.open(plugin_id)
+        return {name: database.table(name).count_where() for name in sorted(database.tables())}
+
+    def export(self, plugin_id: str) -> Iterator[tuple[str, Iterator[Mapping[str, Any]]]]:
+        if not is_plugin_id(plugin_id) or not self._engine.exists(plugin_id):
+            return
+        database = self._engine.open(plugin_id)
+        with database.snapshot():
+            yield "", key_values(database)
+            for name in sorted(database.tables()):
+                yield name, database.iterate(f'SELECT * FROM "{name}"')  # noqa: S608  # its own
+
+    def blobs(self, plugin_id: str) -> Blobs:
+        return PluginBlobs(plugin_id, lambda: self._providers.active("storage"))
 
     def sizes(self, plugin_id: str) -> Mapping[str, int]:
         if not is_plugin_id(plugin_id) or not self._engine.exists(plugin_id):

@@ -23,7 +23,7 @@ from host.config import Config
 from host.db import SqliteEngine
 from plugin_sdk import Conflict, Invalid, StageboxError, StorageProvider, Unavailable
 
-__all__ = ["Restored", "restore"]
+__all__ = ["Restored", "refuse_unfit", "restore"]
 
 _MARGIN: Final = 16 * 1024 * 1024
 
@@ -62,7 +62,7 @@ def restore(
             "data with `stagebox migrate --to postgresql://…`."
         )
     with Archive(file) as archive, alone(config.data_dir):
-        _refuse_unfit(archive.manifest)
+        refuse_unfit(archive.manifest)
         swap.recover(config.data_dir)
         _refuse_running(config)
         if not replace_data and _has_data(config.data_dir):
@@ -99,7 +99,8 @@ def _summary(manifest: Manifest) -> Restored:
 # Refusals
 
 
-def _refuse_unfit(manifest: Manifest) -> None:
+def refuse_unfit(manifest: Manifest) -> None:
+    """Raises Invalid, or Conflict, for an archive that this host cannot put back."""
     if manifest.engine != "sqlite":
         raise Invalid(f"The backup holds databases of {manifest.engine}, not SQLite files.")
     if not any(entry.of == "host" for entry in manifest.of_kind("database")):

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from host.app import Host
+from host.backup import BackupDesk
 from host.config import Config, address, load_config
 from host.errors import ConfigurationError
 from host.server import Server
@@ -126,6 +127,7 @@ class Member:
         env = dict(os.environ)
         _hide_headers()
         host = Host(config, env=env, log_stream=sys.stderr)
+        host.provide("backups", BackupDesk(config, env))
         with _turn(config.data_dir / ".start.lock"):
             host.start(patience=_PATIENCE_SECONDS)
         worker = Worker(self, host, stopping)

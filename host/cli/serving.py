@@ -13,13 +13,15 @@ from typing import Any
 import click
 
 from host.app import Host
-from host.backup import occupied
+from host.backup import BackupDesk, occupied, restore_pending
 from host.cli.fleet import serve_fleet
 from host.cli.moving import refuse_half_moved
+from host.cli.progress import TerminalProgress
 from host.cli.session import configured, fail, given_flags, settings_from
 from host.config import Config
 from host.errors import ConfigurationError
 from host.server import Server
+from plugin_sdk.operations import HostProcess
 
 __all__ = ["serve"]
 
@@ -56,19 +58,52 @@ _PATIENCE_SECONDS = 3.0
 def serve(**flags: Any) -> None:
     """Start the host and answer until SIGTERM or Ctrl-C."""
     config = settings_from(**flags)
+    _restore_pending(config)
+    again = False
     with occupied(config.data_dir):
         refuse_half_moved(config)
         if config.server == "granian":
             serve_fleet(config, given_flags(**flags), _greet)
         else:
-            _serve(config)
+            again = _serve(config)
+    if again:
+        # In place, so that whoever supervises this process keeps it.
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # our own
 
 
-def _serve(config: Config) -> None:
+def _restore_pending(config: Config) -> None:
+    """The backup that an administrator chose to go back to while the host ran."""
+    progress = TerminalProgress()
+    try:
+        outcome = restore_pending(config, os.environ, progress)
+    finally:
+        progress.end()
+    if outcome is not None:
+        verb = "Restored" if outcome.succeeded else "Could not restore"
+        click.echo(f"{verb} {outcome.name}: {outcome.message}", err=not outcome.succeeded)
+
+
+class _Process(HostProcess):
+    """``host.process``."""
+
+    def __init__(self, stopping: threading.Event) -> None:
+        self.again = False
+        self._stopping = stopping
+
+    def restart(self) -> None:
+        self.again = True
+        self._stopping.set()
+
+
+def _serve(config: Config) -> bool:
+    """Whether it shall start again."""
     host = Host(config, env=os.environ, log_stream=sys.stderr)
     for library in ("stagebox", "waitress", "concurrent"):
         host.logs.adopt(library)  # what libraries say belongs into the same log
     stopping = threading.Event()
+    process = _Process(stopping)
+    host.provide("process", process)
+    host.provide("backups", BackupDesk(config, os.environ))
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         stopping.set()
@@ -101,6 +136,7 @@ def _serve(config: Config) -> None:
         server.stop(_STOP_SECONDS)
     finally:
         host.stop()
+    return process.again
 
 
 def _greet(host: Host) -> None:

@@ -2,7 +2,7 @@
 
 from host.db.description import IndexDescription, TableDescription
 from host.db.engine import Engine, HostDatabase
-from host.db.keyvalue import KeyValueData, make_key_value_table, read_value
+from host.db.keyvalue import KeyValueData, key_values, make_key_value_table, read_value
 from host.db.sqlite import SqliteEngine
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "KeyValueData",
     "SqliteEngine",
     "TableDescription",
+    "key_values",
     "make_key_value_table",
     "read_value",
 ]

@@ -23,7 +23,7 @@ from plugin_sdk import (
     dump_json,
 )
 
-__all__ = ["TABLE", "KeyValueData", "make_key_value_table", "read_value"]
+__all__ = ["TABLE", "KeyValueData", "key_values", "make_key_value_table", "read_value"]
 
 TABLE: Final = "_stagebox_data"
 _KEY: Final = ("kind", "scope", "key")
@@ -53,6 +53,19 @@ def read_value(database: HostDatabase, scope: ScopeKind, scope_id: str, key: str
     if _NAME.fullmatch(key) is None or (scope_id and _NAME.fullmatch(scope_id) is None):
         return None
     return _stored(database, {"kind": scope, "scope": scope_id, "key": key})
+
+
+def key_values(database: HostDatabase) -> Iterator[Mapping[str, Any]]:
+    """All keys of a plugin in order: ``scope``, ``scopeId``, ``key``, ``value``."""
+    if not database.table(TABLE).exists():
+        return
+    for row in database.iterate(f"SELECT * FROM {TABLE} ORDER BY kind, scope, key"):
+        yield {
+            "scope": row["kind"],
+            "scopeId": row["scope"],
+            "key": row["key"],
+            "value": loads(row["value"]),
+        }
 
 
 class Scope(DataScope):

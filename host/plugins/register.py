@@ -220,4 +220,5 @@ class Register:
             pages=running.published.pages if running else (),
             calls=gate.calls if gate else 0,
             failures=gate.failures if gate else 0,
+            seconds=gate.seconds if gate else 0.0,
         )

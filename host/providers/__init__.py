@@ -3,5 +3,6 @@
 from host.providers.blobs import PluginBlobs
 from host.providers.registry import ProviderRegistry
 from host.providers.selection import Registered
+from host.providers.trial import try_storage
 
-__all__ = ["PluginBlobs", "ProviderRegistry", "Registered"]
+__all__ = ["PluginBlobs", "ProviderRegistry", "Registered", "try_storage"]

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
+import httpx
 import pytest
 
 CODE = """
@@ -95,3 +101,62 @@ def test_wrong_inputs_get_one_sentence(stopped, arguments, text):
     assert answer.returncode == 1
     assert text in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+def test_restored_from_the_desk(keeper):
+    """An administrator goes back to an archive without a shell: the host starts itself again."""
+    client = keeper.client
+    assert client.post(VALUE, json=1).status_code == 204
+    taken = finished(client, client.post("/api/admin/backups", json={"name": "good.zip"}))
+    assert taken["state"] == "succeeded", taken
+    assert client.post(VALUE, json=2).status_code == 204
+    checked = finished(client, client.post("/api/admin/backups/good.zip/restore"))
+    assert checked["state"] == "succeeded", checked
+    assert client.get(VALUE).json()["value"] == 2, "nothing changes before the restart"
+    with restarted(keeper):
+        assert keeper.client.get(VALUE).json() == {"value": 1, "blob": 1_000_000}
+        found = keeper.client.get("/api/admin/backups").json()
+        assert found["pending"] is None
+        assert found["lastRestore"]["succeeded"] is True
+        assert "are back" in found["lastRestore"]["message"]
+
+
+def test_an_archive_that_was_damaged_meanwhile_leaves_the_data(keeper):
+    client = keeper.client
+    assert client.post(VALUE, json=1).status_code == 204
+    finished(client, client.post("/api/admin/backups", json={"name": "bad.zip"}))
+    finished(client, client.post("/api/admin/backups/bad.zip/restore"))
+    (keeper.data_dir / "backups" / "bad.zip").write_bytes(b"no archive any more")
+    assert client.post(VALUE, json=2).status_code == 204
+    with restarted(keeper):
+        assert keeper.client.get(VALUE).json()["value"] == 2
+        outcome = keeper.client.get("/api/admin/backups").json()["lastRestore"]
+        assert outcome["succeeded"] is False
+        assert "The data are those from before." in outcome["message"]
+
+
+def finished(client: httpx.Client, reply: httpx.Response) -> dict[str, Any]:
+    """The job behind an answer, once it is over."""
+    assert reply.status_code == 202, reply.text
+    deadline = time.monotonic() + 30
+    while True:
+        found: dict[str, Any] = client.get(f"/api/admin/jobs/{reply.json()['id']}").json()
+        if found["finishedAt"] is not None:
+            return found
+        assert time.monotonic() < deadline, found
+        time.sleep(0.05)
+
+
+@contextmanager
+def restarted(served: Any) -> Iterator[None]:
+    """The same process, started again by itself; its port may be another one."""
+    process = served.process
+    assert served.client.post("/api/admin/restart").status_code == 202
+    served.client.close()
+    assert process.stdout is not None
+    while not (found := re.search(r"listens on (http://\S+?:\d+)", process.stdout.readline())):
+        assert process.poll() is None, served.errors()[-2000:]
+    served.url = found[1]
+    served.client = httpx.Client(base_url=served.url, timeout=30, trust_env=False)
+    assert process.poll() is None
+    yield
