@@ -22,7 +22,8 @@ from builtin_plugins.drops.rounds import Rounds
 from builtin_plugins.drops.sending import Sender
 from builtin_plugins.drops.settings_routes import SettingsRoutes
 from builtin_plugins.drops.shapes import Kind
-from builtin_plugins.drops.tables import create_tables
+from builtin_plugins.drops.tables import create_tables, create_turns
+from builtin_plugins.drops.turns import Turn
 from plugin_sdk import (
     Argument,
     CommandIO,
@@ -62,6 +63,10 @@ class Drops(Plugin):
     def create_tables(self, db: Database) -> None:
         create_tables(db)
 
+    @migration("002-turns")
+    def create_turns(self, db: Database) -> None:
+        create_turns(db)
+
     def enable(self) -> None:
         context = self.context
         settings, clock, log = context.settings, context.clock, context.log
@@ -72,16 +77,18 @@ class Drops(Plugin):
         self._directories = directories = Directories(documents)
         self._inbox = inbox = Inbox(context.db, clock)
         sender = Sender(context.http, settings)
-        self._acknowledgements = Acknowledgements(context, directories, sender)
-        receiver = Receiver(context, documents, directories, cursors, inbox, self._acknowledgements)
+        self._acknowledgements = waiting = Acknowledgements(context, directories, sender)
+        receiver = Receiver(context, documents, directories, cursors, inbox, waiting)
         self._rounds = rounds = Rounds(receiver, settings, clock, log)
-        self._poller = poller = Poller(documents, rounds, log)
+        turn = Turn(context.db, clock, "poll")
+        self._poller = poller = Poller(documents, rounds, waiting, turn, log)
         self._drop = DropRoutes(context, directories, inbox, rounds, sender, poller.note)
         self._operator = OperatorCommands(documents, rounds)
         settings.on_change(lambda _names: poller.wake())
 
     def disable(self) -> None:
         self._rounds.close()
+        self._poller.stop()
 
     def guard(self, request: Request) -> None:
         check_caller(request, self.context.settings)
@@ -140,11 +147,10 @@ class Drops(Plugin):
         """Send a message to contacts"""
         return self._drop.post(request)
 
-    @job("poll", every=5.0, at_start=True)
+    @job("poll", every=30.0, at_start=True)
     def poll(self, run: JobRun) -> None:
-        """Looks for messages in the background, as often as poll_interval says"""
-        self._acknowledgements.start()
-        self._poller.run(run)
+        """Sees to it that a process looks for messages in the background"""
+        self._poller.start()
 
     @job(ACKNOWLEDGE)
     def acknowledge(self, run: JobRun) -> int:

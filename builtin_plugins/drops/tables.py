@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from plugin_sdk import Column, Database
 
-__all__ = ["create_tables"]
+__all__ = ["create_tables", "create_turns"]
 
 
 def create_tables(database: Database) -> None:
@@ -51,3 +51,24 @@ def _create_inbox(database: Database) -> None:
     database.table("acknowledgement").create(
         {"id": "integer", "sender": text, "receiver": text, "acknowledge_id": text}, pk="id"
     )
+
+
+def create_turns(database: Database) -> None:
+    """``turn``: who does what of all processes only one may do, and until when. The table
+    ``acknowledgement`` is made anew: what is not delivered stays, and is ``due_at`` later."""
+    text, whole = Column("text", null=False), Column("integer", null=False)
+    database.table("turn").create({"name": text, "holder": text, "expires_at": whole}, pk="name")
+    database.table("acknowledgement").drop()
+    waiting = database.table("acknowledgement").create(
+        {
+            "id": "integer",
+            "sender": text,
+            "receiver": text,
+            "acknowledge_id": text,
+            "time_stamp": whole,
+            "attempts": whole,
+            "due_at": whole,
+        },
+        pk="id",
+    )
+    waiting.create_index(["due_at", "id"])
