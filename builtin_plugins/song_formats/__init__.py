@@ -1,0 +1,25 @@
+"""Reads open song packs and loose song folders: the song formats ``sloppak`` and ``loose``."""
+
+from __future__ import annotations
+
+from builtin_plugins.song_formats.loose import LooseFormat
+from builtin_plugins.song_formats.sloppak import SloppakFormat
+from builtin_plugins.song_formats.tablature import Tablature
+from plugin_sdk import Plugin, Provider
+
+
+class SongFormats(Plugin):
+    """The formats, and the service ``song_formats.tablature`` for readers of other containers
+    that hold the same charts."""
+
+    def enable(self) -> None:
+        self.context.services.offer("song_formats.tablature", Tablature())
+
+    def providers(self) -> list[Provider]:
+        return [
+            Provider("song_format", SloppakFormat.name, SloppakFormat()),
+            Provider("song_format", LooseFormat.name, LooseFormat()),
+        ]
+
+
+plugin = SongFormats

@@ -1,0 +1,113 @@
+"""Both formats keep the promises of song formats, in each of their forms."""
+
+from __future__ import annotations
+
+import zipfile
+
+import pytest
+
+from builtin_plugins.song_formats import SongFormats
+from builtin_plugins.song_formats.loose import LooseFormat
+from builtin_plugins.song_formats.sloppak import SloppakFormat
+from plugin_sdk import SongChart, SongSource
+from plugin_sdk.testing import FakeContext, PluginSuite, SongFormatSuite
+
+CHARTS = {
+    "Bass": SongChart(
+        tuning=(-2, 0, 0, 0),
+        notes=[{"t": 1.0, "s": 0, "f": 3, "sus": 0.5, "sl2": 7, "mute": True, "slp": True}],
+        beats=[{"time": 0.5, "measure": 1}],
+    ),
+    "Lead": SongChart(
+        notes=[{"t": 0.5, "s": 5, "f": 12, "harm": True, "bnv": [{"t": 0.6, "v": 1.0}]}],
+        chords=[{"t": 2.0, "id": 0, "hd": True, "notes": [{"s": 0, "f": 1}]}],
+        chord_templates=[
+            {"name": "F5", "displayName": "F5", "frets": [1, 3, 3, -1, -1, -1],
+             "fingers": [1, 3, 4, -1, -1, -1], "arpeggio": False}
+        ],
+        tone_base="clean",
+        tone_changes=[{"time": 3.0, "name": "lead"}],
+    ),
+}  # fmt: skip
+
+SONG_XML = """<song version="8"><title>T</title><arrangement>Lead</arrangement>
+<levels><level difficulty="0"><notes><note time="1.5" string="2" fret="3" bend="1.0"/></notes>
+<chords/><anchors><anchor time="1" fret="3"/></anchors></level></levels></song>"""
+
+
+@pytest.fixture
+def pack(packs):
+    pack = packs.of(
+        CHARTS,
+        stems={"full.ogg": b"OggS" + bytes(9000), "drums.flac": b"fLaC1"},
+        lyrics=[{"t": 1, "d": 1, "w": "la"}, {"t": 2, "d": 0, "w": "+"}],
+        cover=packs.png(),
+        year=1999,
+    )
+    pack.check_rules()
+    pack.manifest["stems"].append({"id": "gone", "file": "stems/gone.ogg"})
+    return pack
+
+
+@pytest.fixture
+def broken_source(packs):
+    packs.files("", {"broken.sloppak": b"no archive"})
+    return SongSource(packs.root / "broken.sloppak", packs.root)
+
+
+class TestDeflatedPack(SongFormatSuite):
+    @pytest.fixture
+    def song_format(self):
+        return SloppakFormat()
+
+    @pytest.fixture
+    def source(self, packs, pack):
+        return packs.source(pack)
+
+    @pytest.fixture
+    def broken_source(self, broken_source):
+        return broken_source
+
+
+class TestStoredPack(TestDeflatedPack):
+    @pytest.fixture
+    def source(self, packs, pack):
+        return packs.source(pack, compression=zipfile.ZIP_STORED)
+
+
+class TestFolderPack(TestDeflatedPack):
+    @pytest.fixture
+    def source(self, packs, pack):
+        return packs.folder(pack)
+
+    @pytest.fixture
+    def broken_source(self, packs):
+        return packs.files("empty.feedpak", {"x.txt": b""})
+
+
+class TestLooseFolder(SongFormatSuite):
+    @pytest.fixture
+    def song_format(self):
+        return LooseFormat()
+
+    @pytest.fixture
+    def source(self, packs):
+        files = {"lead.xml": SONG_XML, "song.ogg": b"OggS" + bytes(99), "cover.png": packs.png()}
+        return packs.files("Artist/Album/Song", files)
+
+    @pytest.fixture
+    def broken_source(self, packs):
+        return packs.files("broken", {"lead.xml": "<song", "song.ogg": b"OggS"})
+
+
+class TestSongFormatsIsSound(PluginSuite):
+    plugin = "builtin_plugins.song_formats:plugin"
+
+
+def test_the_plugin_offers_two_formats_and_its_tablature():
+    with FakeContext("song_formats") as context:
+        started = context.start(SongFormats)
+        names = [each.name for each in context.providers.entries("song_format")]
+        assert names == ["sloppak", "loose"]
+        assert context.services.get("song_formats.tablature").is_arpeggio("Am-arp")
+        context.stop(started)
