@@ -22,6 +22,11 @@ class Refused(Exception):
         self.status = status
 
 
+def _connection(address: str) -> http.client.HTTPConnection:
+    host, _, port = address.removeprefix("http://").rpartition(":")
+    return http.client.HTTPConnection(host, int(port), timeout=60)
+
+
 class Client:
     """One person with one connection."""
 
@@ -30,8 +35,12 @@ class Client:
         self.key = "05" + self._secret.public_key().public_bytes_raw().hex()
         self.tokens: dict[str, str] = {}
         self.headers: dict[str, str] = {}
-        host, _, port = address.removeprefix("http://").rpartition(":")
-        self._connection = http.client.HTTPConnection(host, int(port), timeout=60)
+        self._connection = _connection(address)
+
+    def move_to(self, address: str) -> None:
+        """The same person at another address of the server."""
+        self._connection.close()
+        self._connection = _connection(address)
 
     def close(self) -> None:
         self._connection.close()

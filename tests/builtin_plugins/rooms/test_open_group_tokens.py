@@ -216,9 +216,9 @@ def test_signatures_are_verified_if_asked(rooms: Any, refused: Callable[..., int
     """The account of the contract's vector signs what it posts."""
     rooms.set(verifySignatures=True)
     room = rooms.add()
-    alice = rooms.client()
     secret = bytes.fromhex("3894eea49c580aef816935762be049559d6d1440dede12e6a125f1841fff8e6f")
-    alice.__init__(rooms.host.url, secret)  # type: ignore[misc]
+    alice = type(rooms.client())(rooms.host.url, secret)
+    rooms.clients.append(alice)
     alice.login(room)
     signature = bytes.fromhex(
         "8681481e17fe52481652784d24bb1c97274e5006bc4a32524dc7f931b81d004b"
