@@ -55,16 +55,6 @@ class Themes(Plugin):
     }
 
 
-class Songs(Plugin):
-    manifest: ClassVar = {
-        "id": "songs",
-        "settings": {
-            "type": "object",
-            "properties": {**FIVE, "workers": {"type": "integer", "default": 2}},
-        },
-    }
-
-
 @pytest.fixture
 def host(make_host: MakeHost) -> TestHost:
     return make_host(Themes)
@@ -199,29 +189,30 @@ def test_who_may(host: TestHost) -> None:
 
 
 def test_they_are_settings_of_songs_where_that_is_installed(make_host: MakeHost) -> None:
-    host = make_host(Songs)
+    host = make_host()
     host.disable("songs")
+    own = {"scanIntervalMinutes": 0, "scanOnStart": True, "scanWorkers": 0}
     host.post("/api/settings", json={"avOffsetMs": 5})
     config = host.get("/api/plugins/songs/config").json()
-    assert config == {**DEFAULTS, "avOffsetMs": 5, "workers": 2}
+    assert config == {**DEFAULTS, **own, "avOffsetMs": 5}
     assert host.get("/api/settings").json() == {**DEFAULTS, "avOffsetMs": 5}
-    assert host.post("/api/settings", json={"workers": 3}).status == 400
-    host.put("/api/plugins/songs/config", json={"avOffsetMs": 6, "workers": 4})
+    assert host.post("/api/settings", json={"scanWorkers": 3}).status == 400
+    host.put("/api/plugins/songs/config", json={"avOffsetMs": 6, "scanWorkers": 4})
     assert host.get("/api/settings").json()["avOffsetMs"] == 6
     files = export(host)
     assert files["config.json"] == {**DEFAULTS, "avOffsetMs": 6}
-    assert files["plugins/songs.json"] == {"workers": 4}
+    assert files["plugins/songs.json"] == {**own, "scanWorkers": 4}
     take(host, {"config.json": {"avOffsetMs": 1}})
-    assert host.get("/api/plugins/songs/config").json()["workers"] == 4  # no file spoke of it
+    assert host.get("/api/plugins/songs/config").json()["scanWorkers"] == 4  # no file spoke of it
     told = take(host, {"config.json": {}, "plugins/songs.json": {"avOffsetMs": 9}})
     assert told["applied"] == ["config", "songs"]
     assert len(told["warnings"]) == 1
-    assert host.get("/api/plugins/songs/config").json() == {**DEFAULTS, "workers": 2}
+    assert host.get("/api/plugins/songs/config").json() == {**DEFAULTS, **own}
 
 
 def test_what_the_operators_file_decides(make_host: MakeHost, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
-    pinned = "[plugins.app_settings]\navOffsetMs = 3\n"
+    pinned = "[plugins.songs]\navOffsetMs = 3\n"
     (tmp_path / "data" / "stagebox.toml").write_text(pinned)
     host = make_host()
     assert host.get("/api/settings").json()["avOffsetMs"] == 3

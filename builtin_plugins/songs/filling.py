@@ -1,0 +1,149 @@
+"""Made-up songs, to try a large library (songs contract, 4.1)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final
+
+from builtin_plugins.songs.facts import Arrangement, SongFacts, Stem
+from builtin_plugins.songs.index import Found, LibraryIndex
+from plugin_sdk import Clock, Conflict, Database, Settings
+
+__all__ = ["fill"]
+
+_BATCH: Final = 4000
+_TUNINGS: Final = (
+    (0, 0, 0, 0, 0, 0),
+    (-2, 0, 0, 0, 0, 0),
+    (-1, -1, -1, -1, -1, -1),
+    (-2, -2, -2, -2, -2, -2),
+    (-4, -2, -2, -2, -2, -2),
+    (-2, 0, 0, 0, -2, 0),
+)
+_ARRANGEMENTS: Final = (
+    ("Lead", "Rhythm", "Bass"),
+    ("Lead", "Bass"),
+    ("Lead", "Rhythm", "Bass", "Bonus Lead"),
+    ("Combo", "Bass"),
+    ("Lead",),
+)
+_STEMS: Final = (
+    ("full",),
+    ("full", "guitar", "bass", "drums", "vocals"),
+    ("guitar", "bass"),
+    ("full", "drums"),
+)
+_WORDS: Final = [
+    "amber",
+    "autumn",
+    "black",
+    "blue",
+    "broken",
+    "city",
+    "cold",
+    "crystal",
+    "dance",
+    "dark",
+    "distant",
+    "dream",
+    "electric",
+    "empty",
+    "ember",
+    "fallen",
+    "fire",
+    "forest",
+    "ghost",
+    "glass",
+    "golden",
+    "heart",
+    "hollow",
+    "iron",
+    "island",
+    "last",
+    "light",
+    "lonely",
+    "midnight",
+    "mirror",
+    "moon",
+    "morning",
+    "mountain",
+    "northern",
+    "ocean",
+    "old",
+    "paper",
+    "quiet",
+    "rain",
+    "river",
+    "road",
+    "rose",
+    "secret",
+    "shadow",
+    "silent",
+    "silver",
+    "sky",
+    "snow",
+    "song",
+    "stone",
+    "storm",
+    "summer",
+    "sun",
+    "thunder",
+    "tiger",
+    "velvet",
+    "violet",
+    "water",
+    "western",
+    "white",
+    "wild",
+    "wind",
+    "winter",
+]
+
+
+def fill(db: Database, index: LibraryIndex, clock: Clock, settings: Settings, count: int) -> int:
+    """Adds songs without files; how many there are then. Raises Conflict while a song folder is
+    set: the next scan would take them away."""
+    if settings["dlcDir"]:
+        raise Conflict("dlcDir is set: made-up songs are for a library without a song folder.")
+    last = db.value("SELECT max(id) FROM songs") or 0
+    songs = _songs(random.Random(last), last + 1, count, clock.time())  # noqa: S311 - no secret
+    while batch := list(islice(songs, _BATCH)):
+        with db.transaction():
+            index.put(batch)
+    return int(db.value("SELECT count(*) FROM tracks"))
+
+
+def _songs(chance: random.Random, start: int, count: int, mtime: float) -> Iterator[Found]:
+    artists = max(1, count // 20)
+    for number in range(start, start + count):
+        artist = chance.randrange(artists)
+        words = [_WORDS[artist % len(_WORDS)], _WORDS[artist // 7 % len(_WORDS)]]
+        name = f"the {words[0]} {words[1]} {artist}".title() if artist % 9 else f"{artist} Tigers"
+        title = f"{chance.choice(_WORDS)} {chance.choice(_WORDS)} {number}".title()
+        filename = f"{name}/{title}.sloppak"
+        yield Found(
+            filename,
+            filename,
+            "sloppak",
+            f"fill-{number}",
+            SongFacts(
+                title,
+                name,
+                f"Album {number // 12}",
+                None if number % 10 == 0 else chance.randrange(1955, 2027),
+                chance.randrange(60_000, 600_000) / 1000,
+                chance.choice(_TUNINGS),
+                [
+                    Arrangement(each, chance.randrange(100, 2500))
+                    for each in chance.choice(_ARRANGEMENTS)
+                ],
+                [Stem(each, each == "full") for each in chance.choice(_STEMS)],
+                number % 3 == 0,
+                number % 4 != 0,
+                None,
+                "sloppak",
+                mtime,
+            ),
+        )

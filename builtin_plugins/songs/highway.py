@@ -1,0 +1,71 @@
+"""The highway: the chart of one arrangement, ready to be drawn (songs contract, 8)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Final
+
+from builtin_plugins.songs.media import reader_of, source_of
+from builtin_plugins.songs.parameters import Parameters
+from builtin_plugins.songs.songbook import Song
+from plugin_sdk import Context, NotFound, Request, Response, SongChart, UnreadableSong
+
+__all__ = ["highway"]
+
+_REVISION: Final = "1"
+"""Another one when the same chart is rendered in another way."""
+
+
+def highway(context: Context, song: Song, request: Request) -> Response:
+    """Raises NotFound beyond the last arrangement, and when its chart cannot be read."""
+    read = Parameters(request)
+    wished = read.optional_integer("arrangement")
+    read.finish()
+    index = _default(context, song) if wished is None else wished
+    if index >= len(song.facts.arrangements):
+        raise NotFound("There is no such arrangement.")
+    parts = [_REVISION, song.track_id, song.signature, str(song.edits.revision), str(index)]
+    tag = f'"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    reader = reader_of(context, song)
+    if _unchanged(request.headers.get("If-None-Match", ""), tag):
+        return Response.empty(304).with_headers(**headers)
+    try:
+        chart = reader.chart(source_of(context, song), index)
+    except UnreadableSong as error:
+        raise NotFound(error.message) from None
+    except FileNotFoundError:
+        raise NotFound("The song's file has vanished.") from None
+    document = {"song": _song(song, chart, index), **chart.document()}
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return Response.json_text(text, headers=headers)
+
+
+def _default(context: Context, song: Song) -> int:
+    name = context.settings["defaultArrangement"].casefold()
+    names = [each.name.casefold() for each in song.facts.arrangements]
+    return names.index(name) if name in names else 0
+
+
+def _song(song: Song, chart: SongChart, index: int) -> dict[str, Any]:
+    shown = song.shown
+    name = song.facts.arrangements[index].name
+    return {
+        "title": shown.title,
+        "artist": shown.artist,
+        "album": shown.album,
+        "duration": shown.duration,
+        "tuning": list(chart.tuning),
+        "capo": chart.capo,
+        "arrangementName": name,
+        "arrangementIndex": index,
+        "centOffset": chart.cent_offset,
+        "stringCount": chart.string_count(name),
+    }
+
+
+def _unchanged(header: str, tag: str) -> bool:
+    """RFC 9110, 13.1.2: tags are compared weakly."""
+    sent = [part.strip().removeprefix("W/") for part in header.split(",")]
+    return header.strip() == "*" or tag in sent

@@ -1,0 +1,343 @@
+"""A run over the song folder (songs contract, 4)."""
+# ruff: noqa: S608 - what is put together is our own; values are parameters
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from builtin_plugins.songs.identity import clean, filename_of, track_id_of
+from builtin_plugins.songs.index import Found, LibraryIndex, Outcome, chunks
+from builtin_plugins.songs.reading import READING_SECONDS, Reading
+from builtin_plugins.songs.scan_state import Mode, ScanState
+from builtin_plugins.songs.walking import Candidate, Walk
+from builtin_plugins.songs.workers import ReadingPool
+from plugin_sdk import Context, SongFormat
+
+__all__ = ["Cancelled", "Scanner"]
+
+_BATCH: Final = 200
+_PAUSE: Final = 0.25
+"""Seconds between two announcements, and at most until a reading is written."""
+_MANY: Final = 1000
+_SONGS_PER_WORKER: Final = 20
+
+
+class Cancelled(Exception):
+    """The run is to stop; whoever began it begins it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A song of the index; ``track`` says whether it is shown."""
+
+    id: int
+    track_id: str
+    filename: str
+    format: str
+    signature: str
+    track: bool
+
+
+class Scanner:
+    """Compares what lies in the song folder with the index, and reads what differs.
+
+    ``reading_seconds`` is how long reading one song may take.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        index: LibraryIndex,
+        state: ScanState,
+        sweep: Callable[[], object],
+        reading_seconds: float = READING_SECONDS,
+    ) -> None:
+        self._context = context
+        self._db = context.db
+        self._index = index
+        self._state = state
+        self._sweep = sweep
+        self._reading_seconds = reading_seconds
+
+    def run(self, mode: Mode, stopped: Callable[[], bool]) -> Mode | None:
+        """One run, which `ScanState.request` noted as begun. Returns the mode of the next one, if
+        one was wished meanwhile. Raises Cancelled once ``stopped`` says so."""
+        begun = time.monotonic()
+        self._emit("scan_started", mode=mode)
+        root = self._context.settings["dlcDir"]
+        error = _unusable(root)
+        if error is None:
+            try:
+                counters = _Run(self, root, mode, stopped).scan()
+            except Cancelled:
+                raise
+            except _Unlisted:
+                error = "LIBRARY_UNREADABLE"
+        if error is not None:
+            self._emit("scan_failed", error=error)
+            return self._state.finish(status="error", stage="error", error=error)
+        self._sweep()
+        took = round((time.monotonic() - begun) * 1000)
+        self._emit("scan_completed", **counters, durationMs=took)
+        return self._state.finish(status="complete", stage="complete")
+
+    def fail(self) -> None:
+        """After an exception that nobody expected."""
+        self._emit("scan_failed", error="INTERNAL_ERROR")
+        self._state.finish(status="error", stage="error", error="INTERNAL_ERROR")
+
+    def _emit(self, what: str, **data: Any) -> None:
+        self._context.events.emit(f"songs.{what}", data)
+
+
+class _Unlisted(Exception):
+    """The song folder cannot be listed."""
+
+
+def _unusable(root: str) -> str | None:
+    if not root or not os.path.isdir(root):  # noqa: PTH112 - a text from the settings
+        return "NO_LIBRARY_FOLDER"
+    return None if os.access(root, os.R_OK | os.X_OK) else "LIBRARY_UNREADABLE"
+
+
+class _Run:
+    def __init__(
+        self, scanner: Scanner, root: str, mode: Mode, stopped: Callable[[], bool]
+    ) -> None:
+        self._s = scanner
+        self._root = root
+        self._mode = mode
+        self._stopped = stopped
+        self._db = scanner._db
+        self._formats: Sequence[SongFormat] = list(scanner._context.providers.chain("song_format"))
+        self._counters = Counter(added=0, changed=0, removed=0, unchanged=0, failed=0)
+        self._tell_each = False
+        self._done = self._total = 0
+        self._announced = 0.0
+
+    def scan(self) -> Mapping[str, int]:
+        known = self._known()
+        tasks, seen, closed = self._compare(known)
+        gone = self._vanished(known, seen, closed)
+        self._total = len(tasks)
+        self._tell_each = len(tasks) + len(gone) <= _MANY
+        self._s._state.update(
+            status="scanning", stage="importing", total=self._total, **self._counters
+        )
+        self._import(tasks, known)
+        self._check()
+        self._s._state.update(stage="cleanup", current="")
+        self._orphan(gone)
+        self._s._state.update(done=self._done, current="", **self._counters)
+        return self._counters
+
+    def _check(self) -> None:
+        if self._stopped():
+            raise Cancelled
+
+    # Listing
+
+    def _known(self) -> dict[str, _Known]:
+        rows = self._db.iterate(
+            "SELECT s.id, s.track_id, s.filename, s.path, s.format, s.signature, t.id AS track "
+            "FROM songs s LEFT JOIN tracks t ON t.id = s.id"
+        )
+        return {
+            row["path"]: _Known(
+                row["id"],
+                row["track_id"],
+                row["filename"],
+                row["format"],
+                row["signature"],
+                row["track"] is not None,
+            )
+            for row in rows
+        }
+
+    def _remembered(self, table: str) -> dict[str, str]:
+        rows = self._db.query(f"SELECT track_id, signature FROM {table}")
+        return {row["track_id"]: row["signature"] for row in rows}
+
+    def _compare(self, known: dict[str, _Known]) -> tuple[list[Candidate], set[str], Sequence[str]]:
+        """What is to be read, the paths that were found, the folders that could not be listed."""
+        context = self._s._context
+        platform = context.settings["psarcPlatform"]
+        walk = Walk(self._root, self._formats, dict(known), context.log, platform)
+        deleted, unreadable = self._remembered("deletions"), self._remembered("unreadable")
+        full = self._mode == "full"
+        tasks: list[Candidate] = []
+        seen: set[str] = set()
+        try:
+            for number, found in enumerate(walk.songs()):
+                if not number % _MANY:
+                    self._check()
+                path, signature = found.path, found.signature
+                seen.add(path)
+                song = known.get(path)
+                same = song is not None and song.signature == signature
+                if same and song is not None and song.track and not full:
+                    self._counters["unchanged"] += 1
+                    continue
+                track_id = _track_id(path)
+                if track_id is None:
+                    self._fail(found, "The name of the file is no Unicode text.")
+                elif full or signature not in (deleted.get(track_id), unreadable.get(track_id)):
+                    tasks.append(found)
+        except OSError:
+            raise _Unlisted from None
+        return tasks, seen, walk.closed
+
+    def _vanished(
+        self, known: Mapping[str, _Known], seen: set[str], closed: Sequence[str]
+    ) -> list[_Known]:
+        """Songs that are shown and were not found. Those of a format that is switched off stay
+        while their file exists."""
+        names = {each.name for each in self._formats}
+        gone: list[_Known] = []
+        for path, song in known.items():
+            if not song.track or path in seen or (closed and path.startswith(tuple(closed))):
+                continue
+            if song.format not in names and os.path.lexists(
+                os.path.join(self._root, path)  # noqa: PTH118
+            ):
+                self._counters["unchanged"] += 1
+                continue
+            gone.append(song)
+        return gone
+
+    # Importing
+
+    def _import(self, tasks: Sequence[Candidate], known: Mapping[str, _Known]) -> None:
+        if not tasks:
+            return
+        wished = self._s._context.settings["scanWorkers"] or min(4, os.cpu_count() or 1)
+        workers = max(1, min(wished, -(-len(tasks) // _SONGS_PER_WORKER)))
+        pending: list[tuple[Candidate, Reading]] = []
+        written = time.monotonic()
+        log, seconds = self._s._context.log, self._s._reading_seconds
+        with ReadingPool(self._formats, self._root, workers, log, seconds) as pool:
+            for result in pool.read(tasks, _PAUSE):
+                self._check()
+                if result is not None:
+                    pending.append(result)
+                now = time.monotonic()
+                if len(pending) >= _BATCH or now - written >= _PAUSE:
+                    self._write(pending, known, pool.current)
+                    pending, written = [], now
+            self._write(pending, known, pool.current)
+
+    def _write(
+        self,
+        readings: Sequence[tuple[Candidate, Reading]],
+        known: Mapping[str, _Known],
+        current: str,
+    ) -> None:
+        """One transaction: songs, counters, progress and what is told of them."""
+        good: dict[str, Found] = {}
+        failures: list[dict[str, str]] = []
+        for candidate, reading in readings:
+            self._done += 1
+            filename = filename_of(candidate.path)
+            if reading.facts is not None:
+                signature = candidate.signature
+                good[filename] = Found(
+                    filename, candidate.path, candidate.format, signature, reading.facts
+                )
+            else:
+                if reading.fault:
+                    self._s._context.log.warning("%s: %s", filename, reading.fault)
+                self._fail(candidate, reading.message, failures)
+        bad = [candidate for candidate, reading in readings if reading.facts is None]
+        with self._db.transaction():
+            for outcome in self._s._index.put(list(good.values())) if good else ():
+                self._note(outcome, good[outcome.filename], known)
+            self._refuse(bad, readings, known)
+            if failures:
+                self._s._state.add_failure(failures)
+            self._announce(current)
+
+    def _note(self, outcome: Outcome, found: Found, known: Mapping[str, _Known]) -> None:
+        before = known.get(found.path)
+        what = outcome.what
+        if what == "changed" and before is not None and before.signature == found.signature:
+            self._counters["unchanged"] += 1
+            return
+        self._counters[what] += 1
+        self._tell(f"song_{what}", outcome.track_id, outcome.filename)
+
+    def _refuse(
+        self,
+        bad: Sequence[Candidate],
+        readings: Iterable[tuple[Candidate, Reading]],
+        known: Mapping[str, _Known],
+    ) -> None:
+        """Unreadable songs are remembered with their signature, and are shown no more."""
+        messages = {candidate.path: reading for candidate, reading in readings}
+        for candidate in bad:
+            filename = filename_of(candidate.path)
+            if messages[candidate.path].gone:
+                continue
+            self._db.table("unreadable").upsert(
+                {
+                    "track_id": track_id_of(filename),
+                    "filename": filename,
+                    "signature": candidate.signature,
+                    "message": messages[candidate.path].message,
+                }
+            )
+        shown = [song for each in bad if (song := known.get(each.path)) is not None and song.track]
+        self._index_orphan(shown)
+
+    def _fail(
+        self, candidate: Candidate, message: str, failures: list[dict[str, str]] | None = None
+    ) -> None:
+        self._counters["failed"] += 1
+        name = clean(filename_of(candidate.path))
+        self._s._context.log.warning("A song could not be read: %s: %s", name, message)
+        told = {"file": name, "message": message}
+        if failures is not None:
+            failures.append(told)
+        else:
+            self._s._state.add_failure([told])
+
+    # Cleaning up
+
+    def _orphan(self, gone: Sequence[_Known]) -> None:
+        for chunk in chunks(gone, _BATCH):
+            self._check()
+            with self._db.transaction():
+                self._counters["removed"] += len(chunk)
+                self._index_orphan(chunk)
+
+    def _index_orphan(self, songs: Sequence[_Known]) -> None:
+        if not songs:
+            return
+        self._s._index.orphan([song.id for song in songs])
+        for song in songs:
+            self._tell("song_removed", song.track_id, song.filename)
+
+    def _tell(self, what: str, track_id: str, filename: str) -> None:
+        if self._tell_each:
+            self._s._emit(what, trackId=track_id, filename=filename)
+
+    def _announce(self, current: str) -> None:
+        now = time.monotonic()
+        if now - self._announced < _PAUSE and self._done < self._total:
+            return
+        self._announced = now
+        name = filename_of(current).rpartition("/")[2]
+        self._s._state.update(done=self._done, current=name, **self._counters)
+        self._s._emit("scan_progressed", done=self._done, total=self._total, current=name)
+
+
+def _track_id(path: str) -> str | None:
+    """None for a name that is no Unicode text."""
+    try:
+        return track_id_of(filename_of(path))
+    except UnicodeEncodeError:
+        return None

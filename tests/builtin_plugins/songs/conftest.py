@@ -1,0 +1,179 @@
+"""A library of made songs in a real host, and the plugin over a real database in a fake context."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from PIL import Image
+
+import builtin_plugins.songs as songs
+from builtin_plugins.songs.facts import Arrangement, SongFacts, Stem
+from builtin_plugins.songs.identity import track_id_of
+from builtin_plugins.songs.index import Found, LibraryIndex
+from host.testing import TestHost
+from plugin_sdk import Plugin, Provider, Request
+from plugin_sdk.testing import FakeContext, FakeSongFormat, request, signed_in
+
+FOLDER = Path(songs.__file__).parent
+STANDARD = (0, 0, 0, 0, 0, 0)
+
+
+def picture(format: str = "PNG", size: tuple[int, int] = (8, 8), colour: str = "red") -> bytes:
+    content = io.BytesIO()
+    Image.new("RGB", size, colour).save(content, format)
+    return content.getvalue()
+
+
+class Formats(Plugin):
+    """Brings the fake format, as any plugin would."""
+
+    manifest: ClassVar[dict[str, Any]] = {
+        "id": "fake_songs",
+        "providers": [{"type": "song_format", "name": "fakesong"}],
+    }
+
+    def providers(self) -> Sequence[Provider]:
+        return [Provider("song_format", "fakesong", FakeSongFormat())]
+
+
+class Book:
+    """The plugin at work in a fake context, its library filled by hand."""
+
+    def __init__(self, context: FakeContext) -> None:
+        self.context = context
+        self.plugin = context.start(songs.plugin)
+        self.index = LibraryIndex(context.db, context.clock)
+
+    def put(self, *found: Found) -> None:
+        with self.context.db.transaction():
+            self.index.put(found)
+
+    def add(self, filename: str, signature: str = "1", **facts: Any) -> str:
+        """Adds a song; its trackId."""
+        self.put(found(filename, signature, **facts))
+        return track_id_of(filename)
+
+    def ask(self, method: str, handler: str, track_id: str = "", **options: Any) -> Any:
+        """Calls a handler as profile 1, or as whoever is named in ``as_``."""
+        who = options.pop("as_", signed_in(profile_id=1, name="Alice"))
+        params = {"track_id": track_id, **options.pop("params", {})}
+        asked: Request = request(method, principal=who, params=params, **options)
+        return getattr(self.plugin, handler)(asked)
+
+
+def found(filename: str, signature: str = "1", **facts: Any) -> Found:
+    values: dict[str, Any] = {"title": "Title", "artist": "Artist", "tuning": STANDARD}
+    values |= {"format": "sloppak", "arrangements": [Arrangement("Lead", 3)]}
+    values |= facts
+    for name, make in (("arrangements", Arrangement), ("stems", Stem)):
+        if name in values:
+            values[name] = [make(each) if isinstance(each, str) else each for each in values[name]]
+    return Found(filename, filename, values["format"], signature, SongFacts(**values))
+
+
+class FormerSettings:
+    """The part of host.settings that is asked here: app_settings' own values."""
+
+    def __init__(self) -> None:
+        self.stored: dict[str, Any] = {}
+        self.defaults = {
+            "dlcDir": "",
+            "psarcPlatform": "both",
+            "defaultArrangement": "Lead",
+            "avOffsetMs": 0,
+            "demucsServerUrl": "",
+        }
+
+    def schema(self, plugin_id: str) -> Mapping[str, Any]:
+        assert plugin_id == "app_settings"
+        return {"properties": {key: {"default": each} for key, each in self.defaults.items()}}
+
+    def values(self, plugin_id: str) -> Mapping[str, Any]:
+        return {**self.defaults, **self.stored}
+
+    def pinned(self, plugin_id: str) -> frozenset[str]:
+        return frozenset()
+
+    def update(self, plugin_id: str, changes: Mapping[str, Any]) -> None:
+        self.stored = {key: each for key, each in self.stored.items() if key not in changes}
+
+
+@pytest.fixture
+def former_settings() -> FormerSettings:
+    return FormerSettings()
+
+
+@pytest.fixture
+def context(former_settings: FormerSettings) -> Iterator[FakeContext]:
+    with FakeContext.for_folder(FOLDER) as context:
+        context.services.add("host.settings", former_settings)
+        yield context
+
+
+@pytest.fixture
+def book(context: FakeContext) -> Iterator[Book]:
+    book = Book(context)
+    yield book
+    context.stop(book.plugin)
+
+
+class LiveLibrary:
+    """A host with a song folder; scans are asked for by the test."""
+
+    def __init__(self, host: TestHost, folder: Path) -> None:
+        self.host = host
+        self.folder = folder
+
+    def write(self, name: str, **song: Any) -> str:
+        """Writes a song; its trackId."""
+        FakeSongFormat.write(self.folder / name, **song)
+        return track_id_of(name)
+
+    def scan(self, *, full: bool = False) -> dict[str, Any]:
+        """Runs a scan to its end; its status."""
+        reply = self.host.post("/api/rescan/full" if full else "/api/rescan")
+        assert reply.status == 202, reply.content
+        return self.settled()
+
+    def settled(self) -> dict[str, Any]:
+        deadline = time.monotonic() + 60
+        while True:
+            status: dict[str, Any] = self.status()
+            if not status["running"] and status["status"] != "idle":
+                return status
+            assert time.monotonic() < deadline, status
+            time.sleep(0.02)
+
+    def status(self) -> dict[str, Any]:
+        status: dict[str, Any] = self.host.get("/api/scan-status").json()
+        return status
+
+    def songs(self, query: str = "") -> list[dict[str, Any]]:
+        page = self.host.get(f"/api/library?{query}").json()
+        songs: list[dict[str, Any]] = page["songs"]
+        return songs
+
+    def titles(self, query: str = "") -> list[str]:
+        return [song["title"] for song in self.songs(query)]
+
+
+@pytest.fixture
+def make_library(make_host: Callable[..., TestHost], tmp_path: Path) -> Callable[..., LiveLibrary]:
+    def make(*plugins: Any, **settings: Any) -> LiveLibrary:
+        folder = tmp_path / "library"
+        folder.mkdir(exist_ok=True)
+        own = {"dlcDir": str(folder), "scanOnStart": False, **settings}
+        host = make_host(*(plugins or (Formats,)), settings={"songs": own})
+        return LiveLibrary(host, folder)
+
+    return make
+
+
+@pytest.fixture
+def library(make_library: Callable[..., LiveLibrary]) -> LiveLibrary:
+    return make_library()

@@ -1,0 +1,42 @@
+"""Songs is a sound plugin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from host.testing import TestHost
+from plugin_sdk.testing import FakeContext, PluginSuite, leak_check
+
+
+class NothingToTakeOver:
+    """The part of host.settings that is asked at the start."""
+
+    def schema(self, plugin_id: str) -> dict[str, Any]:
+        return {"properties": {}}
+
+    def values(self, plugin_id: str) -> dict[str, Any]:
+        return {}
+
+    def pinned(self, plugin_id: str) -> frozenset[str]:
+        return frozenset()
+
+
+class TestSongsIsSound(PluginSuite):
+    plugin = "builtin_plugins.songs:plugin"
+
+    def prepare(self, context: FakeContext) -> None:
+        context.services.add("host.settings", NothingToTakeOver())
+
+    def test_it_starts_and_stops_in_a_real_host(self, tmp_path: Path) -> None:
+        with leak_check(), TestHost(tmp_path / "data") as host:
+            assert host.entry("songs").state == "active"
+            host.disable("songs")
+            assert host.get("/api/library").status == 404
+            host.enable("songs")
+            assert host.get("/api/library").json() == {
+                "songs": [],
+                "total": 0,
+                "page": 0,
+                "size": 50,
+            }
