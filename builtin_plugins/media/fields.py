@@ -10,7 +10,15 @@ from urllib.parse import parse_qsl, urlsplit
 from builtin_plugins.media.ids import ID_PATTERN
 from plugin_sdk import Invalid, Problem, Request, UnsupportedMediaType, parse_json
 
-__all__ = ["INVALID_JSON", "Fields", "one_parameter", "problem", "read_body", "read_id"]
+__all__ = [
+    "INVALID_JSON",
+    "Fields",
+    "one_parameter",
+    "problem",
+    "read_body",
+    "read_id",
+    "read_query",
+]
 
 INVALID_JSON: Final = "INVALID_JSON"
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -35,6 +43,21 @@ def one_parameter(request: Request, name: str) -> str | None:
     if len(sent) > 1:
         raise problem(name, f"{name} was sent more than once")
     return sent[0] if sent else None
+
+
+def read_query(request: Request) -> str:
+    """What is searched for (5.2); raises Invalid."""
+    text = one_parameter(request, "query")
+    if text is None:
+        raise problem("query", "Search query is required")
+    text = text.strip()
+    if not text:
+        raise problem("query", "Search query must be at least 1 character")
+    if len(text) > 100:
+        raise problem("query", "Search query must be at most 100 characters")
+    if _CONTROL.search(text) or any("\ud800" <= c <= "\udfff" for c in text):
+        raise problem("query", "Search query must not contain control characters")
+    return text
 
 
 def read_body(request: Request) -> Fields:

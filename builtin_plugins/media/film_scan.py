@@ -1,4 +1,3 @@
-# ruff: noqa: S608 (only names of placeholders are put together; values are bound)
 """Films of one batch folder: compared with what is known, looked up, stored (media contract,
 7.4, 7.5)."""
 
@@ -87,7 +86,7 @@ class FilmScan:
                 asked.append(self._item(film, row))
         if asked:
             self._ask(asked, folder, known, plan, phase)
-        plan.gone = gone_files(folder, found, known)
+        plan.gone = gone_files(found, known)
         return plan
 
     def _item(self, film: FoundFile, row: Row | None) -> _Item:
@@ -161,7 +160,7 @@ class FilmScan:
             self._catalogue.add_movie(media_id, file_id, values)
         else:
             self._catalogue.change_movie(movie, {**values, "media_id": media_id})
-            if current != media_id:
+            if current is not None and current != media_id:
                 self._catalogue.remove_empty([current])
         return 1
 

@@ -97,7 +97,7 @@ def same_facts(film: FoundFile, row: Row) -> bool:
     )
 
 
-def gone_files(folder: Folder, found: Sequence[FoundFile], known: Known) -> list[str]:
+def gone_files(found: Sequence[FoundFile], known: Known) -> list[str]:
     """Ids of files that are known but surely not on the disk any more."""
     present = {film.path for film in found}
     return [row["file_id"] for path, row in known.items() if path not in present and is_gone(path)]

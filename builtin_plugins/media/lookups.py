@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from builtin_plugins.media.artwork import Pictures
@@ -74,7 +75,7 @@ class Lookups:
         Raises Stopped."""
         names = {key_of(named): named for named in wanted}
         running = {
-            key: self._submit(lambda named=named: self._title(kind, media_type, named, again))
+            key: self._submit(partial(self._title, kind, media_type, named, again))
             for key, named in names.items()
             if key not in self._answers
         }
@@ -88,7 +89,7 @@ class Lookups:
         Raises Stopped."""
         asked = {(row, str(sorted(ids.items())), number): ids for row, ids, number in wanted}
         running = {
-            key: self._submit(lambda key=key, ids=ids: self.chain.season(key[0], ids, key[2]))
+            key: self._submit(partial(self.chain.season, key[0], ids, key[2]))
             for key, ids in asked.items()
             if key not in self._seasons
         }

@@ -36,8 +36,12 @@ class ProviderRow:
     @property
     def type(self) -> str:
         """The name of the implementation."""
-        given = self.config.get("type")
-        return given.strip().lower() if isinstance(given, str) and given.strip() else self.name
+        return _type_of(self.name, self.config)
+
+
+def _type_of(name: str, config: Mapping[str, Any]) -> str:
+    given = config.get("type")
+    return given.strip().lower() if isinstance(given, str) and given.strip() else name
 
 
 def _is_secret(name: str, schema: Mapping[str, Any]) -> bool:
@@ -64,16 +68,20 @@ class ProviderRows:
 
     def implementation(self, row: ProviderRow) -> type[MetadataProvider] | None:
         """The class that a row uses; None while no active plugin offers it."""
+        return self._class(row.type)
+
+    def implementation_of(
+        self, name: str, config: Mapping[str, Any]
+    ) -> type[MetadataProvider] | None:
+        """The class that a row of that name and config would use."""
+        return self._class(_type_of(name, config))
+
+    def _class(self, kind: str) -> type[MetadataProvider] | None:
         try:
-            found = self._providers.get("metadata", row.type)
+            found = self._providers.get("metadata", kind)
         except ProviderUnavailable:
             return None
         return found if isinstance(found, type) else None
-
-    def schema(self, row: ProviderRow) -> Mapping[str, Any] | None:
-        """What the implementation says about its config."""
-        found = self.implementation(row)
-        return None if found is None else found.config_schema
 
     def all(self) -> Sequence[ProviderRow]:
         """By (priority, name)."""

@@ -1,0 +1,254 @@
+# ruff: noqa: S608 (only names of placeholders are put together; values are bound)
+"""Episodes of one batch folder: compared with what is known, looked up, stored (media contract,
+7.4, 7.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from builtin_plugins.media.catalogue import TV_SHOW, Catalogue, named_list
+from builtin_plugins.media.chain import SeasonFound
+from builtin_plugins.media.discovery import FoundFile
+from builtin_plugins.media.episodes import Mark, episode_mark, show_place
+from builtin_plugins.media.folder_plan import (
+    Files,
+    Folder,
+    Known,
+    Phase,
+    Plan,
+    gone_files,
+    same_facts,
+)
+from builtin_plugins.media.lookups import Answer, Lookups, key_of
+from builtin_plugins.media.names import Named, folded, show_name, stem_of
+from builtin_plugins.media.show_store import ShowStore
+from plugin_sdk import Database, Logger, Row
+
+__all__ = ["ShowScan"]
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    film: FoundFile
+    mark: Mark
+    row: Row | None
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        return [(self.mark.season, number) for number in self.mark.episodes]
+
+
+@dataclass(slots=True)
+class _Show:
+    """The files of one show in the folder; ``key`` finds it again at the next scan."""
+
+    key: str
+    named: Named
+    files: list[_File] = field(default_factory=list)
+    media_id: str | None = None
+    provider: str | None = None
+    ids: Mapping[str, str] = field(default_factory=dict)
+    answer: Answer | None = None
+    seasons: dict[int, SeasonFound] = field(default_factory=dict)
+
+
+class ShowScan:
+    def __init__(
+        self,
+        database: Database,
+        catalogue: Catalogue,
+        files: Files,
+        lookups: Lookups,
+        log: Logger,
+        *,
+        rescan: bool,
+        last_year: Callable[[], int],
+    ) -> None:
+        self._db = database
+        self._catalogue = catalogue
+        self._files = files
+        self._lookups = lookups
+        self._log = log
+        self._store = ShowStore(database, catalogue, log)
+        self._rescan = rescan
+        self._last_year = last_year
+
+    def known(self, library_id: str, folders: Sequence[str]) -> Mapping[str, Known]:
+        """A file with several episodes has one row, of any of them; one that lost its episode to
+        another file has no ``media_id``."""
+        names, values = named_list("f", folders)
+        rows = self._db.query(
+            "SELECT f.id AS file_id, f.path, f.resolved, f.size, f.mtime_ns, l.folder,"
+            " t.media_id, m.metadata_provider, s.failed"
+            " FROM library_file l JOIN file f ON f.id = l.file_id"
+            " LEFT JOIN episode e ON e.file_id = f.id LEFT JOIN season s ON s.id = e.season_id"
+            " LEFT JOIN tvshow t ON t.id = s.show_id LEFT JOIN media m ON m.id = t.media_id"
+            f" WHERE l.library_id = :library AND l.folder IN ({names})",
+            {**values, "library": library_id},
+        )
+        known: dict[str, dict[str, Row]] = {}
+        for row in rows:
+            known.setdefault(row["folder"], {})[row["path"]] = row
+        return known
+
+    def plan(self, folder: Folder, found: Sequence[FoundFile], known: Known, phase: Phase) -> Plan:
+        plan = Plan(scanned=len(found))
+        read = False
+        open_shows: list[_Show] = []
+        for show in self._shows(folder, found, known, plan):
+            self._remember(show)
+            if not self._is_open(show):
+                plan.saved += len({pair for each in show.files for pair in each.pairs})
+                continue
+            if not read:
+                self._lookups.chain.read()
+                read = True
+            open_shows.append(show)
+        if open_shows and self._lookups.chain.usable("tv"):
+            self._ask_titles(open_shows, folder, plan, phase)
+            self._ask_seasons(open_shows, folder, plan, phase)
+        for show in open_shows:
+            self._settle(show, folder, plan)
+        plan.gone = gone_files(found, known)
+        return plan
+
+    # What there is
+
+    def _shows(
+        self, folder: Folder, found: Sequence[FoundFile], known: Known, plan: Plan
+    ) -> Iterable[_Show]:
+        shows: dict[str, _Show] = {}
+        for film in found:
+            stem = stem_of(film.name)
+            mark = episode_mark(stem, film.folders)
+            if mark is None:
+                plan.skipped += 1
+                self._log.debug("A file without an episode number was left out: %s", film.name)
+                continue
+            key, named = self._show_of(folder, film, stem[: mark.begins] or stem)
+            show = shows.setdefault(key, _Show(key, named))
+            show.files.append(_File(film, mark, known.get(film.path)))
+        return shows.values()
+
+    def _show_of(self, folder: Folder, film: FoundFile, before: str) -> tuple[str, Named]:
+        place = show_place(film.folders)
+        if place:
+            path = "/".join((folder.root.rstrip("/"), *film.folders[:place]))
+            return f"d:{path}", show_name(film.folders[place - 1], self._last_year())
+        named = show_name(before, self._last_year())
+        return f"l:{folder.library_id}:{folded(named.title)}", named
+
+    def _remember(self, show: _Show) -> None:
+        """What the last scan made of the show."""
+        row = self._db.one(
+            "SELECT m.id, m.metadata_provider FROM show_key k JOIN media m ON m.id = k.media_id"
+            " WHERE k.key = :key",
+            {"key": show.key},
+        )
+        if row is not None:
+            show.media_id, show.provider = row["id"], row["metadata_provider"]
+
+    def _is_open(self, show: _Show) -> bool:
+        """Whether anything about it is new, changed, unmatched, or to be fetched again."""
+        if self._rescan or show.provider is None:
+            return True
+        return any(
+            each.row is None
+            or each.row["media_id"] is None
+            or each.row["failed"]
+            or not same_facts(each.film, each.row)
+            for each in show.files
+        )
+
+    # What providers say
+
+    def _ask_titles(self, shows: Sequence[_Show], folder: Folder, plan: Plan, phase: Phase) -> None:
+        asked = [show for show in shows if show.provider is None or self._rescan]
+        for show in shows:
+            if show.media_id is not None and show.provider is not None:
+                show.ids = self._catalogue.external_ids(show.media_id)
+                if self._rescan:
+                    ids = {**show.ids, **show.named.ids}
+                    show.named = Named(show.named.title, show.named.year, ids)
+        if not asked:
+            return
+        new = {key_of(show.named) for show in asked if not self._lookups.known(show.named)}
+        if new:
+            phase("fetching-metadata", f"Looking up {folder.name}")
+        names = [show.named for show in asked]
+        answers = self._lookups.titles("tv", TV_SHOW, names, again=self._rescan)
+        plan.count(answers[key] for key in new)
+        plan.keys = list(answers)
+        for show in asked:
+            show.answer = answers[key_of(show.named)]
+            if show.answer.metadata is not None:
+                show.provider = show.answer.found.row
+                show.ids = show.answer.metadata.ids
+
+    def _ask_seasons(
+        self, shows: Sequence[_Show], folder: Folder, plan: Plan, phase: Phase
+    ) -> None:
+        wanted = [
+            (show, number)
+            for show in shows
+            if show.provider is not None
+            for number in sorted(self._wanted_seasons(show))
+        ]
+        if not wanted:
+            return
+        phase("fetching-episodes", f"Looking up episodes of {folder.name}")
+        found = self._lookups.seasons(
+            (show.provider or "", show.ids, number) for show, number in wanted
+        )
+        for show, number in wanted:
+            season = found[show.provider, str(sorted(show.ids.items())), number]
+            if season is not None:
+                show.seasons[number] = season
+                plan.lookups += 1
+                plan.errors += season.error
+
+    def _wanted_seasons(self, show: _Show) -> set[int]:
+        matched_now = show.answer is not None and show.answer.metadata is not None
+        return {
+            each.mark.season
+            for each in show.files
+            if matched_now or each.row is None or each.row["failed"]
+        }
+
+    # What is to be stored
+
+    def _settle(self, show: _Show, folder: Folder, plan: Plan) -> None:
+        """Leaves what did not change alone; the rest is stored as one."""
+        metadata = show.answer.metadata if show.answer is not None else None
+        changed = [
+            each
+            for each in show.files
+            if metadata is not None
+            or each.row is None
+            or each.row["media_id"] is None
+            or each.mark.season in show.seasons
+            or not same_facts(each.film, each.row)
+        ]
+        if changed:
+            plan.storing.append(partial(self._store_show, show, folder, changed))
+        else:
+            plan.saved += len({pair for each in show.files for pair in each.pairs})
+
+    def _store_show(self, show: _Show, folder: Folder, changed: Sequence[_File]) -> int:
+        media_id = self._store.media(show.key, show.named.title, show.answer)
+        show_id = self._catalogue.show(media_id)
+        if show.answer is not None and show.answer.metadata is not None:
+            self._catalogue.change_show(show_id, show.answer.metadata)
+        for each in changed:
+            file_id = self._files.store(each.film, folder)
+            self._store.forget_film(file_id)
+            season = self._store.season(
+                show_id, each.mark.season, show.seasons.get(each.mark.season)
+            )
+            for number in each.mark.episodes:
+                self._store.place(
+                    season, number, file_id, each.film, show.seasons.get(each.mark.season)
+                )
+        return len({pair for each in show.files for pair in each.pairs})
