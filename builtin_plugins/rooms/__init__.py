@@ -31,6 +31,7 @@ from plugin_sdk import (
     Database,
     JobRun,
     Request,
+    RequestFilter,
     Route,
     StageboxError,
     WebSocketRoute,
@@ -76,9 +77,10 @@ class Rooms(OpenFace, Administration, LocalFace):
         self.disable_local()
         self.activity.close()
 
-    def guard(self, request: Request) -> None:
-        if request.path.startswith("/api/"):
-            self.guard_local(request)
+    def filters(self) -> Sequence[RequestFilter]:
+        """Not `guard`: that would look at every request of the open-group face too."""
+        paths = [path for path in self.context.manifest.claims if path.startswith("/api/")]
+        return [RequestFilter(paths, self.guard_local)]
 
     def error_body(self, error: StageboxError, request: Request) -> Any:
         return error_object(error, request)
