@@ -15,7 +15,7 @@ from builtin_plugins.drops.directory import Directories
 from builtin_plugins.drops.documents import Documents
 from builtin_plugins.drops.drop_routes import DropRoutes
 from builtin_plugins.drops.inbox import Inbox
-from builtin_plugins.drops.operator_commands import OperatorCommands
+from builtin_plugins.drops.operator_commands import Kept, OperatorCommands
 from builtin_plugins.drops.poller import Poller
 from builtin_plugins.drops.receiving import Receiver
 from builtin_plugins.drops.rounds import Rounds
@@ -42,6 +42,8 @@ __all__ = ["Drops", "plugin"]
 
 _SETTINGS: Final = ("settings documents",)
 _MESSAGES: Final = ("drop messages",)
+_KEPT: Final = Argument("kind", "What", choices=("settings", "synced", "identities"))
+_ENTRY: Final = Argument("number", "Which entry of the history", type="integer")
 
 
 class Drops(Plugin):
@@ -193,18 +195,25 @@ class Drops(Plugin):
         """Look into all boxes once."""
         self._operator.poll(io)
 
-    @command("history", Argument("kind", "Which document", choices=("settings", "synced")))
-    def history(self, io: CommandIO, kind: Kind) -> None:
-        """List the documents that were replaced."""
+    @command("history", _KEPT)
+    def history(self, io: CommandIO, kind: Kept) -> None:
+        """List the documents that were replaced, or the identities whose private key is not
+        there any more."""
         self._operator.history(io, kind)
 
     @command(
-        "restore",
-        Argument("kind", "Which document", choices=("settings", "synced")),
-        Argument("number", "Which entry", type="integer"),
+        "show",
+        _KEPT,
+        _ENTRY,
+        Argument("--private-keys", "Show private keys too", required=False, flag=True),
     )
-    def restore(self, io: CommandIO, kind: Kind, number: int) -> None:
-        """Put a document of the history back."""
+    def show(self, io: CommandIO, kind: Kept, number: int, private_keys: bool = False) -> None:
+        """Print an entry of the history."""
+        self._operator.show(io, kind, number, private_keys=private_keys)
+
+    @command("restore", _KEPT, _ENTRY)
+    def restore(self, io: CommandIO, kind: Kept, number: int) -> None:
+        """Put a document of the history back, or add an identity of it."""
         self._operator.restore(io, kind, number)
 
     def diagnostics(self) -> Mapping[str, Any]:

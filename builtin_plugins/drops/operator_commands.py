@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from builtin_plugins.drops.documents import BadDocument, Documents
 from builtin_plugins.drops.drop_urls import new_drop_id
@@ -16,14 +16,22 @@ from builtin_plugins.drops.exchange_forms import (
     identity_item,
     read_file,
 )
+from builtin_plugins.drops.history import HistoryKind
 from builtin_plugins.drops.keys import is_key, new_private_key
 from builtin_plugins.drops.poller import moment_text
 from builtin_plugins.drops.rounds import Rounds
-from builtin_plugins.drops.shapes import Kind
 from plugin_sdk import CommandIO, Invalid, NotFound
 
-__all__ = ["OperatorCommands"]
+__all__ = ["Kept", "OperatorCommands"]
 
+Kept = Literal["settings", "synced", "identities"]
+"""What the history holds: documents, and single identities whose private key went."""
+
+_HISTORY: Final[Mapping[Kept, HistoryKind]] = {
+    "settings": "settings",
+    "synced": "synced",
+    "identities": "identity",
+}
 _WRONG_USAGE: Final = 2
 _Document = Mapping[str, Any]
 
@@ -80,15 +88,37 @@ class OperatorCommands:
         shown = {"boxes": outcome.boxes, "failed": outcome.failed, "received": outcome.received}
         io.print(json.dumps(shown))
 
-    def history(self, io: CommandIO, kind: Kind) -> None:
-        """Number and time of each entry, newest first."""
-        for row in self._documents.history.entries(kind):
-            io.print(f"{row['id']:>6}  replaced at {moment_text(row['replaced_at'])}")
+    def history(self, io: CommandIO, kind: Kept) -> None:
+        """Number and time of each entry, newest first; of identities also who they were."""
+        history = self._documents.history
+        for row in history.entries(_HISTORY[kind]):
+            line = f"{row['id']:>6}  replaced at {moment_text(row['replaced_at'])}"
+            if kind == "identities":
+                item = history.get("identity", row["id"])
+                line += f"  {item['alias']}  {item['keys']['public_key']}"
+            io.print(line)
 
-    def restore(self, io: CommandIO, kind: Kind, number: int) -> None:
-        """Puts an entry back; what stands now goes to the history."""
-        _fitting(lambda: self._documents.replace(kind, self._documents.history.get(kind, number)))
-        io.print(f"Entry {number} of {kind} is back.")
+    def show(self, io: CommandIO, kind: Kept, number: int, *, private_keys: bool) -> None:
+        """An entry as JSON."""
+        entry = self._documents.history.get(_HISTORY[kind], number)
+        if not private_keys:
+            if kind == "identities":
+                entry = _without_private_key(entry)
+            elif kind == "synced":
+                known = [_without_private_key(each) for each in entry["identities"]]
+                entry = {**entry, "identities": known}
+        io.print(_dump(entry))
+
+    def restore(self, io: CommandIO, kind: Kept, number: int) -> None:
+        """Puts a document back; what stands now goes to the history. An identity is added to
+        those there are."""
+        entry = self._documents.history.get(_HISTORY[kind], number)
+        if kind != "identities":
+            _fitting(lambda: self._documents.replace(kind, entry))
+            io.print(f"Entry {number} of {kind} is back.")
+            return
+        added = self._add("identities", lambda document: [_with_free_id(entry, document)])
+        io.print(f"Added {added[0]['alias']} as identity {added[0]['id']}.")
 
     def _new_identity(self, io: CommandIO, alias: str, drops: Sequence[str]) -> None:
         def made(document: _Document) -> list[dict[str, Any]]:
@@ -137,6 +167,12 @@ def _fitting(write: Callable[[], object]) -> None:
         write()
     except BadDocument as error:
         raise Invalid(f"Nothing was changed: {error}.") from None
+
+
+def _with_free_id(item: _Document, document: _Document) -> dict[str, Any]:
+    """As it was, unless somebody else has its id by now."""
+    taken = {each["id"] for each in document["identities"]}
+    return {name: value for name, value in item.items() if name != "id" or value not in taken}
 
 
 def _without_private_key(item: Mapping[str, Any]) -> dict[str, Any]:

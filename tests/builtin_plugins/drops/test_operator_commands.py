@@ -11,6 +11,7 @@ import pytest
 
 import builtin_plugins.drops as drops
 from builtin_plugins.drops import Drops
+from builtin_plugins.drops.documents import Given
 from plugin_sdk import StageboxError
 from plugin_sdk.testing import FakeCommandIO, FakeContext
 
@@ -97,6 +98,44 @@ def test_history_and_restore(plugin: Drops) -> None:
     assert plugin._documents.read("synced")[0]["identities"][0]["alias"] == "Alice"
     with pytest.raises(StageboxError):
         run(plugin, "restore", kind="synced", number=99)
+
+
+def test_old_identities_come_back(plugin: Drops) -> None:
+    alice = json.loads(run(plugin, "identity", "new", "Alice", drop=(BOX,)))
+    document, _ = plugin._documents.read("synced")
+    private = document["identities"][0]["keys"]["private_key"]
+    key = {"private_key": "11" * 32}
+    plugin._documents.put("synced", "identities.0.keys", Given(key, typed=True))
+    (line,) = run(plugin, "history", kind="identities").splitlines()
+    number = int(line.split()[0])
+    assert line.split()[-2:] == ["Alice", alice["keys"]["public_key"]]
+    assert private not in line
+    run(plugin, "restore", kind="identities", number=number)
+    identities = plugin._documents.read("synced")[0]["identities"]
+    assert [(each["id"], each["alias"]) for each in identities] == [(1, "Alice"), (2, "Alice")]
+    assert identities[1]["keys"]["private_key"] == private
+    assert identities[1]["drops"] == [BOX]
+    with pytest.raises(StageboxError):  # he is there
+        run(plugin, "restore", kind="identities", number=number)
+    assert plugin._documents.read("synced")[0]["identities"] == identities
+
+
+def test_entries_show_private_keys_on_request_only(plugin: Drops) -> None:
+    run(plugin, "identity", "new", "Alice")
+    private = plugin._documents.read("synced")[0]["identities"][0]["keys"]["private_key"]
+    plugin._documents.replace("synced", {})
+    for kind in ("synced", "identities"):
+        number = int(run(plugin, "history", kind=kind).split()[0])
+        shown = run(plugin, "show", kind=kind, number=number)
+        assert "Alice" in shown
+        assert private not in shown
+        shown = run(plugin, "show", kind=kind, number=number, private_keys=True)
+        assert private in shown
+    plugin._documents.replace("settings", {})
+    number = int(run(plugin, "history", kind="settings").split()[0])
+    assert json.loads(run(plugin, "show", kind="settings", number=number))["module_data"] == {}
+    with pytest.raises(StageboxError):
+        run(plugin, "show", kind="settings", number=999)
 
 
 def test_a_round(plugin: Drops) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import builtin_plugins.drops as drops
@@ -182,6 +182,7 @@ WIRE = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=50)
 @given(
     shapes=st.lists(WIRE.map(json.dumps) | st.text(), max_size=4),
     raw=st.lists(st.binary(max_size=2200), max_size=2),

@@ -416,9 +416,7 @@ def test_what_is_replaced_stays_in_the_history(client):
 
 def test_parallel_puts_lose_nothing(tmp_path, client_of):
     keys = [f"module_data.m{number}.value" for number in range(20)]
-    # So many calls of one plugin at once are more than a host lets in by default.
-    config = {"threads": 32, "max_calls_per_plugin": 24}
-    with TestHost(tmp_path / "data", config=config) as host, ThreadPoolExecutor(20) as pool:
+    with TestHost(tmp_path / "data") as host, ThreadPoolExecutor(20) as pool:
         client = client_of(host)
         answers = list(pool.map(lambda key: client.put("/settings", key, key), keys))
         assert {each.status for each in answers} == {200}
