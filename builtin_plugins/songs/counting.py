@@ -41,8 +41,9 @@ def random_covers(db: Database, count: int) -> list[str]:
     A trackId is a hash, so a random point among them has a random neighbour; of that one's
     neighbourhood one is taken, since gaps differ.
     """
-    rows = _with_cover(db, "", _FEW + 1)
-    if len(rows) <= max(_FEW, count):
+    few = max(_FEW, count)
+    rows = _with_cover(db, "", few + 1)
+    if len(rows) <= few:
         return random.sample(rows, min(count, len(rows)))
     chosen: dict[str, None] = {}
     for _ in range(count * _TRIES):

@@ -21,8 +21,8 @@ __all__ = ["Found", "LibraryIndex", "Outcome", "chunks", "listed"]
 
 _CHUNK: Final = 500
 _SONGS: Final = (
-    "SELECT s.id, s.track_id, s.filename, s.imported_at, t.facet, t.artist_key, t.created_at, "
-    "d.facts, e.title, e.artist, e.album, e.year, e.cover, e.revision FROM songs s "
+    "SELECT s.id, s.track_id, s.filename, s.imported_at, t.facet, t.artist AS counted, t.artist_key, "
+    "t.created_at, d.facts, e.title, e.artist, e.album, e.year, e.cover, e.revision FROM songs s "
     "LEFT JOIN tracks t ON t.id = s.id LEFT JOIN documents d ON d.id = t.id "
     "LEFT JOIN edits e ON e.id = s.id WHERE s."
 )
@@ -209,8 +209,7 @@ class LibraryIndex:
     # What is counted
 
     def _count(self, counts: _Counts, row: Row, number: int) -> None:
-        shown = Edits.of(row).over(SongFacts.from_json(row["facts"]))
-        counts.add(row["facet"], row["artist_key"], shown.artist, number)
+        counts.add(row["facet"], row["artist_key"], row["counted"], number)
 
     def _facets(self, wanted: set[Facet]) -> dict[Facet, int]:
         by_key = {facet.key: facet for facet in wanted}

@@ -68,6 +68,7 @@ def track_row(song: Identity, shown: SongFacts, facet: int, now: int) -> dict[st
     return {
         "id": song.id,
         "track_id": song.track_id,
+        "artist": shown.artist,
         "artist_key": artist[:KEY_LENGTH],
         "title_key": title[:KEY_LENGTH],
         "searched": f"{title}\n{artist}\n{album}",  # no word holds a line break

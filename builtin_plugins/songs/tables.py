@@ -87,6 +87,7 @@ def _create_tracks(db: Database) -> None:
         {
             "id": "integer",
             "track_id": Column("text", null=False, unique=True),
+            "artist": _TEXT,
             "artist_key": _TEXT,
             "title_key": _TEXT,
             "searched": _TEXT,

@@ -58,7 +58,7 @@ class Book:
         self.put(found(filename, signature, **facts))
         return track_id_of(filename)
 
-    def ask(self, method: str, handler: str, track_id: str = "", **options: Any) -> Any:
+    def ask(self, method: Any, handler: str, track_id: str = "", **options: Any) -> Any:
         """Calls a handler as profile 1, or as whoever is named in ``as_``."""
         who = options.pop("as_", signed_in(profile_id=1, name="Alice"))
         params = {"track_id": track_id, **options.pop("params", {})}

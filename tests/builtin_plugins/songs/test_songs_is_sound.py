@@ -28,7 +28,7 @@ class TestSongsIsSound(PluginSuite):
     def prepare(self, context: FakeContext) -> None:
         context.services.add("host.settings", NothingToTakeOver())
 
-    def test_it_starts_and_stops_in_a_real_host(self, tmp_path: Path) -> None:
+    def test_a_host_switches_it_off_and_on(self, tmp_path: Path) -> None:
         with leak_check(), TestHost(tmp_path / "data") as host:
             assert host.entry("songs").state == "active"
             host.disable("songs")
