@@ -86,16 +86,19 @@ class Rooms(OpenFace, Administration, LocalFace):
         return error_object(error, request)
 
     def routes(self) -> Sequence[Route | WebSocketRoute]:
-        """An upload may have half as many bytes again as the file that it holds (2.2.8)."""
-        upload = self.context.settings["maxFileBytes"] * 3 // 2
         return [
-            replace(declared, max_body=upload)
+            replace(declared, max_body=self._upload_bytes)
             if isinstance(declared, Route)
             and declared.method == "POST"
             and declared.path in UPLOADS
             else declared
             for declared in super().routes()
         ]
+
+    def _upload_bytes(self) -> int:
+        """An upload may have half as many bytes again as the file that it holds (2.2.8)."""
+        most: int = self.context.settings["maxFileBytes"]
+        return most * 3 // 2
 
     @job("prune-tokens", every=600.0, at_start=True)
     def prune_tokens(self, run: JobRun) -> int:

@@ -76,8 +76,9 @@ class Calls:
             raise NotFound("There is no such path.")
         for match, route in found:
             if route.method == request.method:
-                if len(body) > route.max_body:
-                    raise TooLarge(f"The body may have at most {route.max_body} bytes.")
+                most = route.max_body() if callable(route.max_body) else route.max_body
+                if len(body) > most:
+                    raise TooLarge(f"The body may have at most {most} bytes.")
                 return route.handler(_with_params(request, match.groupdict()))
         raise MethodNotAllowed
 

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from builtin_plugins.rooms.access import Access, Caller
 from builtin_plugins.rooms.core import Core
 from builtin_plugins.rooms.names import decode_base64, json_integer
 from builtin_plugins.rooms.signatures import SIGNATURE_BYTES, verify
-from plugin_sdk import Invalid, RateLimited, TooLarge
+from plugin_sdk import (
+    Forbidden,
+    Invalid,
+    NotFound,
+    RateLimited,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
 
 __all__ = ["Draft", "Posting"]
 
+_TOGETHER: Final = 64
+"""Posts that are committed at once, at most."""
 _DRAW: Final = """
     UPDATE open_groups SET last_server_id = last_server_id + 1, last_timestamp =
         CASE WHEN last_timestamp >= :now THEN last_timestamp + 1 ELSE :now END
@@ -36,8 +47,27 @@ class Draft:
     signature: str
 
 
+@dataclass(slots=True, eq=False)
+class _Post:
+    """A message on its way; ``message`` or ``error`` is there once it is ``done``."""
+
+    caller: Caller
+    draft: Draft
+    message: dict[str, Any] = field(default_factory=dict)
+    error: Exception | None = None
+    done: bool = False
+
+    def settle(self) -> None:
+        if not self.message and self.error is None:  # whoever stored it was torn away
+            self.error = Unavailable("The message was not stored; try again.")
+        self.done = True
+
+
 class Posting:
     def __init__(self, core: Core, access: Access) -> None:
+        self._queue: list[_Post] = []
+        self._queue_lock = threading.Lock()
+        self._turn = threading.Lock()
         self._core = core
         self._db = core.db
         self._clock = core.clock
@@ -61,27 +91,68 @@ class Posting:
 
     def post(self, caller: Caller, draft: Draft) -> dict[str, Any]:
         """Stores it; returns the message as the open-group face shows it. Raises RateLimited, and
-        whatever `Access.judge` raises by now."""
-        core, db, room = self._core, self._db, caller.room
-        with core.transaction():
-            self._access.confirm(caller)
+        whatever `Access.judge` raises by now.
+
+        Who comes while another post is being committed waits, and goes with all others that wait
+        into one transaction: the way to the disk is the longest part of it.
+        """
+        post = _Post(caller, draft)
+        with self._queue_lock:
+            self._queue.append(post)
+        with self._turn:
+            while not post.done:
+                with self._queue_lock:
+                    batch, self._queue = self._queue[:_TOGETHER], self._queue[_TOGETHER:]
+                self._store(batch)
+        if post.error is not None:
+            raise post.error
+        return post.message
+
+    def _store(self, batch: list[_Post]) -> None:
+        """Settles all of them; never raises an Exception."""
+        try:
+            with self._core.transaction():
+                for post in batch:
+                    self._attempt(post)
+        except Exception as error:
+            if len(batch) > 1:  # the fault of one must not be that of the others
+                for post in batch:
+                    self._store([post])
+            else:
+                batch[0].error = error
+        finally:
+            for post in batch:
+                post.settle()
+
+    def _attempt(self, post: _Post) -> None:
+        """Refused without having written anything, or written."""
+        post.message, post.error = {}, None
+        try:
+            self._access.confirm(post.caller)
             now = self._clock.ms()
-            self._check_rate(caller, now)
-            drawn = db.one(_DRAW, {"room": room, "now": now})
-            assert drawn is not None
-            number, timestamp = drawn["last_server_id"], drawn["last_timestamp"]
-            row = {
-                "id": f"{room}-{number}",
-                "room": room,
-                "sender": caller.key,
-                "timestamp": timestamp,
-                "server_id": number,
-                "data": draft.data,
-                "signature": draft.signature,
-            }
-            db.execute(_INSERT, row)
-            core.people.join(room, caller.key, now)
-            self._tell(caller, row)
+            self._check_rate(post.caller, now)
+        except (NotFound, Unauthenticated, Forbidden, RateLimited) as refusal:
+            post.error = refusal
+        else:
+            post.message = self._insert(post.caller, post.draft, now)
+
+    def _insert(self, caller: Caller, draft: Draft, now: int) -> dict[str, Any]:
+        db, room = self._db, caller.room
+        drawn = db.one(_DRAW, {"room": room, "now": now})
+        assert drawn is not None
+        number, timestamp = drawn["last_server_id"], drawn["last_timestamp"]
+        row = {
+            "id": f"{room}-{number}",
+            "room": room,
+            "sender": caller.key,
+            "timestamp": timestamp,
+            "server_id": number,
+            "data": draft.data,
+            "signature": draft.signature,
+        }
+        db.execute(_INSERT, row)
+        self._core.people.join(room, caller.key, now)
+        self._tell(caller, row)
         return {
             "server_id": number,
             "public_key": caller.key,

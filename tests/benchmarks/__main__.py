@@ -28,6 +28,7 @@ NAMES = (
     "dispatch",
     "signed_in",
     "drops",
+    "rooms",
 )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from builtin_plugins.rooms.server_key import ServerKey
+from host.testing import database_of
 from plugin_sdk import Conflict, Invalid, Plugin, StageboxError, event_handler, hookimpl
 from plugin_sdk.testing import FakeCommandIO
 
@@ -298,7 +299,10 @@ def test_a_second_process_sees_and_is_seen(rooms: Any, tmp_path: Path) -> None:
     """The command line works beside the server."""
     room = rooms.add()
     alice = rooms.client(room)
-    environment = {**os.environ, "STAGEBOX_DATA_DIR": str(rooms.host.data_dir)}
+    data_dir = rooms.host.data_dir
+    environment = {**os.environ, "STAGEBOX_DATA_DIR": str(data_dir)}
+    if url := database_of(data_dir):
+        environment["STAGEBOX_DATABASE"] = url
 
     def stagebox(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

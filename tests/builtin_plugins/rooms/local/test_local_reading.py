@@ -476,9 +476,11 @@ def test_other_machines_are_kept_out(local: Any) -> None:
     from plugin_sdk.testing import request
 
     stranger = request("GET", "/api/rooms", peer="192.168.1.5", headers={"X-Forwarded-For": "::1"})
+    (mounted,) = local.plugin.filters()
+    assert set(mounted.paths) == {"/api/rooms", "/api/messages", "/api/users", "/api/attachments"}
     with pytest.raises(Forbidden) as refused:
-        local.plugin.guard(stranger)
+        mounted.call(stranger)
     assert refused.value.code == "LAN_DISABLED"
     local.host.host.settings.update("local_api", {"exposeOnLan": True})
-    local.plugin.guard(stranger)
+    local.plugin.guard_local(stranger)
     local.host.host.settings.update("local_api", {"exposeOnLan": None})
