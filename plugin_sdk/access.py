@@ -16,7 +16,7 @@ __all__ = [
     "Principal",
 ]
 
-Access = Literal["open", "signed-in", "profile"]
+Access = Literal["open", "signed-in", "token", "profile"]
 """Who may call a route: anybody; any live token; a token that belongs to a profile."""
 
 ADMIN: Final = "ADMIN"

@@ -113,6 +113,10 @@ class Hooks(Protocol):
         """The first answer that is not None. What the answering plugin raises comes through."""
         ...
 
+    def implemented(self, name: str) -> bool:
+        """Whether anybody would be asked, for arguments that are costly to make."""
+        ...
+
 
 class Context(Protocol):
     """``plugin.context``. Members marked with a capability raise CapabilityMissing unless the

@@ -34,9 +34,13 @@ class Plugin:
 
     ``hookspecs``: modules or classes with hook specifications that this plugin defines for
     others; see ``context.hooks``.
+
+    ``guarded``: the path prefixes that `guard` is asked about; what is not below one of them is
+    spared the question.
     """
 
     hookspecs: ClassVar[Sequence[ModuleType | type]] = ()
+    guarded: ClassVar[Sequence[str]] = ("/",)
 
     def __init__(self, context: Context) -> None:
         self.context = context

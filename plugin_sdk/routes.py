@@ -43,7 +43,11 @@ class Route:
 
     * ``path``: ``/sounds/{name}``; a last ``{rest:path}`` takes everything that follows. It is
       appended to the plugin's prefix.
-    * ``access``: ``signed-in`` unless stated; ``permission`` names one that the caller must hold.
+    * ``access``: ``open`` for everybody; ``signed-in``, the default, also for the local
+      administrator of a host without accounts; ``token`` only with one; ``profile`` only with that
+      of a profile. ``permission`` names one that the caller must hold.
+    * ``identify``: False spares an open route the look-up of a token that it does not care for;
+      ``request.principal`` is anonymous then.
     * ``body``: schema of a JSON body, which is required unless ``body_required`` is False (then
       an absent body is None). Without it the host reads nothing: use ``request.json()``.
     * ``consumes``: the media types that the route takes, where it has a body.
@@ -51,7 +55,8 @@ class Route:
       its property says, checked, and filled with the property's ``default``.
     * ``returns``: schema of the JSON answer with status ``status``, for the documentation.
     * ``errors``: further statuses that the route answers, for the documentation.
-    * ``max_body``: in bytes; a larger body is 413 before it is read.
+    * ``max_body``: in bytes, or what tells them for each request, quickly; a larger body is 413
+      before it is read.
     """
 
     method: Method
@@ -66,7 +71,7 @@ class Route:
     returns: Schema | None = None
     status: int = 200
     errors: Sequence[int] = ()
-    max_body: int = 1024 * 1024
+    max_body: int | Callable[[], int] = 1024 * 1024
     summary: str = ""
     description: str = ""
     operation_id: str | None = None
@@ -79,6 +84,7 @@ class Route:
     something by a permission of the host's own does."""
     trailing_slash: bool = False
     """Whether the path with one slash more is the same route; else that is an unknown path."""
+    identify: bool = True
 
     @property
     def audited(self) -> bool:
@@ -123,7 +129,7 @@ def route(
     returns: Schema | None = None,
     status: int = 200,
     errors: Sequence[int] = (),
-    max_body: int = 1024 * 1024,
+    max_body: int | Callable[[], int] = 1024 * 1024,
     summary: str = "",
     operation_id: str | None = None,
     tags: Sequence[str] = (),
@@ -131,6 +137,7 @@ def route(
     extra: Mapping[str, Any] | None = None,
     audit: bool | None = None,
     trailing_slash: bool = False,
+    identify: bool = True,
 ) -> Callable[[_Handler], _Handler]:
     """Marks a method ``(self, request: Request)`` as a route; see `Route` for the words.
 
@@ -162,6 +169,7 @@ def route(
             extra=dict(extra or {}),
             audit=audit,
             trailing_slash=trailing_slash,
+            identify=identify,
         )
         return _mark(handler, declared)
 

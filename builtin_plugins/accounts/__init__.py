@@ -20,7 +20,7 @@ from builtin_plugins.accounts.hashing import SecretHasher
 from builtin_plugins.accounts.identities import Identities
 from builtin_plugins.accounts.operator_commands import OperatorCommands
 from builtin_plugins.accounts.peers import PeerLimit
-from builtin_plugins.accounts.profiles import MANAGE_PROFILES, ProfileStore
+from builtin_plugins.accounts.profiles import MANAGE_PROFILES, ProfileNames, ProfileStore
 from builtin_plugins.accounts.provider import ProfileLogin
 from builtin_plugins.accounts.recovery import Recovery
 from builtin_plugins.accounts.sessions import SessionStore
@@ -86,6 +86,7 @@ class Accounts(Plugin):
         self._recovery = Recovery(self._attempts, hasher, people, fresh)
         self._first_run = FirstRun(db, settings, people, self._groups)
         self._operator = OperatorCommands(db, clock, hasher, people, fresh)
+        context.services.offer("accounts.profiles", ProfileNames(people))
 
     def disable(self) -> None:
         self._freshness.close()

@@ -25,7 +25,7 @@ from plugin_sdk import (
     Row,
 )
 
-__all__ = ["MANAGE_PROFILES", "HashedSecrets", "ProfileStore"]
+__all__ = ["MANAGE_PROFILES", "HashedSecrets", "ProfileNames", "ProfileStore"]
 
 MANAGE_PROFILES: Final = "MANAGE_PROFILES"
 
@@ -47,6 +47,17 @@ class HashedSecrets:
 
     pin: str
     phrase: str
+
+
+class ProfileNames:
+    """The service ``accounts.profiles``: what other plugins may know of profiles."""
+
+    def __init__(self, profiles: ProfileStore) -> None:
+        self._profiles = profiles
+
+    def name(self, profile_id: int) -> str | None:
+        """A profile's name now; None when there is no such profile."""
+        return self._profiles.name(profile_id) if 0 < profile_id <= _MAX_ID else None
 
 
 class ProfileStore:
@@ -83,6 +94,9 @@ class ProfileStore:
     def find(self, profile_id: int) -> dict[str, Any] | None:
         rows = self._table.rows_where("id = :id", {"id": profile_id}, select=_SAFE)
         return self._as_json(rows[0]) if rows else None
+
+    def name(self, profile_id: int) -> str | None:
+        return self._db.value("SELECT name FROM profiles WHERE id = :id", {"id": profile_id})  # type: ignore[no-any-return]
 
     def get(self, profile_id: int) -> dict[str, Any]:
         """Raises NotFound."""

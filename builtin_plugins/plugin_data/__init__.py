@@ -43,6 +43,7 @@ class PluginData(Plugin):
         query=QUERY,
         returns=VALUE,
         errors=(400, 401),
+        access="token",
         operation_id="getPluginData",
         tags=["plugin data"],
     )
@@ -61,6 +62,7 @@ class PluginData(Plugin):
         "/api/meta/{key:path}",
         returns=META,
         errors=(401, 404),
+        access="token",
         operation_id="getMeta",
         tags=["plugin data"],
     )

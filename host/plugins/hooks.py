@@ -166,3 +166,6 @@ class PluginHooks(Hooks):
             if value is not None:
                 return value
         return None
+
+    def implemented(self, name: str) -> bool:
+        return next(iter(self._registry.implementations(name)), None) is not None

@@ -26,6 +26,10 @@ class Guard:
         self, published: Published, ask: Callable[[Request], object], tools: Tools
     ) -> None:
         self.ask = ask
+        plugin = published.plugin
+        prefixes = () if plugin is None else plugin.guarded
+        self._everywhere = "/" in prefixes
+        self._prefixes = tuple(prefix.rstrip("/") for prefix in prefixes)
         self._published = published
         self._tools = tools
 
@@ -37,6 +41,12 @@ class Guard:
             return None
         return cls(published, plugin.guard, tools)
 
+    def covers(self, path: str) -> bool:
+        """Whether the plugin wants to be asked about this path."""
+        return self._everywhere or any(
+            path == prefix or path.startswith(prefix + "/") for prefix in self._prefixes
+        )
+
     def identified(self, request: Request, authorization: str | None) -> Request:
         """The request with its principal, whatever the route will ask of that."""
         principal, token = self._admit(request, authorization)
@@ -46,6 +56,8 @@ class Guard:
         self, req: falcon.Request, fields: Mapping[str, str] = NO_PARAMS
     ) -> Rendered | None:
         """For what no handler answers: unknown paths and methods. None lets it pass."""
+        if not self.covers(req.path):
+            return None
         exchange: Exchange = req.env[EXCHANGE]
         request = bare_request(req.env, req.path, req.params, exchange.id, fields)
         errors, gate = self._tools.errors, self._published.gate

@@ -33,7 +33,7 @@ from host.web.requests import (
     request_target,
 )
 from host.web.tools import Deed, Tools
-from plugin_sdk import Form, Query, Request, Response, StageboxError
+from plugin_sdk import ANONYMOUS, Form, Query, Request, Response, StageboxError
 
 __all__ = ["Options", "Refuser", "Responder", "send"]
 
@@ -54,7 +54,7 @@ class Responder:
     ) -> None:
         route = endpoint.route
         self.owner: Owner = endpoint
-        self.max_body = route.max_body
+        self._max_body = route.max_body
         self._fields = fields
         """Pairs of the name in the template and the name by which the router knows the field."""
         self._tools = tools
@@ -66,12 +66,20 @@ class Responder:
         self._handler = route.handler
         self._level = route.access
         self._permission = route.permission
+        anybody = route.access == "open" and route.permission is None
+        self._nobody = anybody and not route.identify
         self._body = body_plan(route)
         self._has_body = route.method != "GET"  # one that comes along means nothing
         self._query = QuerySchema(route.query) if route.query is not None else None
         self._private = is_private(endpoint.path)
         self._summary = route.summary
         self._on_deed = tools.on_deed if route.audited else None
+
+    @property
+    def max_body(self) -> int:
+        """Bytes that a request may carry."""
+        limit = self._max_body
+        return limit if isinstance(limit, int) else limit()
 
     def _note(self, request: Request, result: Any) -> None:
         """Leaves a row in the audit trail, before the answer is sent."""
@@ -105,7 +113,7 @@ class Responder:
 
         try:
             asked: Request | None = None
-            if self._guard is not None:
+            if self._guard is not None and self._guard.covers(req.path):
                 asked = self._asked(self._guard, req, captured)
                 inside = True
                 self._guard.ask(asked)
@@ -145,7 +153,10 @@ class Responder:
         peer: str = env.get("REMOTE_ADDR", "")
         scheme: str = env["wsgi.url_scheme"]
         host: str = env.get("HTTP_HOST") or env.get("SERVER_NAME", "localhost")
-        if asked is not None and asked.principal.signed_in:  # no second look at the token
+        if self._nobody:
+            principal, token = ANONYMOUS, None
+        elif asked is not None and asked.token is not None and asked.principal.signed_in:
+            # no second look at the token
             principal, token = asked.principal, asked.token
             self._tools.doorkeeper.authorise(principal, self._level, self._permission)
         else:

@@ -138,7 +138,8 @@ class Doorkeeper:
             token = query_token
         loopback = False  # with a token it makes no difference where it comes from
         if token is None:
-            loopback = is_loopback(peer) and not _through_proxy(host, headers)
+            near = level != "token" and is_loopback(peer)
+            loopback = near and not _through_proxy(host, headers)
             cookie = session_cookie(cookies) if cookies else None
             if cookie is not None or (loopback and method not in _SAFE_METHODS):
                 evidence: Evidence = "own"

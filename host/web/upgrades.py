@@ -235,7 +235,7 @@ class Upgrades:
         headers = request.headers
         if door is None:
             raise NotFound
-        if door.guard is not None:
+        if door.guard is not None and door.guard.covers(request.path):
             asked = door.guard.identified(request, headers.get("authorization"))
             fenced(door.endpoint.gate, door.guard.ask)(asked)
         if origin_evidence(headers, request.scheme, request.host) == "foreign":

@@ -193,6 +193,9 @@ class FakeHooks:
                 return value
         return None
 
+    def implemented(self, name: str) -> bool:
+        return any(True for _ in self._implementations(name))
+
     def _implementations(self, name: str) -> Iterable[pluggy.HookImpl]:
         caller: pluggy.HookCaller | None = getattr(self._manager.hook, name, None)
         if caller is None or caller.spec is None:

@@ -61,7 +61,8 @@ def request(
 
 def _target(path: str, values: Mapping[str, Any]) -> str:
     pairs = [(name, text) for name, value in values.items() for text in _texts(value)]
-    return quote(path) + (f"?{urlencode(pairs)}" if pairs else "")
+    sent = quote(path, errors="backslashreplace")
+    return f"{sent}?{urlencode(pairs, errors='backslashreplace')}" if pairs else sent
 
 
 def _texts(value: Any) -> list[str]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from host.db import read_value
 from host.testing import TestHost
 
 BOARD = "/api/plugins/example.soundboard/board"
 ROOM = "room-7ebdde75"
-DATA = f"/api/plugin-data?pluginId=example.soundboard&key=favorites&scope=server&serverId={ROOM}"
 
 pytestmark = pytest.mark.browser
 
@@ -55,7 +56,8 @@ def test_a_favourite_is_kept_over_a_reload(
             "document.querySelectorAll('.grid .star')[1]?.getAttribute('aria-pressed') === 'true'"
         )
     )
-    (favourite,) = host.get(DATA).json()["value"]
+    kept = read_value(host.host.engine.open("example.soundboard"), "server", ROOM, "favorites")
+    (favourite,) = json.loads(kept or "[]")
     assert favourite["label"] == page.locator(".grid .label").nth(1).inner_text()
     assert watched.complaints == []
 

@@ -111,3 +111,10 @@ def test_others_have_handled_a_deletion_before_it_is_answered(make_host, set_up,
     assert people.host.get(path).json() == {"score": 87}
     assert people.host.delete(f"/api/profiles/{id}", token=people.admin).status == 204
     assert people.host.get(path).json() == {"score": None}
+
+
+def test_other_plugins_may_know_the_names_of_profiles(context, plugin):
+    plugin._first_run.init(FIRST)
+    names = context.services.get("accounts.profiles")
+    assert names.name(1) == "Admin"
+    assert [names.name(number) for number in (2, 0, -1, 2**63)] == [None] * 4

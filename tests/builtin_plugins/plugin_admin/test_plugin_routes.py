@@ -263,20 +263,19 @@ def test_what_the_file_pins_cannot_be_changed(make_host, write_plugin, tmp_path)
 
 
 def test_a_plugin_without_settings_takes_none(host):
-    assert host.get("/api/plugins/api_docs/config").json() == {}
-    assert host.put("/api/plugins/api_docs/config", json={}).status == 200
-    assert host.put("/api/plugins/api_docs/config", json={"a": 1}).status == 400
+    assert host.get("/api/plugins/plugin_data/config").json() == {}
+    assert host.put("/api/plugins/plugin_data/config", json={}).status == 200
+    assert host.put("/api/plugins/plugin_data/config", json={"a": 1}).status == 400
     assert host.get("/api/plugins/nowhere/config").status == 404
 
 
 def test_purge_removes_data_and_nothing_else(host):
     host.post("/api/plugins/themes/keep", json={"a": 1})
     host.put("/api/plugins/themes/config", json={"greeting": "you"})
-    data = "/api/plugin-data?pluginId=themes&key=kept&scope=local"
-    assert host.get(data).json() == {"value": {"a": 1}}
+    assert host.get("/api/admin/plugins/themes/data").json()["keys"] == 1
     assert host.post("/api/plugins/themes/purge").status == 204
     assert host.get("/api/plugins/themes/keep").json() == {"kept": None}
-    assert host.get(data).json() == {"value": None}
+    assert host.get("/api/admin/plugins/themes/data").json()["keys"] == 0
     assert host.get("/api/plugins/themes/hello").json() == {"hello": "you"}
 
 

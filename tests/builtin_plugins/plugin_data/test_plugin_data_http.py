@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
 import pytest
 
 from builtin_plugins.plugin_data.store import PluginDataStore
-from plugin_sdk import Plugin, Request, route
+from plugin_sdk import AuthProvider, Invalid, Login, Plugin, Principal, Provider, Request, route
 from plugin_sdk.testing import RunningHost
 from plugin_sdk.testing.plugin import StartHost
 
@@ -24,9 +25,41 @@ class Keeper(Plugin):
         self.context.data.scope(body["scope"], body["id"]).set(body["key"], body["value"])
 
 
+class Doorman(AuthProvider):
+    """Knows one token."""
+
+    name = "door"
+
+    def claims(self, body: Mapping[str, Any]) -> bool:
+        return False
+
+    def login(self, body: Mapping[str, Any], request: Request) -> Login:
+        raise Invalid
+
+    def identify(self, token: str) -> Principal | None:
+        return Principal("alice", "Alice") if token == "alice" else None
+
+    def logout(self, token: str) -> bool:
+        return False
+
+
+class Door(Plugin):
+    manifest: ClassVar = {
+        "id": "example.door",
+        "providers": [{"type": "auth", "name": "door"}],
+    }
+
+    def providers(self) -> list[Provider]:
+        return [Provider("auth", "door", Doorman())]
+
+
 @pytest.fixture
 def host(stagebox: StartHost) -> RunningHost:
-    return stagebox()
+    return stagebox(Door)
+
+
+def read(host: RunningHost, path: str) -> Any:
+    return host.get(path, token="alice")
 
 
 @pytest.fixture
@@ -37,7 +70,7 @@ def store(host: RunningHost) -> PluginDataStore:
 
 
 def value(host: RunningHost, query: str) -> Any:
-    answer = host.get("/api/plugin-data?" + query)
+    answer = read(host, "/api/plugin-data?" + query)
     assert answer.status == 200
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -47,7 +80,7 @@ def value(host: RunningHost, query: str) -> Any:
 
 
 def wrong(host: RunningHost, query: str) -> list[str]:
-    answer = host.get("/api/plugin-data?" + query)
+    answer = read(host, "/api/plugin-data?" + query)
     assert answer.status == 400
     body = answer.json()
     assert body["error"] == "INVALID_REQUEST"
@@ -100,14 +133,14 @@ def test_meta_keys_are_everything_behind_the_prefix(
 ) -> None:
     for key in ("plain", "a/b", "a b", "100%", "é😀", "x/", "/x", "a//b", "..", "?#&", "\n"):
         store.set_meta(key, "välue of " + key)
-        answer = host.get("/api/meta/" + quote(key, safe="").replace(".", "%2E"))
+        answer = read(host, "/api/meta/" + quote(key, safe="").replace(".", "%2E"))
         assert (answer.status, answer.json()) == (200, {"key": key, "value": "välue of " + key})
         assert answer.headers["cache-control"] == "no-store"
 
 
 def test_meta_that_is_not_there(host: RunningHost) -> None:
     for path in ("/api/meta", "/api/meta/", "/api/meta/missing", "/api/meta/%FF", "/api/meta/%00"):
-        answer = host.get(path)
+        answer = read(host, path)
         assert (answer.status, answer.json()["error"]) == (404, "NOT_FOUND"), path
 
 
@@ -122,7 +155,7 @@ def test_no_method_writes(host: RunningHost) -> None:
 
 
 def test_what_a_plugin_keeps_is_shown(stagebox: StartHost) -> None:
-    host = stagebox(Keeper)
+    host = stagebox(Keeper, Door)
     plugin_id = "example.keeper"
     local = f"pluginId={plugin_id}&key=k&scope=local"
     room = f"pluginId={plugin_id}&key=k&scope=server&serverId=room-1"
@@ -140,7 +173,7 @@ def test_what_a_plugin_keeps_is_shown(stagebox: StartHost) -> None:
 
 
 def test_purging_a_plugin_takes_its_rows_along(stagebox: StartHost) -> None:
-    host = stagebox(Keeper)
+    host = stagebox(Keeper, Door)
     store = host.plugin("plugin_data").context.services.get("plugin_data.store")
     store.set("example.keeper", "k", "imported")
     store.set("example.keeper", "k", "his", "server", "room-1", owner="bob")
@@ -161,7 +194,7 @@ def test_rows_survive_a_restart(host: RunningHost, store: PluginDataStore) -> No
     store.set_meta("m", "text")
     host.restart()
     assert value(host, "pluginId=p1&key=k&scope=local") == 1
-    assert host.get("/api/meta/m").json()["value"] == "text"
+    assert read(host, "/api/meta/m").json()["value"] == "text"
 
 
 def test_switched_off_it_is_as_if_it_had_never_been_there(host: RunningHost) -> None:
@@ -169,4 +202,4 @@ def test_switched_off_it_is_as_if_it_had_never_been_there(host: RunningHost) -> 
     for path in ("/api/plugin-data", "/api/meta/k"):
         assert host.get(path).status == 404
     host.enable("plugin_data")
-    assert host.get("/api/plugin-data").status == 400
+    assert read(host, "/api/plugin-data").status == 400

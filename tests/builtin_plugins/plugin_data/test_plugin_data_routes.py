@@ -26,9 +26,9 @@ def test_the_routes_are_those_of_the_contract(plugin: plugin_data.PluginData) ->
     data, meta = plugin.routes()
     assert isinstance(data, Route)
     assert isinstance(meta, Route)
-    assert (data.method, data.path, data.access) == ("GET", "/api/plugin-data", "signed-in")
+    assert (data.method, data.path, data.access) == ("GET", "/api/plugin-data", "token")
     assert (data.operation_id, data.errors) == ("getPluginData", (400, 401))
-    assert (meta.method, meta.path, meta.access) == ("GET", "/api/meta/{key:path}", "signed-in")
+    assert (meta.method, meta.path, meta.access) == ("GET", "/api/meta/{key:path}", "token")
     assert (meta.operation_id, meta.errors) == ("getMeta", (401, 404))
     assert (data.returns, meta.returns) == (VALUE, META)
 

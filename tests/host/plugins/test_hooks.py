@@ -20,7 +20,8 @@ ASKS = """
 
         @route("GET", "/first", access="open")
         def first(self, request):
-            return {"first": self.context.hooks.first("asks_seed", number=20)}
+            return {"first": self.context.hooks.first("asks_seed", number=20),
+                    "any": self.context.hooks.implemented("asks_seed")}
 """
 ANSWERS = """
     from plugin_sdk import Plugin, hookimpl
@@ -44,7 +45,7 @@ def test_each_answer_is_attributed_and_fenced(make_host, write_plugin):
     ]
     host.disable("fails")
     assert host.get("/api/plugins/asks/ask").json() == [["answers", 21, ""]]
-    assert host.get("/api/plugins/asks/first").json() == {"first": 21}
+    assert host.get("/api/plugins/asks/first").json() == {"first": 21, "any": True}
 
 
 def test_specifications_go_and_come_with_their_plugin(make_host, write_plugin):
@@ -52,9 +53,9 @@ def test_specifications_go_and_come_with_their_plugin(make_host, write_plugin):
     for _ in range(3):
         assert host.disable("asks").state == "disabled"
         assert host.enable("asks").state == "active"
-    assert host.get("/api/plugins/asks/first").json() == {"first": 21}
+    assert host.get("/api/plugins/asks/first").json() == {"first": 21, "any": True}
     host.host.plugins.reload("asks")
-    assert host.get("/api/plugins/asks/first").json() == {"first": 21}
+    assert host.get("/api/plugins/asks/first").json() == {"first": 21, "any": True}
 
 
 def test_an_implementation_that_does_not_fit_is_laid_to_its_plugin(make_host, write_plugin):

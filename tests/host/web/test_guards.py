@@ -153,3 +153,22 @@ def test_plugins_without_a_guard_cost_nothing(site):
     site.add("x", Route("GET", "/do", lambda r: {}, access="open"), plugin=Plain(FakeContext("x")))
     assert site.get(BASE + "/do").status == 200
     assert site.get(BASE + "/no").status == 404
+
+
+def test_paths_that_are_not_guarded_are_spared_the_question(site):
+    class Partly(Guarded):
+        guarded = (f"{BASE}/do", "/elsewhere")
+
+    plugin = Partly()
+    plugin.fault = Forbidden("No.")
+    site.add(
+        "x",
+        Route("GET", "/do/{id}", lambda r: {}, access="open"),
+        Route("GET", "/dont", lambda r: {}, access="open"),
+        plugin=plugin,
+    )
+    assert site.get(f"{BASE}/do/1").status == 403
+    assert site.get(f"{BASE}/do").status == 403
+    assert site.get(f"{BASE}/dont").status == 200
+    assert site.ask("PUT", f"{BASE}/dont").status == 405
+    assert [each.path for each in plugin.asked] == [f"{BASE}/do/1", f"{BASE}/do"]

@@ -376,3 +376,16 @@ def test_not_found_raised_by_a_handler_names_what_is_missing(site):
     assert site.get("/api/plugins/hello/hi").json == {
         "error": "NOT_FOUND", "message": "There is no such room.",
     }  # fmt: skip
+
+
+def test_the_limit_of_a_body_may_follow_a_setting(site):
+    limits = [5]
+    site.add(
+        "x",
+        Route("POST", "/up", lambda r: r.body, access="open", body={}, max_body=lambda: limits[0]),
+    )
+    assert site.layer.body_limit("POST", "/api/plugins/x/up") == 5
+    assert site.post("/api/plugins/x/up", json="abcdef").status == 413
+    limits[0] = 50
+    assert site.layer.body_limit("POST", "/api/plugins/x/up") == 50
+    assert site.post("/api/plugins/x/up", json="abcdef").json == "abcdef"

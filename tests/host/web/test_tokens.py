@@ -200,3 +200,24 @@ def test_a_cookie_that_outlived_its_session_does_not_lock_out_this_machine(who):
     assert who.get(PATH, peer=LOCAL, Cookie="stagebox_session=dead").json["id"] == "local"
     reply = who.post(PATH, peer=LOCAL, Cookie="stagebox_session=dead", Host="x", **FOREIGN)
     assert reply.status == 403
+
+
+def test_where_a_token_is_demanded_the_local_administrator_needs_one_too(site):
+    site.access.governed = False
+    seen = []
+    site.add("x", Route("GET", "/do", lambda r: seen.append(r.principal.id), access="token"))
+    assert site.get("/api/plugins/x/do", peer="127.0.0.1").status == 401
+    assert site.get("/api/plugins/x/do", peer="127.0.0.1", token="guest").status == 204
+    assert site.get("/api/plugins/x/do", Cookie="stagebox_session=alice").status == 204
+    assert seen == ["user-guest", "profile-1"]
+
+
+def test_a_route_that_cares_for_nobody_looks_up_nothing(site):
+    site.access.broken = True
+    site.add(
+        "x",
+        Route("POST", "/poll", lambda r: {"id": r.principal.id}, access="open", identify=False),
+        Route("POST", "/held", lambda r: {}, access="open", permission="p", identify=False),
+    )
+    assert site.post("/api/plugins/x/poll", token="alice").json == {"id": ""}
+    assert site.post("/api/plugins/x/held", token="alice").status == 500

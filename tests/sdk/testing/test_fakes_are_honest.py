@@ -353,8 +353,8 @@ def test_providers(context: Context) -> None:
 
 def test_services(context: Context) -> None:
     services = context.services
-    assert services.find("rooms.store") is None
-    _refused(ProviderUnavailable, lambda: services.get("rooms.store"))
+    assert services.find("nobody.store") is None
+    _refused(ProviderUnavailable, lambda: services.get("nobody.store"))
     _refused(Forbidden, lambda: services.get("host.info"), lambda: services.find("host.info"))
     for name in ("store", "rooms.store", "board", "board.", "board.Store"):
         _refused(Invalid, lambda name=name: services.offer(name, object()))
