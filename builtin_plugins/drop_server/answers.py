@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterable, Iterator
+from datetime import UTC
 from email.utils import formatdate, parsedate_to_datetime
 from typing import Final
 
@@ -44,6 +45,8 @@ def _before_second(date: str) -> int | None:
     """``If-Modified-Since``: dates have whole seconds, so the messages of that second count."""
     try:
         moment = parsedate_to_datetime(date)
+        if moment.tzinfo is None:  # "-0000": the standard library leaves the zone open
+            moment = moment.replace(tzinfo=UTC)
         return int(moment.timestamp()) * _SECOND_US - 1
     except (ValueError, TypeError, IndexError, OverflowError):
         return None

@@ -16,6 +16,7 @@ from builtin_plugins.drops.documents import Documents
 from builtin_plugins.drops.drop_routes import DropRoutes
 from builtin_plugins.drops.inbox import Inbox
 from builtin_plugins.drops.operator_commands import Kept, OperatorCommands
+from builtin_plugins.drops.parameters import READ_BODY
 from builtin_plugins.drops.poller import Poller
 from builtin_plugins.drops.receiving import Receiver
 from builtin_plugins.drops.rounds import Rounds
@@ -42,6 +43,7 @@ __all__ = ["Drops", "plugin"]
 
 _SETTINGS: Final = ("settings documents",)
 _MESSAGES: Final = ("drop messages",)
+_WRITE_ERRORS: Final = (400, 401, 403, 405, 413, 415)
 _KEPT: Final = Argument("kind", "What", choices=("settings", "synced", "identities"))
 _ENTRY: Final = Argument("number", "Which entry of the history", type="integer")
 
@@ -103,12 +105,16 @@ class Drops(Plugin):
         """The local settings"""
         return self._local.get()
 
-    @route("PUT", "/settings", access="open", errors=(400, 401, 403, 405), tags=_SETTINGS)
+    @route(
+        "PUT", "/settings", access="open", max_body=READ_BODY, errors=_WRITE_ERRORS, tags=_SETTINGS
+    )
     def put_settings(self, request: Request) -> Response:
         """Set one key of the local settings"""
         return self._local.put(request)
 
-    @route("POST", "/settings", access="open", errors=(400, 401, 403, 405), tags=_SETTINGS)
+    @route(
+        "POST", "/settings", access="open", max_body=READ_BODY, errors=_WRITE_ERRORS, tags=_SETTINGS
+    )
     def post_settings(self, request: Request) -> Response:
         """Replace the local settings"""
         return self._local.post(request)
@@ -118,12 +124,16 @@ class Drops(Plugin):
         """The synced settings, private keys included"""
         return self._synced.get()
 
-    @route("PUT", "/synced", access="open", errors=(400, 401, 403, 405), tags=_SETTINGS)
+    @route(
+        "PUT", "/synced", access="open", max_body=READ_BODY, errors=_WRITE_ERRORS, tags=_SETTINGS
+    )
     def put_synced(self, request: Request) -> Response:
         """Set one key of the synced settings"""
         return self._synced.put(request)
 
-    @route("POST", "/synced", access="open", errors=(400, 401, 403, 405), tags=_SETTINGS)
+    @route(
+        "POST", "/synced", access="open", max_body=READ_BODY, errors=_WRITE_ERRORS, tags=_SETTINGS
+    )
     def post_synced(self, request: Request) -> Response:
         """Replace the synced settings"""
         return self._synced.post(request)
@@ -141,8 +151,9 @@ class Drops(Plugin):
         "POST",
         "/drop",
         access="open",
+        max_body=READ_BODY,
         status=201,
-        errors=(400, 401, 403, 404, 413, 502),
+        errors=(400, 401, 403, 404, 413, 415, 502),
         tags=_MESSAGES,
     )
     def post_drop(self, request: Request) -> Response:

@@ -69,10 +69,9 @@ class DropRoutes:
             message, receiver = read_posted(content, identity.key, now)
         except BadMessage as error:
             raise invalid(str(error), "INVALID_DROP_MESSAGE") from None
-        contacts = _contacts(directory, identity, recipients)
-        if receiver is not None and [each.key for each in contacts] != [receiver]:
-            text = "receiver is given for one recipient only, and is that one's key id."
-            raise invalid(text, "INVALID_DROP_MESSAGE")
+        known = _known(directory, identity)
+        _check_receiver(receiver, known, recipients)
+        contacts = _contacts(known, recipients)
         _check_reachable(contacts)
         wire = wire_text(message)
         if len(wire) > MAX_TEXT_BYTES:
@@ -163,14 +162,29 @@ def _identity(directory: Directory, who: _Who) -> Identity:
     raise invalid("There is no such identity to send from.", "INVALID_SENDER")
 
 
-def _contacts(
-    directory: Directory, identity: Identity, recipients: Sequence[_Who]
-) -> list[Contact]:
-    """The contacts of the identity, each once. Raises NotFound if one of them is missing."""
-    known: dict[_Who, Contact] = {}
-    for contact in directory.contacts.values():
-        if contact.owner == identity.key:
-            known[contact.id] = known[contact.key] = contact
+def _known(directory: Directory, identity: Identity) -> Mapping[_Who, Contact]:
+    """The contacts of an identity, by id and by key id."""
+    own = [each for each in directory.contacts.values() if each.owner == identity.key]
+    return {each.id: each for each in own} | {each.key: each for each in own}
+
+
+def _check_receiver(
+    receiver: str | None, known: Mapping[_Who, Contact], recipients: Sequence[_Who]
+) -> None:
+    """A message may name its receiver if there is one only. Judged before it is known whether
+    all recipients exist: an id that is nobody's is none of this."""
+    named = {known[each].key if each in known else each for each in recipients}
+    if receiver is not None and (len(named) > 1 or {*filter(_is_text, named)} - {receiver}):
+        text = "receiver is given for one recipient only, and is that one's key id."
+        raise invalid(text, "INVALID_DROP_MESSAGE")
+
+
+def _is_text(who: _Who) -> bool:
+    return isinstance(who, str)
+
+
+def _contacts(known: Mapping[_Who, Contact], recipients: Sequence[_Who]) -> list[Contact]:
+    """Each once. Raises NotFound if one of them is missing."""
     missing = [str(each) for each in recipients if each not in known]
     if missing:
         text = f"The sender has no such contacts: {', '.join(missing[:10])}."

@@ -29,7 +29,7 @@ def drop_url_problem(url: str, *, allow_unqualified: bool) -> str | None:
     if len(url) > MAX_LENGTH:
         return f"is longer than {MAX_LENGTH} characters"
     found = _URL.fullmatch(url)
-    if found is None:
+    if found is None or not url.isprintable() or " " in url:
         return "is no DropURL: scheme://host/path/ and an id of 43 characters A-Z a-z 0-9 - _"
     if not _is_port(found["port"]):
         return "has a port that is not between 1 and 65535"
@@ -39,7 +39,7 @@ def drop_url_problem(url: str, *, allow_unqualified: bool) -> str | None:
 def url_problem(url: str) -> str | None:
     """What keeps a text from being an absolute http or https URL."""
     found = _SERVER.fullmatch(url)
-    if found is None or not _is_port(found["port"]):
+    if found is None or not _is_port(found["port"]) or not url.isprintable():
         return "is no absolute http or https URL"
     return None
 

@@ -13,9 +13,12 @@ from builtin_plugins.drops.documents import Given
 from builtin_plugins.drops.multipart import BadMultipart, boundary_of, parts
 from plugin_sdk import Request, TooLarge, UnsupportedMediaType
 
-__all__ = ["MAX_BODY", "NAMES", "JsonBody", "Unreadable", "parameters", "read_body"]
+__all__ = ["MAX_BODY", "NAMES", "READ_BODY", "JsonBody", "Unreadable", "parameters", "read_body"]
 
 MAX_BODY: Final = 1024 * 1024
+READ_BODY: Final = 4 * MAX_BODY
+"""What the host reads: so a body that is too large is judged behind the rules on who may call,
+and refused in the form of this contract. What is larger than this, too, the host refuses unread."""
 NAMES: Final = frozenset({"key", "value", "settings", "recipients", "sender", "drop_message"})
 
 _JSON: Final = "application/json"
@@ -79,10 +82,10 @@ def parameters(
 
 
 def _content(request: Request) -> bytes:
-    try:
-        return request.read()
-    except TooLarge as error:
-        raise refusal(TooLarge, error.message) from None
+    content = request.read()
+    if len(content) > MAX_BODY:
+        raise refusal(TooLarge, f"A body may have at most {MAX_BODY} bytes.")
+    return content
 
 
 def _text(name: str, text: str) -> str:

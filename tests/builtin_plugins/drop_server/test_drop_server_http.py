@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builtin_plugins.drop_server import plugin as DropServer
-from builtin_plugins.drop_server.answers import after
+from builtin_plugins.drop_server.answers import after, conditional
 from host.testing import TestHost
+from plugin_sdk import Headers
 
 BOX = "/drops/" + "a" * 43
 CLIENT = {"Authorization": "Client Qabel", "Content-Type": "application/octet-stream"}
@@ -94,6 +95,14 @@ def test_dates_have_whole_seconds(host: TestHost, box: str) -> None:
     assert bodies(host.get(box, headers={"If-Modified-Since": modified})) == [b"one"]
     later = formatdate(4_000_000_000, usegmt=True)
     assert host.get(box, headers={"If-Modified-Since": later}).status == 304
+
+
+def test_a_date_without_a_zone_is_in_universal_time() -> None:
+    seconds = 1_700_000_000
+    for zone in ("GMT", "-0000", "+0000"):
+        date = f"Tue, 14 Nov 2023 22:13:20 {zone}"
+        headers = Headers({"If-Modified-Since": date})
+        assert conditional(headers) == seconds * 1_000_000 - 1
 
 
 def test_conditions_that_mean_nothing_are_ignored(host: TestHost, box: str) -> None:

@@ -284,6 +284,10 @@ def test_dead_drop_servers_never_fail_a_get(
     assert [each["data"] for each in answer.json()] == [{"n": 1}]
     answer = bob.host.get("/drop")
     assert (answer.status, answer.headers["x-qabel-drop-errors"]) == (204, "3")
+    own = [each for each in bob.host.log_lines() if each["logger"] == "plugin.drops"]
+    assert any("failed" in each["message"] for each in own)
+    for url in drops:  # the ids of boxes are secrets of those who share them
+        assert url.rpartition("/")[2] not in json.dumps(own)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(bob.host.head, "/drop")
         assert bob.host.get("/settings").status == 200

@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import builtin_plugins.drops as drops
 from builtin_plugins.drops import Drops
@@ -176,6 +178,10 @@ def test_a_connection_that_was_closed_is_opened_again(context: FakeContext, plug
         ([4], 1, GOOD, 404, "RECIPIENTS_NOT_FOUND"),
         ([1], 1, {**GOOD, "receiver": OTHER}, 400, "INVALID_DROP_MESSAGE"),
         ([1, 2], 1, {**GOOD, "receiver": R_PUB}, 400, "INVALID_DROP_MESSAGE"),
+        ([1, 99], 1, {**GOOD, "receiver": OTHER}, 400, "INVALID_DROP_MESSAGE"),
+        ([R_PUB, 99], 1, {**GOOD, "receiver": R_PUB}, 400, "INVALID_DROP_MESSAGE"),
+        (["ab" * 32], 1, {**GOOD, "receiver": R_PUB}, 400, "INVALID_DROP_MESSAGE"),
+        ([99], 1, {**GOOD, "receiver": R_PUB}, 404, "RECIPIENTS_NOT_FOUND"),
         ([1, 3], 1, {**GOOD, "data": {"x": "y" * 3000}}, 400, "NO_DROP_URL"),
         ([1], 1, {**GOOD, "data": {"x": "y" * 3000}}, 413, "DROP_MESSAGE_TOO_LARGE"),
     ],
@@ -275,3 +281,47 @@ def test_a_recipient_named_twice_gets_it_once(context: FakeContext, plugin: Drop
         context.http.answer("POST", url, note)
     assert send(plugin, [1, 2, 1]).status == 201
     assert sorted(seen) == [ONE, THREE]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**64), 2**64) | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+IDS = st.sampled_from([1, 2, 99, "1", R_PUB, OTHER, S_PUB]) | JSON
+MESSAGES = st.fixed_dictionaries(
+    {"model_object": st.just("chat") | JSON, "data": st.dictionaries(st.text(), JSON) | JSON},
+    optional={
+        "version": st.just(1) | JSON,
+        "time_stamp": st.integers(0, 2**63) | JSON,
+        "acknowledge_id": st.text() | JSON,
+        "sender": st.just(S_PUB) | JSON,
+        "receiver": st.just(R_PUB) | JSON,
+        "x": JSON,
+    },
+)
+
+
+@settings(max_examples=60)
+@given(
+    recipients=st.lists(IDS, max_size=3) | JSON,
+    sender=IDS,
+    message=MESSAGES | JSON,
+    raw=st.binary(),
+)
+def test_any_request(
+    context: FakeContext, plugin: Drops, recipients: Any, sender: Any, message: Any, raw: bytes
+) -> None:
+    context.http._answers.clear()
+    for url in (ONE, TWO, THREE):
+        context.http.answer("POST", url, HttpReply(200, {}, b""))
+    body = {"recipients": recipients, "sender": sender, "drop_message": message}
+    for content in (json.dumps(body).encode(), raw):
+        assert status_of(plugin, content) in (201, 400, 404, 413)
+
+
+def status_of(plugin: Drops, content: bytes) -> int:
+    try:
+        return plugin.post_drop(request("POST", "/drop", raw=content)).status
+    except StageboxError as error:
+        return error.status
