@@ -21,9 +21,9 @@ __all__ = ["Found", "LibraryIndex", "Outcome", "chunks", "listed"]
 
 _CHUNK: Final = 500
 _SONGS: Final = (
-    "SELECT s.id, s.track_id, s.filename, s.imported_at, t.facet, t.artist AS counted, t.artist_key, "
-    "t.created_at, d.facts, e.title, e.artist, e.album, e.year, e.cover, e.revision FROM songs s "
-    "LEFT JOIN tracks t ON t.id = s.id LEFT JOIN documents d ON d.id = t.id "
+    "SELECT s.id, s.track_id, s.filename, s.imported_at, t.facet, t.artist AS counted, "
+    "t.artist_key, t.created_at, d.facts, e.title, e.artist, e.album, e.year, e.cover, e.revision "
+    "FROM songs s LEFT JOIN tracks t ON t.id = s.id LEFT JOIN documents d ON d.id = t.id "
     "LEFT JOIN edits e ON e.id = s.id WHERE s."
 )
 

@@ -55,14 +55,14 @@ class Scanner:
         index: LibraryIndex,
         state: ScanState,
         sweep: Callable[[], object],
-        reading_seconds: float = READING_SECONDS,
+        reading_seconds: float | None = None,
     ) -> None:
         self._context = context
         self._db = context.db
         self._index = index
         self._state = state
         self._sweep = sweep
-        self._reading_seconds = reading_seconds
+        self._reading_seconds = reading_seconds or READING_SECONDS
 
     def run(self, mode: Mode, stopped: Callable[[], bool]) -> Mode | None:
         """One run, which `ScanState.request` noted as begun. Returns the mode of the next one, if

@@ -350,7 +350,7 @@ def test_pages_walk_one_covering_index(
             found = db.value(sql, params)
             return 80_000 if "sum(" in sql else found
 
-    library = Library(Watched())  # type: ignore[arg-type]
+    library = Library(Watched())
     for page in (0, 1500):
         for lead in ((), ("lead",)):
             library.page(LibraryQuery(page=page, sort=sort, arrangements_has=lead), None)
