@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from builtin_plugins.song_formats.loose import LooseFormat
 from builtin_plugins.song_formats.sloppak import SloppakFormat
-from builtin_plugins.song_formats.tablature import Tablature
+from builtin_plugins.song_formats.tools import SongTools
 from plugin_sdk import Plugin, Provider
 
 
 class SongFormats(Plugin):
-    """The formats, and the service ``song_formats.tablature`` for readers of other containers
+    """The formats, and the service ``song_formats.tools`` for readers of other containers
     that hold the same charts."""
 
     def enable(self) -> None:
-        self.context.services.offer("song_formats.tablature", Tablature())
+        self.context.services.offer("song_formats.tools", SongTools())
 
     def providers(self) -> list[Provider]:
         return [

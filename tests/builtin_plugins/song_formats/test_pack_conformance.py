@@ -104,10 +104,10 @@ class TestSongFormatsIsSound(PluginSuite):
     plugin = "builtin_plugins.song_formats:plugin"
 
 
-def test_the_plugin_offers_two_formats_and_its_tablature():
+def test_the_plugin_offers_two_formats_and_its_tools():
     with FakeContext("song_formats") as context:
         started = context.start(SongFormats)
         names = [each.name for each in context.providers.entries("song_format")]
         assert names == ["sloppak", "loose"]
-        assert context.services.get("song_formats.tablature").is_arpeggio("Am-arp")
+        assert context.services.get("song_formats.tools").is_arpeggio("Am-arp")
         context.stop(started)

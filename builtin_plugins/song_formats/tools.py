@@ -1,19 +1,21 @@
-"""The service ``song_formats.tablature``: for plugins that read other containers of such charts."""
+"""The service ``song_formats.tools``: for plugins that read other containers of such charts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from builtin_plugins.song_formats.arrangement_xml import read_arrangement, read_vocals
 from builtin_plugins.song_formats.charts import Item, folded_lyrics, numbered_sections
 from builtin_plugins.song_formats.levels import Level
 from builtin_plugins.song_formats.scores import Phrase, Score, is_arpeggio
+from builtin_plugins.song_formats.wem import convert_wem, wem_type
 
-__all__ = ["Tablature"]
+__all__ = ["SongTools"]
 
 
-class Tablature:
+class SongTools:
     """Readers and builders for formats that share these charts. It has no state, so it can be
     pickled and sent to worker processes."""
 
@@ -48,3 +50,11 @@ class Tablature:
     def lyrics(self, found: Sequence[Item]) -> list[Item]:
         """By time, line ends folded into the syllable before."""
         return folded_lyrics(found)
+
+    def wem_type(self) -> str | None:
+        """The media type that `convert_wem` gives; None without a program for it."""
+        return wem_type()
+
+    def convert_wem(self, source: Path) -> BinaryIO:
+        """The sound in a nameless temporary file. Raises UnreadableSong."""
+        return convert_wem(source)
