@@ -16,6 +16,7 @@ HEADERS: Final[Mapping[str, str]] = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
+_JSON_HEADERS: Final = {"Cache-Control": "no-store"}
 RESOURCE: Final = "RESOURCE"
 """The code of a NotFound that is about a thing, not about a path."""
 
@@ -41,7 +42,7 @@ def success(data: Any, message: str | None = None, status: int = 200) -> Respons
     body = {"success": True, "data": data}
     if message is not None:
         body["message"] = message
-    return Response(body, status)
+    return Response(body, status, _JSON_HEADERS)
 
 
 def envelope(error: StageboxError, request: Request) -> dict[str, Any]:

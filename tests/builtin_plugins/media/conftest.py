@@ -94,16 +94,16 @@ def provider_plugin(plugin_name: str, provider: str, script: Script) -> type[Plu
     return FakeMetadata
 
 
-def film(number: int, title: str, **more: Any) -> MediaMetadata:
+def make_film(number: int, title: str, **more: Any) -> MediaMetadata:
     return MediaMetadata({"TMDB": str(number)}, title, **more)
 
 
-def season(number: int, *names: str) -> SeasonMetadata:
+def make_season(number: int, *names: str) -> SeasonMetadata:
     episodes = tuple(EpisodeMetadata(place, name) for place, name in enumerate(names, 1))
     return SeasonMetadata(number, f"The {number}th", episodes=episodes)
 
 
-def plant(root: Path, *paths: str, size: int = 10) -> Path:
+def plant_tree(root: Path, *paths: str, size: int = 10) -> Path:
     """Files below a folder; a path that ends in a slash is an empty folder."""
     root.mkdir(parents=True, exist_ok=True)
     for path in paths:
@@ -229,3 +229,35 @@ def client(shared_host: TestHost, scripts: tuple[Script, Script]) -> Client:
         client.ok("DELETE", f"/settings/providers/{row['name']}")
     client.ok("POST", "/settings/reset")
     return client
+
+
+@pytest.fixture
+def film() -> Callable[..., MediaMetadata]:
+    return make_film
+
+
+@pytest.fixture
+def season() -> Callable[..., SeasonMetadata]:
+    return make_season
+
+
+@pytest.fixture
+def plant() -> Callable[..., Path]:
+    return plant_tree
+
+
+@pytest.fixture
+def client_of() -> Callable[[TestHost], Client]:
+    return Client
+
+
+@pytest.fixture
+def host_with_provider() -> Callable[..., tuple[Script, TestHost, Client]]:
+    """Makes a host of one's own with a provider ``fake``."""
+
+    def make(make_host: Callable[..., TestHost]) -> tuple[Script, TestHost, Client]:
+        script = Script()
+        host = make_host(provider_plugin("test_fake", "fake", script))
+        return script, host, Client(host)
+
+    return make
