@@ -23,7 +23,7 @@ from builtin_plugins.drops.rounds import Rounds
 from builtin_plugins.drops.sending import Sender
 from builtin_plugins.drops.settings_routes import SettingsRoutes
 from builtin_plugins.drops.shapes import Kind
-from builtin_plugins.drops.tables import create_tables, create_turns
+from builtin_plugins.drops.tables import create_tables, create_turns, create_vanished
 from builtin_plugins.drops.turns import Turn
 from plugin_sdk import (
     Argument,
@@ -71,15 +71,20 @@ class Drops(Plugin):
     def create_turns(self, db: Database) -> None:
         create_turns(db)
 
+    @migration("003-vanished")
+    def create_vanished(self, db: Database) -> None:
+        create_vanished(db)
+
     def enable(self) -> None:
         context = self.context
         settings, clock, log = context.settings, context.clock, context.log
         self._cursors = cursors = Cursors(context.db)
-        self._documents = documents = Documents(context, cursors.follow, self._changed)
+        self._inbox = inbox = Inbox(context.db, clock)
+        followers = (cursors.follow, inbox.follow)
+        self._documents = documents = Documents(context, followers, self._changed)
         self._local = SettingsRoutes("settings", documents)
         self._synced = SettingsRoutes("synced", documents)
         self._directories = directories = Directories(documents)
-        self._inbox = inbox = Inbox(context.db, clock)
         sender = Sender(context.http, settings)
         self._acknowledgements = waiting = Acknowledgements(context, directories, sender)
         receiver = Receiver(context, documents, directories, cursors, inbox, waiting)
@@ -173,8 +178,7 @@ class Drops(Plugin):
     @job("tidy", every=3600.0, at_start=True)
     def tidy(self, run: JobRun) -> int:
         """Removes messages whose time is over"""
-        receivers = self._directories.present().identities
-        return self._inbox.prune(self.context.settings["inboxRetentionDays"], receivers)
+        return self._inbox.prune(self.context.settings["inboxRetentionDays"])
 
     # Commands
 

@@ -6,7 +6,7 @@ behind (contract, sections 3 and 8.1)."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,13 +41,13 @@ class Given:
 
 
 class Documents:
-    """``on_synced`` is called inside the transaction of each write of the synced document;
+    """``on_synced`` are called inside the transaction of each write of the synced document;
     ``on_change`` after a commit, with kind and key path."""
 
     def __init__(
         self,
         context: Context,
-        on_synced: SyncedChange,
+        on_synced: Sequence[SyncedChange],
         on_change: Callable[[Kind, str], object],
     ) -> None:
         self._db = context.db
@@ -153,7 +153,8 @@ class Documents:
                 self.history.keep("identity", strict.compact(identity))
         self._write(kind, new, version)
         if kind == "synced":
-            self._on_synced(old, new)
+            for follow in self._on_synced:
+                follow(old, new)
 
     def _write(self, kind: Kind, document: Mapping[str, Any], version: int) -> None:
         row = {

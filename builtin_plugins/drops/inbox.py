@@ -18,6 +18,10 @@ _VANISHED_DAYS: Final = 30
 _DIGEST_DAYS: Final = 400
 _BATCH: Final = 500
 _MARK: Final = "UPDATE inbox SET delivered_at = :now WHERE delivered_at IS NULL"
+_OLD: Final = "delivered_at < :before"
+_FORLORN: Final = """
+    delivered_at IS NULL AND receiver IN (SELECT receiver FROM vanished WHERE since < :before)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class Received:
 
 
 class Inbox:
-    """The tables ``inbox`` and ``seen``."""
+    """The tables ``inbox``, ``seen`` and ``vanished``."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._db = database
@@ -91,22 +95,26 @@ class Inbox:
         table = self._db.table("inbox")
         return {"messages": table.count_where(), "new": table.count_where("delivered_at IS NULL")}
 
-    def prune(self, retention_days: int, receivers: Collection[str]) -> int:
+    def follow(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+        """Notes which identities vanish, and which are back. Inside the transaction that changes
+        the synced document."""
+        before, now = _live(old), _live(new)
+        table = self._db.table("vanished")
+        for key in before - now:
+            table.upsert({"receiver": key, "since": self._clock.ms()})
+        for key in now - before:
+            table.delete(key)
+
+    def prune(self, retention_days: int) -> int:
         """Removes delivered messages whose time is over, undelivered ones of identities that
         vanished long ago, and digests of messages gone long since. Returns how many messages."""
         now = self._clock.ms()
-        where, params = _among(receivers)
-        params |= {
-            "delivered": now - retention_days * _DAY_MS,
-            "vanished": now - _VANISHED_DAYS * _DAY_MS,
-        }
-        condition = (
-            "delivered_at < :delivered OR "
-            f"(delivered_at IS NULL AND received_at < :vanished AND NOT ({where}))"
-        )
+        delivered = {"before": now - retention_days * _DAY_MS}
+        vanished = {"before": now - _VANISHED_DAYS * _DAY_MS}
         removed = 0
-        while gone := self._remove(condition, params, now):
-            removed += gone
+        for condition, params in ((_OLD, delivered), (_FORLORN, vanished)):
+            while gone := self._remove(condition, params, now):
+                removed += gone
         old = {"before": now - _DIGEST_DAYS * _DAY_MS}
         self._db.table("seen").delete_where("gone_at < :before", old)
         return removed
@@ -133,6 +141,11 @@ class Inbox:
             where, params, order_by="time_stamp, id", select="json"
         )
         return [row["json"] for row in rows]
+
+
+def _live(document: Mapping[str, Any]) -> set[str]:
+    """The key ids of live identities."""
+    return {each["keys"]["public_key"] for each in document["identities"] if not each["deleted"]}
 
 
 def _among(receivers: Collection[str]) -> tuple[str, dict[str, Any]]:

@@ -93,6 +93,15 @@ class Rounds:
                 pass
             return mine.outcome()
 
+    def so_far(self) -> Outcome:
+        """How the latest round stands, for somebody who does not wait: what has not answered
+        counts as failed. Raises Unavailable when the plugin is being switched off."""
+        with self._news:
+            if self._latest is None:
+                self._begin()
+            assert self._latest is not None
+            return self._latest.outcome()
+
     def close(self) -> None:
         """No round begins any more; waits a moment for the one that runs."""
         with self._news:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from plugin_sdk import Column, Database
 
-__all__ = ["create_tables", "create_turns"]
+__all__ = ["create_tables", "create_turns", "create_vanished"]
 
 
 def create_tables(database: Database) -> None:
@@ -72,3 +72,10 @@ def create_turns(database: Database) -> None:
         pk="id",
     )
     waiting.create_index(["due_at", "id"])
+
+
+def create_vanished(database: Database) -> None:
+    """Identities that were removed or got a tombstone, and ``since`` when: what they did not
+    fetch is kept for a while, should they come back."""
+    text, whole = Column("text", null=False), Column("integer", null=False)
+    database.table("vanished").create({"receiver": text, "since": whole}, pk="receiver")

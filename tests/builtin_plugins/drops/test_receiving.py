@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +155,29 @@ def test_a_change_during_a_round_is_not_passed_over(context: FakeContext, plugin
     assert numbers(get(plugin)) == []
     assert numbers(get(plugin)) == [1]
     assert context.http.requests[-1].headers == {}
+
+
+def test_only_some_callers_wait_for_a_dead_server(context: FakeContext, plugin: Drops) -> None:
+    """The host lets in so many calls of a plugin; when all of them waited, no other route of it
+    would answer."""
+    begun, answering = threading.Event(), threading.Event()
+
+    def hang(_: HttpRequest) -> HttpReply:
+        begun.set()
+        assert answering.wait(30)
+        return reply(chat(1))
+
+    lay(context, hang)
+    with ThreadPoolExecutor(5) as pool:
+        calls = [pool.submit(get, plugin) for _ in range(5)]
+        assert begun.wait(30)
+        done, waiting = wait(calls, 30, FIRST_COMPLETED)
+        assert len(waiting) == 4
+        (quick,) = (each.result() for each in done)
+        assert (quick.status, quick.headers["X-Qabel-Drop-Errors"]) == (204, "1")
+        answering.set()
+        listed = [each for call in waiting for each in numbers(call.result())]
+    assert listed == [1]
 
 
 def test_events_tell_no_content(context: FakeContext, plugin: Drops) -> None:
