@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ from host.server.elsewhere import GranianGateway, websocket_url
 __all__ = ["serve_fleet"]
 
 _STOP_SECONDS: Final = 30.0
+_GRACE_SECONDS: Final = 18.0
+"""For requests under way; the rest of the time before the supervisor kills is for the host."""
+_SOCKETS_SECONDS: Final = 5.0
 _PATIENCE_SECONDS: Final = 3.0
 _LOOK_SECONDS: Final = 0.5
 _EXIT_PRIORITY: Final = 100
@@ -119,16 +123,15 @@ class Member:
     greet: Callable[[Host], object]
 
     def __call__(self) -> GranianGateway:
-        stopping = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            # Inherited are the supervisor's; granian sets the worker's own when this returns.
-            signal.signal(number, lambda *_: stopping.set())
+        stopping = StopSignal()
         config = load_config(self.flags, os.environ)
         env = dict(os.environ)
         _hide_headers()
         host = Host(config, env=env, log_stream=sys.stderr)
         host.provide("backups", BackupDesk(config, env))
         with _turn(config.data_dir / ".start.lock"):
+            if stopping.asked():
+                sys.exit(0)  # others took their time, and now nobody needs this one any more
             host.start(patience=_PATIENCE_SECONDS)
         worker = Worker(self, host, stopping)
         # granian's worker returns from its target when it has stopped; this runs then.
@@ -138,17 +141,53 @@ class Member:
         return GranianGateway(web.gateway, web.upgrades, web.render_error, self.websockets)
 
 
+class StopSignal:
+    """Whether this process was asked to stop, whoever handles the signal.
+
+    To be made on the main thread, when the process is young. The interpreter writes the number of
+    each signal to a descriptor of ours, so none is missed: not one that another handler takes, and
+    not one that reaches another thread while the main one sleeps and is not woken by it.
+    """
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._read, write = os.pipe()
+        for descriptor in (self._read, write):
+            os.set_blocking(descriptor, False)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        # Inherited is the supervisor's handler, with a copy of what that sets; granian puts its
+        # own in place of ours when it begins to serve.
+        inherited = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        self._asked = bool(getattr(inherited, "interrupt_signal", False))
+
+    def ask(self) -> None:
+        """As a signal would."""
+        self._asked = True
+
+    def asked(self) -> bool:
+        try:
+            while numbers := os.read(self._read, 64):
+                stops = (signal.SIGTERM, signal.SIGINT)
+                self._asked = self._asked or any(number in stops for number in numbers)
+        except BlockingIOError:
+            pass
+        return self._asked
+
+
 class Worker:
     """What a worker does beside answering: takes WebSockets if nobody else does, and ends when
     the supervisor is gone."""
 
-    def __init__(self, member: Member, host: Host, stopping: threading.Event) -> None:
+    def __init__(self, member: Member, host: Host, stopping: StopSignal) -> None:
         self._member = member
         self._host = host
         self._stopping = stopping
         self._sockets: Server | None = None
         self._lock: int | None = None
         self._ending = threading.Event()
+        self._leave_at = 0.0
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
 
     def start(self) -> None:
@@ -158,8 +197,11 @@ class Worker:
         """Requests have been answered by now."""
         self._ending.set()
         self._thread.join()
+        self._take_down()
+
+    def _take_down(self) -> None:
         if self._sockets is not None:
-            self._sockets.stop(_STOP_SECONDS)
+            self._sockets.stop(_SOCKETS_SECONDS)
         self._host.stop()
         if self._lock is not None:
             os.close(self._lock)
@@ -177,19 +219,26 @@ class Worker:
             self._member.greet(self._host)
         self._pass_on()
         while not self._ending.wait(_LOOK_SECONDS):
-            self._pass_on()
             if os.getppid() != self._member.supervisor:
-                os.kill(os.getpid(), signal.SIGTERM)
-                return
+                self._stopping.ask()
+            self._pass_on()
             if self._sockets is None:
                 self._take_sockets(log)
 
     def _pass_on(self) -> None:
-        """A signal that came while the host was starting: given to granian once it listens to
-        signals; until then it comes back to us."""
-        if self._stopping.is_set():
-            self._stopping.clear()
+        """Sees to it that this process ends once it was asked to. granian may have heard that too
+        early, or not at all: it is told again until it has ended; requests under way may take as
+        long as the supervisor waits, less what the rest needs."""
+        if not self._stopping.asked():
+            return
+        now = time.monotonic()
+        self._leave_at = self._leave_at or now + _GRACE_SECONDS
+        if now < self._leave_at:
             os.kill(os.getpid(), signal.SIGTERM)
+            return
+        self._host.log.warning("Requests were still under way; the worker ends without them.")
+        self._take_down()
+        os._exit(0)
 
     def _listening(self) -> bool:
         host, port = address(self._member.address)
