@@ -29,12 +29,13 @@ from builtin_plugins.rooms.store import RoomsStore
 from builtin_plugins.rooms.tables import create_tables
 from plugin_sdk import (
     Database,
+    Event,
     JobRun,
     Request,
-    RequestFilter,
     Route,
     StageboxError,
     WebSocketRoute,
+    event_handler,
     job,
     migration,
 )
@@ -44,6 +45,7 @@ __all__ = ["Rooms", "plugin"]
 
 class Rooms(OpenFace, Administration, LocalFace):
     hookspecs = (RoomsHooks,)
+    guarded = ("/api/rooms", "/api/messages", "/api/users", "/api/attachments")
     activity: Activity
 
     @migration("001-rooms")
@@ -77,10 +79,8 @@ class Rooms(OpenFace, Administration, LocalFace):
         self.disable_local()
         self.activity.close()
 
-    def filters(self) -> Sequence[RequestFilter]:
-        """Not `guard`: that would look at every request of the open-group face too."""
-        paths = [path for path in self.context.manifest.claims if path.startswith("/api/")]
-        return [RequestFilter(paths, self.guard_local)]
+    def guard(self, request: Request) -> None:
+        self.guard_local(request)
 
     def error_body(self, error: StageboxError, request: Request) -> Any:
         return error_object(error, request)
@@ -94,6 +94,11 @@ class Rooms(OpenFace, Administration, LocalFace):
             else declared
             for declared in super().routes()
         ]
+
+    @event_handler("host.started")
+    def _seed(self, event: Event) -> None:
+        """Asks other plugins for rooms of theirs, once they are all there."""
+        self.context.hooks.call("rooms_seed", store=self.store)
 
     def _upload_bytes(self) -> int:
         """An upload may have half as many bytes again as the file that it holds (2.2.8)."""

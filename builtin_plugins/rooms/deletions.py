@@ -56,7 +56,8 @@ class Deletions:
 
     def delete(self, room_id: str, server_ids: Iterable[int], by: str) -> list[int]:
         """Deletes those messages that are there and not deleted yet; returns their numbers,
-        ascending. ``by`` is a key, ``cli`` or the id of a plugin."""
+        ascending. ``by`` is a key, ``cli`` or the id of a plugin. Beyond 1,000 messages in one
+        call ``rooms.messages_deleted`` tells of all, and there is no ``rooms.saved`` of each."""
         wanted = sorted(set(server_ids))
         rows = [row for part in chunks(room_id, wanted) for row in self._db.query(_LIVING, part)]
         if not rows:
@@ -65,8 +66,9 @@ class Deletions:
         for part in chunks(room_id, numbers):
             self._db.execute(_BURY, part)
         self._append(room_id, numbers)
+        few = len(rows) <= _EVENT  # thousands of events of one call would take longer than it
         for row in rows:
-            self._rewrite(room_id, row)
+            self._rewrite(room_id, row, event=few)
         for start in range(0, len(numbers), _EVENT):
             told = {"room": room_id, "serverIds": numbers[start : start + _EVENT], "by": by}
             self._writing.tell("rooms.messages_deleted", told)
@@ -103,7 +105,7 @@ class Deletions:
             ),
         )
 
-    def _rewrite(self, room_id: str, row: Row) -> None:
+    def _rewrite(self, room_id: str, row: Row, *, event: bool) -> None:
         """The finished text of an imported message, and word of the change."""
         if row["doc"] is None:
             doc = tombstone(room_id, row)
@@ -111,4 +113,4 @@ class Deletions:
             doc = {**json.loads(row["doc"]), "isDeleted": True, "content": ""}
             doc.pop("signature", None)
             self._db.execute(_DOC, {"doc": dump(doc), "id": row["id"]})
-        self._writing.saved("message", row["id"], doc)
+        self._writing.saved("message", row["id"], doc, event=event)

@@ -30,8 +30,9 @@ _TRASH: Final = """
 _DELETE: Final = "DELETE FROM files WHERE {rows}"
 
 _OF_KEY: Final = "room_id = :room AND uploader = :key"
-_OVER: Final = """id IN (SELECT id FROM files WHERE uploaded_at <= :dead
-    OR (state = 'writing' AND uploaded_at <= :given_up) ORDER BY uploaded_at, id LIMIT :batch)"""
+_OVER: Final = """id IN (SELECT id FROM files WHERE uploaded_at <= :latest AND (
+    (state = 'ready' AND uploaded_at <= :dead) OR (state = 'writing' AND uploaded_at <= :given_up))
+    ORDER BY uploaded_at, id LIMIT :batch)"""
 _TRASHED: Final = """
     SELECT blob_key FROM blob_trash WHERE blob_key > :after ORDER BY blob_key LIMIT :n
 """
@@ -133,9 +134,11 @@ class Files:
 
     def _prune_rows(self) -> int:
         now = self._clock.ms()
+        dead, given_up = now - self._life_ms(), now - _HOUR_MS
         params: dict[str, Any] = {
-            "dead": now - self._life_ms(),
-            "given_up": now - _HOUR_MS,
+            "latest": max(dead, given_up),
+            "dead": dead,
+            "given_up": given_up,
             "batch": _BATCH,
         }
         with self._core.transaction():

@@ -155,6 +155,7 @@ def described(name: str) -> dict[str, Any]:
         extra["requestBody"] = {"required": True, "content": content}
     return {
         "access": "open",
+        "identify": False,
         "operation_id": shape.operation,
         "returns": _object(status_code={"const": 200}, **shape.returns),
         "errors": sorted(errors),

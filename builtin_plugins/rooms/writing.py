@@ -48,9 +48,11 @@ class Writing:
             for name, arguments in hooks:
                 self._context.hooks.call(name, **arguments)
 
-    def saved(self, kind: str, id: str, doc: Any) -> None:
-        """Tells that something was made or changed; inside of `transaction`."""
-        self.tell("rooms.saved", {"kind": kind, "id": id})
+    def saved(self, kind: str, id: str, doc: Any, *, event: bool = True) -> None:
+        """Tells that something was made or changed; inside of `transaction`. Without ``event``
+        the hook alone is called."""
+        if event:
+            self.tell("rooms.saved", {"kind": kind, "id": id})
         self._pending.hooks.append(("rooms_saved", {"kind": kind, "id": id, "doc": doc}))
 
     def removed(self, kind: str, id: str) -> None:

@@ -476,10 +476,10 @@ def test_other_machines_are_kept_out(local: Any) -> None:
     from plugin_sdk.testing import request
 
     stranger = request("GET", "/api/rooms", peer="192.168.1.5", headers={"X-Forwarded-For": "::1"})
-    (mounted,) = local.plugin.filters()
-    assert set(mounted.paths) == {"/api/rooms", "/api/messages", "/api/users", "/api/attachments"}
+    guarded = {"/api/rooms", "/api/messages", "/api/users", "/api/attachments"}
+    assert set(local.plugin.guarded) == guarded
     with pytest.raises(Forbidden) as refused:
-        mounted.call(stranger)
+        local.plugin.guard(stranger)
     assert refused.value.code == "LAN_DISABLED"
     local.host.host.settings.update("local_api", {"exposeOnLan": True})
     local.plugin.guard_local(stranger)

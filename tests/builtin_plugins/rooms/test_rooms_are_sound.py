@@ -1,0 +1,109 @@
+"""The rooms are a sound plugin, and their statements find what they want by an index."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from builtin_plugins.rooms import (
+    access,
+    bans,
+    deletions,
+    files,
+    logins,
+    moderation,
+    polling,
+    posting,
+    roles,
+)
+from builtin_plugins.rooms.access import DAY_MS
+from host.plugins.manifests import check_manifest
+from host.testing import TestHost
+from plugin_sdk import Manifest, Plugin, hookimpl, parse_json
+from plugin_sdk.testing import FakeContext, PluginSuite, leak_check
+
+
+class TestRoomsAreSound(PluginSuite):
+    plugin = "builtin_plugins.rooms:plugin"
+    # The kit reads manifests as strangers may write them: they may not claim several paths.
+
+    def prepare(self, context: FakeContext) -> None:
+        context.services.add("host.settings", object())
+
+    @pytest.fixture
+    def manifest(self, plugin_folder: Path) -> Manifest:
+        document = parse_json((plugin_folder / "plugin.json").read_bytes(), unique_keys=True)
+        return check_manifest(document, bundled=True, folder=plugin_folder)
+
+    def test_the_manifest_can_be_read(self, plugin_folder: Path) -> None:
+        document = parse_json((plugin_folder / "plugin.json").read_bytes())
+        assert check_manifest(document, bundled=True, folder=plugin_folder).id == "rooms"
+
+    def test_it_starts_and_stops_in_a_real_host(self, tmp_path: Path) -> None:
+        with leak_check(), TestHost(tmp_path / "data") as host:
+            assert host.entry("rooms").state == "active"
+            assert "POST" in host.options("/messages").headers["allow"]
+
+
+HOT: Final = {
+    "look": access._LOOK,
+    "ban": bans._IS_BANNED,
+    "moderators": roles._READ,
+    "messages after": polling._MESSAGES_AFTER,
+    "newest messages": polling._NEWEST_MESSAGES,
+    "deletions after": polling._DELETIONS_AFTER,
+    "newest deletions": polling._NEWEST_DELETIONS,
+    "rate": posting._NTH_NEWEST,
+    "draw": posting._DRAW,
+    "pending": logins._PENDING,
+    "drop pending": logins._DROP_OWN,
+    "drop oldest": logins._DROP_OLDEST,
+    "prune pending": logins._PRUNE_PENDING,
+    "prune claimed": logins._PRUNE_CLAIMED,
+    "of author": moderation._OF_AUTHOR,
+    "count": moderation._COUNT,
+    "next end": moderation._NEXT_END,
+    "living": deletions._LIVING,
+    "bury": deletions._BURY,
+    "recorded": deletions._RECORDED,
+    "over": f"DELETE FROM files WHERE {files._OVER}",
+}
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize("name", HOT)
+def test_no_table_is_read_as_a_whole(rooms: Any, name: str) -> None:
+    """By the plan of SQLite; the names of parameters are those of all statements."""
+    params: dict[str, Any] = {f"n{number}": 1 for number in range(400)}
+    params |= dict.fromkeys(("room", "key", "digest"), "x")
+    params |= dict.fromkeys(
+        (
+            *("now", "cursor", "limit", "skipped", "oldest", "batch", "surplus"),
+            *("latest", "dead", "given_up"),
+        ),
+        DAY_MS,
+    )
+    statement = HOT[name]
+    used = {key: value for key, value in params.items() if f":{key}" in statement}
+    if rooms.db.engine != "sqlite":
+        pytest.skip("EXPLAIN QUERY PLAN is SQLite's")
+    for step in rooms.db.query(f"EXPLAIN QUERY PLAN {statement}", used):
+        assert not step["detail"].startswith("SCAN"), step["detail"]
+        assert "TEMP B-TREE FOR ORDER BY" not in step["detail"], step["detail"]
+
+
+class Seeder(Plugin):
+    """Brings a room of its own."""
+
+    @hookimpl
+    def rooms_seed(self, store: Any) -> None:
+        store.save_room({"id": "seeded", "name": "Seeded"})
+
+
+def test_plugins_may_bring_rooms(make_host: Any, wait_until: Any) -> None:
+    host = make_host(Seeder)
+    database = host.plugin("rooms").context.db
+    wait_until(lambda: database.table("rooms").get("seeded"))
+    assert database.table("open_groups").get("seeded") is None
