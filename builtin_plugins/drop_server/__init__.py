@@ -6,6 +6,8 @@ from __future__ import annotations
 import base64
 import re
 import secrets
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from builtin_plugins.drop_server.answers import box_answer, conditional, nothing
@@ -20,7 +22,9 @@ from plugin_sdk import (
     Plugin,
     Request,
     Response,
+    Route,
     TooLarge,
+    WebSocketRoute,
     command,
     dump_json,
     job,
@@ -33,6 +37,7 @@ __all__ = ["DropServer", "plugin"]
 _ID: Final = re.compile(r"[A-Za-z0-9_-]+")
 _ID_LENGTH: Final = 43
 _CLIENT: Final = "Client Qabel"
+_READ_ANYHOW: Final = 64 * 1024
 _TAGS: Final = ("drop server",)
 
 
@@ -46,6 +51,14 @@ class DropServer(Plugin):
     def enable(self) -> None:
         context = self.context
         self._messages = Messages(context.db, context.clock, context.settings)
+
+    def routes(self) -> Sequence[Route | WebSocketRoute]:
+        return [
+            replace(each, max_body=self._most_read)
+            if isinstance(each, Route) and each.method == "POST"
+            else each
+            for each in super().routes()
+        ]
 
     @route("GET", "/drops/{id}", access="open", errors=(304, 400, 404), tags=_TAGS)
     def read(self, request: Request) -> Response:
@@ -96,6 +109,12 @@ class DropServer(Plugin):
 
     def diagnostics(self) -> dict[str, int]:
         return self._messages.statistics()
+
+    def _most_read(self) -> int:
+        """What is larger is refused unread; what is a little too large is read, so that the
+        faults of a message are told in the contract's order."""
+        most: int = self.context.settings["maxMessageBytes"]
+        return max(most, _READ_ANYHOW)
 
     def _base(self) -> str:
         public: str = self.context.settings["publicUrl"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
@@ -134,6 +135,34 @@ def test_what_is_refused(host: TestHost, box: str) -> None:
         answer = host.request(method, box)
         assert answer.status == 405
         assert answer.headers["allow"] == "GET, HEAD, POST, OPTIONS"
+
+
+def test_a_long_message_is_not_read_to_its_end(host: TestHost, box: str) -> None:
+    address, _, port = host.server.addresses[0].rpartition(":")
+    with socket.create_connection((address, int(port)), timeout=30) as connection:
+        head = f"POST {box} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Client Qabel\r\n"
+        connection.sendall(f"{head}Content-Length: 100000\r\n\r\n".encode() + b"x" * 1000)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
+
+
+def test_the_limit_follows_its_setting(host: TestHost, box: str) -> None:
+    size = 1024 * 1024
+    host.host.settings.update("drop_server", {"maxMessageBytes": size})
+    try:
+        put(host, box, b"x" * size)
+        answer = host.post(box, content=b"x" * (size + 1), headers=CLIENT)
+        assert (answer.status, answer.json()["error"]) == (413, "PAYLOAD_TOO_LARGE")
+    finally:
+        host.host.settings.update("drop_server", {"maxMessageBytes": None})
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/json", "application/x-www-form-urlencoded", "x"]
+)
+def test_a_message_may_call_itself_anything(host: TestHost, box: str, content_type: str) -> None:
+    headers = {**CLIENT, "Content-Type": content_type}
+    assert host.post(box, content=b"{", headers=headers).status == 200
+    assert bodies(host.get(box)) == [b"{"]
 
 
 def test_parallel_posts_all_arrive(host: TestHost, box: str) -> None:
