@@ -43,11 +43,11 @@ def error_envelope(error: StageboxError, request: Request) -> dict[str, Any]:
     kind = _KINDS.get(error.status, error.code)
     message = error.message
     if error.status in (404, 405):
-        message = f"Cannot {request.method} {request.path}"
+        message = f"Cannot {request.method} {request.target or request.path}"
     elif error.status == 500:
         message = "An unexpected error occurred"
     body: dict[str, Any] = {"success": False, "error": kind, "message": message}
-    if error.details:
+    if error.details and error.status == 400:
         body["details"] = [{"field": each.path, "message": each.message} for each in error.details]
         body["message"] = error.details[0].message
     return body
