@@ -143,7 +143,10 @@ def page_url(name: str) -> str:
 
 
 def _resolve(page: str, target: str, names: set[str]) -> str | None:
-    """The address of another page; links are written as paths of Markdown files."""
+    """The address of another page; links are written as paths of Markdown files, or from the
+    host's root."""
+    if target.startswith("/"):
+        return target
     path, _, fragment = unquote(target).partition("#")
     name = posixpath.normpath(posixpath.join(posixpath.dirname(page), path)).removesuffix(".md")
     if name not in names:
