@@ -10,10 +10,13 @@ from typing import Any, Final, Self
 from builtin_plugins.songs.identity import clean
 from plugin_sdk import Row
 
-__all__ = ["EDITABLE", "Arrangement", "Edits", "SongFacts", "Stem"]
+__all__ = ["EDITABLE", "Arrangement", "Edits", "SongFacts", "Stem", "compact"]
 
 EDITABLE: Final = ("title", "artist", "album", "year", "coverImage")
 """What can be overridden, in the order in which it is listed."""
+
+compact: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+"""A value as JSON text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class SongFacts:
             [[s.stem_id, s.default, s.language, s.mime_type, s.size] for s in self.stems],
             [self.has_lyrics, self.has_cover, self.audio, self.format, self.mtime],
         ]
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return compact(value)
 
     @classmethod
     def from_json(cls, text: str) -> Self:

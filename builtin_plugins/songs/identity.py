@@ -50,4 +50,6 @@ def letter_of(artist_key: str) -> str:
 
 def clean(text: str) -> str:
     """A text from a file as it can be kept: no U+0000, no lone surrogate, not endless."""
+    if len(text) <= _LONGEST and text.isascii() and "\0" not in text:
+        return text
     return _UNSTORABLE.sub("\ufffd", text[:_LONGEST])

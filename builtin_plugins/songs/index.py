@@ -26,6 +26,12 @@ _SONGS: Final = (
     "FROM songs s LEFT JOIN tracks t ON t.id = s.id LEFT JOIN documents d ON d.id = t.id "
     "LEFT JOIN edits e ON e.id = s.id WHERE s."
 )
+_NEW: Final = dict.fromkeys(
+    (
+        *["facet", "counted", "artist_key", "created_at", "facts"],
+        *["title", "artist", "album", "year", "cover", "revision"],
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +105,7 @@ class LibraryIndex:
         )
         if fresh:
             self._db.table("songs").insert_all(fresh)
-            names = [row["track_id"] for row in fresh]
-            known |= {row["track_id"]: row for row in self._songs("track_id", names)}
+            known |= self._new_ids(fresh)
         self._delete_where("unreadable", "track_id", list(ids))
         self._delete_where("deletions", "track_id", list(ids))
         self._write([(known[track_id], found.facts.storable()) for track_id, found in ids.items()])
@@ -147,6 +152,16 @@ class LibraryIndex:
             names, params = listed(chunk)
             yield from self._db.query(f"{_SONGS}{column} IN ({names})", params)
 
+    def _new_ids(self, fresh: Sequence[Mapping[str, Any]]) -> dict[str, Row]:
+        """Rows as `_songs` gives them, of songs that were just added."""
+        found: dict[str, Row] = {row["track_id"]: {**_NEW, **row} for row in fresh}
+        for chunk in chunks(list(found)):
+            names, params = listed(chunk)
+            sql = f"SELECT id, track_id FROM songs WHERE track_id IN ({names})"
+            for row in self._db.query(sql, params):
+                found[row["track_id"]]["id"] = row["id"]
+        return found
+
     def _delete_where(self, table: str, column: str, values: Sequence[Any]) -> None:
         for chunk in chunks(values):
             names, params = listed(chunk)
@@ -158,13 +173,14 @@ class LibraryIndex:
         now = self._clock.ms()
         counts = _Counts()
         shown = [(row, Edits.of(row).over(facts), facts) for row, facts in songs]
-        facets = self._facets({facet_of(each) for _, each, _ in shown})
+        wanted = [facet_of(each) for _, each, _ in shown]
+        facets = self._facets(set(wanted))
         fresh: list[dict[str, Any]] = []
         changed: list[dict[str, Any]] = []
         documents: list[dict[str, Any]] = []
-        for row, each, facts in shown:
+        for (row, each, facts), wish in zip(shown, wanted, strict=True):
             identity = Identity(row["id"], row["track_id"], row["filename"], row["imported_at"])
-            facet = facets[facet_of(each)]
+            facet = facets[wish]
             track = track_row(identity, each, facet, now)
             documents.append(
                 {

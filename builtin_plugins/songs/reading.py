@@ -68,4 +68,4 @@ def _facts(reader: SongFormat, source: SongSource, found: SongMetadata, mtime: f
         audio=found.mix(),
         format=reader.name,
         mtime=mtime,
-    ).storable()
+    )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from builtin_plugins.songs.facts import SongFacts
+from builtin_plugins.songs.facts import SongFacts, compact
 from builtin_plugins.songs.identity import KEY_LENGTH, fold, track_id_of
 from plugin_sdk import tuning_name, tuning_sort_key
 
@@ -43,7 +42,7 @@ class Facet:
     def key(self) -> str:
         """One text for each value."""
         parts = [self.format, self.has_lyrics, self.tuning_name, self.arrangements, self.stems]
-        return json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+        return compact(parts)
 
 
 def name_key(name: str) -> str:
@@ -109,13 +108,13 @@ def meta_of(song: Identity, shown: SongFacts) -> str:
         "mtime": shown.mtime,
         "importedAt": iso(song.imported_at),
     }
-    return json.dumps(meta, ensure_ascii=False, separators=(",", ":"))[:-1]
+    return compact(meta)[:-1]
 
 
 def iso(ms: int) -> str:
     """``2026-05-01T12:00:00.000Z``"""
-    moment = datetime.fromtimestamp(ms // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+    moment = datetime.fromtimestamp(ms // 1000, UTC).isoformat()[:19]
+    return f"{moment}.{ms % 1000:03d}Z"
 
 
 def bases_of(filename: str) -> Iterator[str]:

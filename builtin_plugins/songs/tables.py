@@ -23,7 +23,7 @@ from typing import Final
 
 from plugin_sdk import Column, Database, ForeignKey
 
-__all__ = ["ORDERS", "create_tables"]
+__all__ = ["ORDERS", "create_orders", "create_tables", "drop_orders"]
 
 ORDERS: Final = {
     "artist": ("artist_key", "title_key", "track_id"),
@@ -53,6 +53,23 @@ def create_tables(db: Database) -> None:
     _create_counters(db)
     _create_personal(db)
     _create_scanning(db)
+
+
+def create_orders(db: Database) -> None:
+    """The indexes that pages walk."""
+    for name, columns in ORDERS.items():
+        db.table("tracks").create_index([*columns, "facet", "id"], name=_index(name))
+
+
+def drop_orders(db: Database) -> None:
+    """Before very many songs come at once, inside of their transaction: to make such an index is
+    cheaper than to keep it."""
+    for name in ORDERS:
+        db.execute(f"DROP INDEX {_index(name)}")
+
+
+def _index(order: str) -> str:
+    return f"tracks_by_{order.replace('-', '_')}"
 
 
 def _create_songs(db: Database) -> None:
@@ -103,8 +120,7 @@ def _create_tracks(db: Database) -> None:
         },
         pk="id",
     )
-    for name, columns in ORDERS.items():
-        tracks.create_index([*columns, "facet", "id"], name=f"tracks_by_{name.replace('-', '_')}")
+    create_orders(db)
     tracks.create_index(["track_id"], where="has_cover", name="tracks_with_cover")
     db.table("documents").create({"id": "integer", "meta": _TEXT, "facts": _TEXT}, pk="id")
     variants = {"id": _SONG, "base": _TEXT}
