@@ -25,6 +25,7 @@ from builtin_plugins.media.items import Items
 from builtin_plugins.media.libraries import Libraries
 from builtin_plugins.media.library_routes import LibraryRoutes
 from builtin_plugins.media.operator_commands import OperatorCommands
+from builtin_plugins.media.pages import page, page_file
 from builtin_plugins.media.provider_rows import ProviderRows
 from builtin_plugins.media.scan_jobs import ScanJobs
 from builtin_plugins.media.scan_routes import ScanRoutes
@@ -58,6 +59,7 @@ from plugin_sdk import (
     Database,
     Event,
     JobRun,
+    Page,
     Plugin,
     Request,
     RequestFilter,
@@ -67,6 +69,7 @@ from plugin_sdk import (
     event_handler,
     job,
     migration,
+    route,
 )
 
 __all__ = ["Media", "plugin"]
@@ -135,10 +138,25 @@ class Media(Plugin):
         return self._gatekeeping.filters()
 
     def error_body(self, error: StageboxError, request: Request) -> Any:
-        return envelope(error, request)
+        return envelope(error, request) if request.path.startswith("/api/v1") else None
 
     def diagnostics(self) -> Mapping[str, Any]:
         return {**self._libraries.stats(), "scans": len(self._jobs.active())}
+
+    # The page
+
+    @route("GET", "/media", access="open", documented=False)
+    def page(self, request: Request) -> Response:
+        """The page for people"""
+        return page()
+
+    @route("GET", "/media/{file}", access="open", documented=False)
+    def page_file(self, request: Request) -> Response:
+        """What the page is made of"""
+        return page_file(request.params["file"])
+
+    def pages(self) -> Sequence[Page]:
+        return [Page("/media", "Media", "🎬", order=20)]
 
     # Films and shows
 

@@ -37,9 +37,9 @@ class Gatekeeping:
         self._governed = governed
 
     def filters(self) -> list[RequestFilter]:
-        """web_guard comes before them."""
+        """The version comes before the rate limit of web_guard, which answers by itself."""
         return [
-            RequestFilter(_PATHS, self._mark, order=20),
+            RequestFilter(_PATHS, self._mark, order=11),
             RequestFilter((_API,), self._shake, order=21),
             RequestFilter((_API, _SOCKET), self._guard, order=22, identify=True),
         ]

@@ -1,0 +1,24 @@
+// The routes below /api/v1: answers without their envelope, refusals as errors.
+
+async function answered(path, options) {
+  let response;
+  try {
+    response = await fetch(`/api/v1${path}`, { credentials: "same-origin", ...options });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Error("The server does not answer. Is it running?");
+  }
+  const body = await response.json().catch(() => ({}));
+  if (response.ok) return body.data;
+  if (response.status === 401) throw new Error("Sign in first: this library asks for it.");
+  throw new Error(body.message ?? `The server answered ${response.status}.`);
+}
+
+export const ask = (path, options = {}) => answered(path, options);
+
+export const send = (path, body) =>
+  answered(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });

@@ -1,0 +1,170 @@
+"""The page at /media, as a person uses it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from host.testing import TestHost
+from plugin_sdk import MediaMetadata, MediaQuery, MetadataProvider, Plugin, Provider
+
+CLIP = Path(__file__).parent / "clips" / "counting.webm"  # 8 seconds, 10 pictures a second
+COLOURS = '["#f4cc3c","#f7de81","#1c3cbc","#907308"]'
+
+pytestmark = pytest.mark.browser
+
+
+class Pictured(MetadataProvider):
+    name = display_name = "pictured"
+    source = "OTHER"
+    kinds = frozenset({"movie", "tv"})
+    config_schema: ClassVar[Mapping[str, Any]] = {"type": "object"}
+
+    def fetch(self, query: MediaQuery) -> MediaMetadata | None:
+        title = query.title
+        return MediaMetadata({"OTHER": title}, title, overview=f"About {title}.", genres=("Drama",))
+
+
+class Metadata(Plugin):
+    manifest: ClassVar = {
+        "id": "test_pictured",
+        "providers": [{"type": "metadata", "name": "pictured"}],
+    }
+
+    def providers(self) -> list[Provider]:
+        return [Provider("metadata", "pictured", Pictured)]
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[TestHost]:
+    with TestHost(tmp_path / "data", plugins=[Metadata]) as host:
+        host.post("/api/v1/settings/providers", json={"name": "pictured"})
+        yield host
+
+
+def _plant(root: Path, *paths: str) -> Path:
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(CLIP, root / path)
+    return root
+
+
+def _scan(page: Any, root: Path, kind: str) -> None:
+    page.locator("#add input[name=path]").fill(str(root))
+    page.locator("#add select").select_option(kind)
+    page.locator("#add button").click()
+
+
+def test_a_folder_is_scanned_and_a_film_plays(
+    host: TestHost, open_page: Callable[..., Any], wait_until: Callable[..., None], tmp_path: Path
+) -> None:
+    films = _plant(tmp_path / "films", "Counting (2001)/Counting (2001).webm", "Other (2002).webm")
+    watched = open_page(host.url, "/media")
+    page = watched.page
+    wait_until(lambda: page.evaluate("document.documentElement.dataset.live === 'yes'"))
+    assert page.locator("#no-films").is_visible()
+    _scan(page, films, "movie")
+    # Told by the socket alone: nothing is reloaded.
+    wait_until(lambda: page.evaluate("document.querySelectorAll('#films .tile').length === 2"))
+    wait_until(lambda: "Scan complete: 2 items" in page.locator("#scan-text").inner_text())
+    assert page.evaluate("document.getElementById('scan-progress').value") == 100
+    assert "2 titles" in page.locator("#libraries").inner_text()
+    page.locator("#films .tile", has_text="Counting").click()
+    wait_until(lambda: page.evaluate("document.getElementById('video').duration > 7"))
+    assert "About Counting." in page.locator("#player").inner_text()
+    page.evaluate("document.getElementById('video').muted = true")
+    page.evaluate("document.getElementById('video').play()")
+    wait_until(lambda: page.evaluate("document.getElementById('video').currentTime > 0.1"))
+    page.evaluate("document.getElementById('video').currentTime = 6")
+    wait_until(lambda: page.evaluate("document.getElementById('video').currentTime > 6.1"))
+    assert page.evaluate("document.getElementById('video').error") is None
+    page.keyboard.press("Escape")
+    assert not page.locator("#player").is_visible()
+    assert watched.complaints == []
+
+
+def test_episodes_play(
+    host: TestHost, open_page: Callable[..., Any], wait_until: Callable[..., None], tmp_path: Path
+) -> None:
+    shows = _plant(tmp_path / "shows", "Numbers/S01E01.webm", "Numbers/S01E02.webm")
+    watched = open_page(host.url, "/media")
+    page = watched.page
+    _scan(page, shows, "tv")
+    wait_until(lambda: page.evaluate("document.querySelectorAll('#shows .tile').length === 1"))
+    page.locator("#shows .tile").click()
+    wait_until(lambda: page.locator("#seasons button").count() == 2)
+    page.locator("#seasons button").nth(1).click()
+    wait_until(lambda: page.evaluate("document.getElementById('video').currentTime > 0.1"))
+    assert page.locator("#player-title").inner_text() == "Numbers: Episode 2"
+    page.locator("#close").click()
+    assert watched.complaints == []
+
+
+def test_search_as_one_types(
+    host: TestHost, open_page: Callable[..., Any], wait_until: Callable[..., None], tmp_path: Path
+) -> None:
+    names = ["Amélie", "Alien", "Brazil"]
+    films = _plant(tmp_path / "films", *(f"{name} (2001).webm" for name in names))
+    watched = open_page(host.url, "/media")
+    page = watched.page
+    _scan(page, films, "movie")
+    wait_until(lambda: page.evaluate("document.querySelectorAll('#films .tile').length === 3"))
+
+    def found() -> Any:
+        return page.evaluate(
+            "[...document.querySelectorAll('#found-items b')].map((each) => each.textContent)"
+        )
+
+    page.locator("#query").press_sequentially("AMÉ", delay=20)
+    wait_until(lambda: found() == ["Amélie"])
+    assert not page.locator("#home").is_visible()
+    page.locator("#query").fill("zzz")
+    wait_until(lambda: "Nothing is called" in page.locator("#found-text").inner_text())
+    page.locator("#query").fill("")
+    wait_until(lambda: page.locator("#home").is_visible())
+    assert watched.complaints == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_and_a_narrow_screen(
+    host: TestHost,
+    open_page: Callable[..., Any],
+    wait_until: Callable[..., None],
+    tmp_path: Path,
+    scheme: str,
+) -> None:
+    films = _plant(tmp_path / "films", "Alien (1979).webm", "A rather long title (2001).webm")
+    answer = host.post("/api/v1/scan/path", json={"path": str(films)})
+    job = f"/api/v1/scan/job/{answer.json()['data']['jobId']}"
+    wait_until(lambda: host.get(job).json()["data"]["status"] == "COMPLETED")
+    database = host.plugin("media").context.db
+    database.execute("UPDATE media SET colors = :colours", {"colours": COLOURS})
+    watched = open_page(
+        host.url, "/media", viewport={"width": 360, "height": 740}, color_scheme=scheme
+    )
+    page = watched.page
+    wait_until(lambda: page.evaluate("document.querySelectorAll('#films .tile').length === 2"))
+    style = "getComputedStyle(document.querySelector('#films .poster')).backgroundImage"
+    assert "rgb(244, 204, 60)" in page.evaluate(style)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "tile"
+    page.keyboard.press("Enter")
+    assert page.locator("#player").is_visible()
+    assert watched.complaints == []
+
+
+def test_what_goes_wrong_is_said(
+    host: TestHost, open_page: Callable[..., Any], wait_until: Callable[..., None]
+) -> None:
+    watched = open_page(host.url, "/media")
+    page = watched.page
+    _scan(page, Path("/no/such/folder"), "movie")
+    wait_until(lambda: "does not exist" in page.locator("#trouble").inner_text())
+    assert host.get("/media/pages.py").status == 404
+    assert host.get("/media/../plugin.json").status == 404
