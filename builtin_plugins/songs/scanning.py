@@ -119,6 +119,7 @@ class _Run:
         self._tell_each = False
         self._done = self._total = 0
         self._announced = 0.0
+        self._current = ""
 
     def scan(self) -> Mapping[str, int]:
         known = self._known()
@@ -226,7 +227,8 @@ class _Run:
                 if result is not None:
                     pending.append(result)
                 now = time.monotonic()
-                if len(pending) >= _BATCH or now - written >= _PAUSE:
+                news = pending or pool.current != self._current
+                if len(pending) >= _BATCH or (news and now - written >= _PAUSE):
                     self._write(pending, known, pool.current)
                     pending, written = [], now
             self._write(pending, known, pool.current)
@@ -329,7 +331,7 @@ class _Run:
         now = time.monotonic()
         if now - self._announced < _PAUSE and self._done < self._total:
             return
-        self._announced = now
+        self._announced, self._current = now, current
         name = filename_of(current).rpartition("/")[2]
         self._s._state.update(done=self._done, current=name, **self._counters)
         self._s._emit("scan_progressed", done=self._done, total=self._total, current=name)

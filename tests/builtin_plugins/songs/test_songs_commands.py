@@ -1,0 +1,138 @@
+"""The commands, the state of scans, and what a run tells."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builtin_plugins.songs.scan_state import ScanState
+from plugin_sdk import Conflict
+from plugin_sdk.testing import FakeCommandIO, FakeJobRun, FakeSongFormat
+
+
+def run(book: Any, name: str, **options: Any) -> tuple[int, FakeCommandIO]:
+    io = FakeCommandIO()
+    (command,) = (each for each in book.plugin.commands() if each.name == name)
+    return command.handler(io, **options) or 0, io
+
+
+@pytest.fixture
+def folder(book: Any, tmp_path: Path) -> Path:
+    book.context.providers.add("song_format", "fakesong", FakeSongFormat())
+    book.context.settings.update({"dlcDir": str(tmp_path), "scanWorkers": 1})
+    return tmp_path
+
+
+def titles(book: Any) -> list[str]:
+    page = json.loads(book.ask("GET", "library").body.content)
+    return [song["title"] for song in page["songs"]]
+
+
+def told(book: Any) -> list[str]:
+    names = [event.name.removeprefix("songs.") for event in book.context.events.emitted]
+    assert "scan_progressed" in names
+    return [name for name in names if name != "scan_progressed"]  # as often as it took
+
+
+def test_a_scan_by_command(book: Any, folder: Path) -> None:
+    FakeSongFormat.write(folder / "a.fakesong", title="One")
+    (folder / "b.fakesong").write_text("broken")
+    book.context.jobs.run_all()  # what the change of the folder began
+    assert titles(book) == ["One"]
+    assert told(book) == ["scan_started", "song_added", "scan_completed"]
+    completed = book.context.events.emitted[-1].data
+    assert {**completed, "durationMs": 0} == {
+        "added": 1,
+        "changed": 0,
+        "removed": 0,
+        "unchanged": 0,
+        "failed": 1,
+        "durationMs": 0,
+    }
+    status, io = run(book, "scan", full=True)
+    assert status == 0
+    assert io.output.strip() == "added: 0, changed: 0, removed: 0, unchanged: 1, failed: 1"
+    assert "b.fakesong: " in io.errors
+    book.context.settings.update({"dlcDir": str(folder / "gone")})
+    book.context.jobs.run_all()
+    status, io = run(book, "scan")
+    assert (status, io.errors.strip()) == (1, "The scan failed: NO_LIBRARY_FOLDER")
+    assert told(book)[-1] == "scan_failed"
+
+
+def test_filling(book: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("builtin_plugins.songs.filling._MANY", 100)
+    assert run(book, "fill", count=40)[0] == 0
+    status, io = run(book, "fill", count=110)
+    assert (status, io.output.strip()) == (0, "The library has 150 songs.")
+    stats = book.ask("GET", "library_stats")
+    assert stats["totalSongs"] == 150
+    page = json.loads(book.ask("GET", "library", query={"size": "200"}).body.content)
+    assert len({song["title"] for song in page["songs"]}) == 150
+    artists = [song["artist"].casefold() for song in page["songs"]]
+    assert artists == sorted(artists)
+    book.context.settings.update({"dlcDir": "/somewhere"})
+    with pytest.raises(Conflict):
+        run(book, "fill", count=1)
+
+
+def test_a_run_that_was_interrupted_begins_again(book: Any, folder: Path) -> None:
+    FakeSongFormat.write(folder / "a.fakesong", title="One")
+    plugin = book.plugin
+    stopped = FakeJobRun()
+    stopped.cancel()
+    plugin.scan(stopped)
+    assert plugin.scan_status(None)["running"] is True
+    assert titles(book) == []
+    plugin.scan(FakeJobRun(attempt=2))
+    assert plugin.scan_status(None)["status"] == "complete"
+    assert titles(book) == ["One"]
+
+
+def test_a_run_that_fails_is_over(book: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(book.plugin._scans._scanner, "run", fail)
+    with pytest.raises(ZeroDivisionError):
+        book.plugin.scan(FakeJobRun())
+    status = book.plugin.scan_status(None)
+    assert (status["running"], status["status"]) == (False, "error")
+
+
+def test_a_run_that_nobody_runs_is_forgotten(book: Any) -> None:
+    state = ScanState(book.context.db, book.context.clock)
+    assert state.request("full") is False
+    book.plugin.look(FakeJobRun())
+    assert state.present() == "full"
+    book.context.clock.advance(600)
+    book.plugin.look(FakeJobRun())
+    assert state.present() is None
+
+
+def test_scans_from_time_to_time(book: Any, folder: Path) -> None:
+    book.context.jobs.run_all()
+    book.context.settings.update({"scanIntervalMinutes": 5})
+    begun: Callable[[], str] = lambda: book.plugin.scan_status(None)["startedAt"]  # noqa: E731
+    first = begun()
+    for seconds, again in ((240, False), (61, True)):
+        book.context.clock.advance(seconds)
+        book.plugin.look(FakeJobRun())
+        book.context.jobs.run_all()
+        assert (begun() != first) is again
+
+
+def test_a_wish_is_not_lost(book: Any) -> None:
+    state = ScanState(book.context.db, book.context.clock)
+    assert state.request("incremental") is False
+    assert [state.request(mode) for mode in ("incremental", "full", "incremental")] == [True] * 3
+    assert state.finish(status="complete", stage="complete") == "full"
+    assert state.present() == "full"
+    assert state.status()["isFirstScan"] is False
+    assert state.finish(status="complete", stage="complete") is None
+    assert state.present() is None
+    assert state.status()["finishedAt"] is not None
