@@ -177,6 +177,10 @@ class Database(Protocol):
         """The first column of the first row, or None."""
         ...
 
+    def values(self, sql: str, params: Parameters | None = None) -> list[Any]:
+        """The first column of all rows, without a dictionary for each."""
+        ...
+
     def execute(self, sql: str, params: Parameters | None = None) -> int:
         """Runs one statement; returns the number of rows that it changed."""
         ...

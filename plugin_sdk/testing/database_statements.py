@@ -53,6 +53,11 @@ class StatementTests(DatabaseCase):
         assert database.value("SELECT count(*) FROM people") == 5
         assert database.value("SELECT name FROM people WHERE age = 9") is None
         assert database.value("SELECT height FROM people WHERE age = 1") is None
+        assert database.values("SELECT name, age FROM people WHERE age > 2 ORDER BY age") == [
+            "n3",
+            "n4",
+        ]
+        assert database.values("SELECT name FROM people WHERE age = 9") == []
 
     def test_parameters_may_be_more_but_not_fewer(self, database: Database, people: Table) -> None:
         people.insert({"name": "Ann", "age": 3})

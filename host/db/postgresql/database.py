@@ -59,6 +59,9 @@ class PostgresqlDatabase(Sessions):
         row = self._fetch(sql, self._bound(sql, params), Link.first)
         return None if row is None else row[0]
 
+    def values(self, sql: str, params: Parameters | None = None) -> list[Any]:
+        return self._fetch(sql, self._bound(sql, params), Link.values)
+
     def iterate(self, sql: str, params: Parameters | None = None) -> Iterator[Row]:
         if self._statements.kind(sql) not in ("read", "with"):
             raise _only_reads()

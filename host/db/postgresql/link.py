@@ -92,6 +92,10 @@ class Link(Wire):
     def tuples(self, result: Result) -> list[tuple[Any, ...]]:
         return self._rows.all(result)
 
+    def values(self, result: Result) -> list[Any]:
+        """The first column of all rows."""
+        return [row[0] for row in self._rows.all(result)]
+
     def row(self, result: Result) -> Row | None:
         values = self._rows.first(result)
         return None if values is None else dict(zip(self.names(result), values, strict=True))

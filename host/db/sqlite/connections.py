@@ -72,6 +72,10 @@ class Session:
         names = column_names(self.cursor)
         return [dict(zip(names, row, strict=True)) for row in found]
 
+    def values(self, sql: str, params: Any) -> list[Any]:
+        """The first column of all rows."""
+        return [row[0] for row in self.cursor.execute(sql, params).fetchall()]
+
     def change(self, sql: str, params: Any) -> int:
         """How many rows the statement changed."""
         cursor, connection = self.cursor, self.connection

@@ -64,6 +64,9 @@ class SqliteDatabase(Sessions):
         row = self._fetch(sql, bind(params), Session.first)
         return None if row is None else row[0]
 
+    def values(self, sql: str, params: Parameters | None = None) -> list[Any]:
+        return self._fetch(sql, bind(params), Session.values)
+
     def iterate(self, sql: str, params: Parameters | None = None) -> Iterator[Row]:
         if self._statements.kind(sql) not in ("read", "with"):
             raise _only_reads()
