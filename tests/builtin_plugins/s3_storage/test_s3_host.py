@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 
+from host.testing import database_of
 from plugin_sdk import Plugin, Request, Response, route
 from plugin_sdk.testing import RunningHost, StartHost
 
@@ -201,7 +202,11 @@ def test_the_store_is_tried_out_from_the_command_line(
 ) -> None:
     host: Any = start()
     command = [sys.executable, "-m", "host", "s3_storage", "check"]
-    env = {**os.environ, "STAGEBOX_DATA_DIR": str(host.data_dir)}
+    env = {
+        **os.environ,
+        "STAGEBOX_DATA_DIR": str(host.data_dir),
+        "STAGEBOX_DATABASE": database_of(host.data_dir),
+    }
     run = partial(subprocess.run, command, env=env, capture_output=True, text=True, timeout=60)
     done = run(check=False)
     assert done.returncode == 0, done.stderr

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from host.testing import TestHost
+from host.testing import TestHost, database_of
 from plugin_sdk import HttpReply, Plugin, hookimpl
 
 from .conftest import ALICE, PASSWORD, Signaling, answering, dripping, silent, vouching
@@ -326,10 +326,15 @@ def test_switching_off_while_a_server_is_asked(
 
 
 def test_commands_beside_a_server(host: TestHost, server: str) -> None:
+    where = {
+        "STAGEBOX_DATA_DIR": str(host.data_dir),
+        "STAGEBOX_DATABASE": database_of(host.data_dir),
+    }
+
     def command(*arguments: str) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "host", *arguments],
-            env={**os.environ, "STAGEBOX_DATA_DIR": str(host.data_dir)},
+            env={**os.environ, **where},
             capture_output=True,
             text=True,
             timeout=60,

@@ -482,10 +482,9 @@ def test_a_statement_that_takes_too_long_is_given_up(database: HostDatabase, ask
 
 def test_an_unprepared_server_is_told_apart(postgresql_server: Any, made_databases: Any) -> None:
     before = made_databases.names()
-    postgresql_server.sql(
-        "CREATE DATABASE stagebox_test_latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"
-    )
-    engine = PostgresqlEngine(postgresql_server.url("stagebox_test_latin"))
+    name = f"{made_databases.prefix}latin"
+    postgresql_server.sql(f"CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    engine = PostgresqlEngine(postgresql_server.url(name))
     with pytest.raises(DatabaseUnavailable) as caught:
         engine.check()
     assert "UTF8" in caught.value.message

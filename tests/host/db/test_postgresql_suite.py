@@ -18,11 +18,11 @@ pytestmark = pytest.mark.one_engine
 
 @pytest.fixture(scope="module")
 def engine(
-    postgresql_server: Any, made_databases: Any, tmp_path_factory: pytest.TempPathFactory
+    postgresql_template: str, made_databases: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[PostgresqlEngine]:
     before = made_databases.names()
     folder: Path = tmp_path_factory.mktemp("data")
-    engine = PostgresqlEngine(database_for(postgresql_server.url("template"), folder))
+    engine = PostgresqlEngine(database_for(postgresql_template, folder))
     yield engine
     engine.close()
     assert engine.connections == 0

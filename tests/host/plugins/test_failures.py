@@ -265,8 +265,8 @@ def test_many_failures_quarantine_a_plugin(make_host, write_plugin, wait_until):
     )
     for _ in range(5):
         host.get("/api/plugins/failing/boom")
-    wait_until(lambda: host.entry("failing").state == "quarantined")
-    assert host.get("/api/plugins/failing/boom").status == 404
+    wait_until(lambda: host.get("/api/plugins/failing/boom").status == 404)
+    assert host.entry("failing").state == "quarantined"
     host.restart()
     fault = host.entry("failing").fault
     assert fault is not None
