@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from builtin_plugins.drops import strict
@@ -13,6 +13,7 @@ __all__ = [
     "CONTENT_TYPE",
     "document",
     "empty",
+    "found",
     "invalid",
     "invalid_key",
     "listing",
@@ -27,6 +28,7 @@ ALLOWED: Final[Mapping[str, str]] = {
     "/drop": "GET, HEAD, POST, OPTIONS",
 }
 
+_PIECE: Final = 64 * 1024
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 _Error = TypeVar("_Error", bound=StageboxError)
 
@@ -67,9 +69,28 @@ def empty(status: int = 200, headers: Mapping[str, str] | None = None) -> Respon
 
 
 def listing(texts: Iterable[str], headers: Mapping[str, str]) -> Response:
-    """An array of JSON texts."""
+    """An array of JSON texts. What comes one by one is sent so."""
+    all_headers = {**_NO_STORE, **headers}
+    if not isinstance(texts, Sequence):
+        return Response.stream(_array(texts), CONTENT_TYPE, headers=all_headers)
     body = "[" + ",".join(texts) + "]"
-    return Response(TextBody(body.encode()), 200, {**_NO_STORE, **headers}, CONTENT_TYPE)
+    return Response(TextBody(body.encode()), 200, all_headers, CONTENT_TYPE)
+
+
+def found(headers: Mapping[str, str]) -> Response:
+    """What a HEAD is told of a listing that nobody made: it has no length."""
+    return Response.stream((), CONTENT_TYPE, headers={**_NO_STORE, **headers})
+
+
+def _array(texts: Iterable[str]) -> Iterator[bytes]:
+    pieces, size = ["["], 0
+    for number, text in enumerate(texts):
+        pieces += ("," if number else "", text)
+        size += len(text)
+        if size >= _PIECE:
+            yield "".join(pieces).encode()
+            pieces, size = [], 0
+    yield "".join([*pieces, "]"]).encode()
 
 
 def value(body: Any, status: int) -> Response:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from builtin_plugins.drops import strict
-from builtin_plugins.drops.answers import empty, invalid, listing, refusal, value
+from builtin_plugins.drops.answers import empty, found, invalid, listing, refusal, value
 from builtin_plugins.drops.directory import Contact, Directories, Directory, Identity
 from builtin_plugins.drops.documents import Given
 from builtin_plugins.drops.inbox import Inbox
@@ -54,13 +54,15 @@ class DropRoutes:
         """New messages, or all of them; a HEAD looks and takes nothing."""
         outcome = self._round()
         receivers = self._directories.present().identities
-        if request.query.all("all") == ("true",):
-            texts = self._inbox.all(receivers)
-        elif request.method == "HEAD":
-            texts = self._inbox.new(receivers)
-        else:
-            texts = self._inbox.take(receivers)
         headers = {"X-Qabel-Drop-Errors": str(outcome.failed)} if outcome.failed else {}
+        everything = request.query.all("all") == ("true",)
+        if request.method == "HEAD" or everything:
+            if not self._inbox.has(receivers, only_new=not everything):
+                return empty(204, headers)
+            if request.method == "HEAD":
+                return found(headers)
+            return listing(self._inbox.all(receivers), headers)
+        texts = self._inbox.take(receivers)
         return listing(texts, headers) if texts else empty(204, headers)
 
     def _round(self) -> Outcome:

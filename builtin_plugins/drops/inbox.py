@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ _DAY_MS: Final = 86_400_000
 _VANISHED_DAYS: Final = 30
 _DIGEST_DAYS: Final = 400
 _BATCH: Final = 500
+_ALL: Final = "SELECT json FROM inbox"
 _MARK: Final = "UPDATE inbox SET delivered_at = :now WHERE delivered_at IS NULL"
 _OLD: Final = "delivered_at < :before"
 _FORLORN: Final = """
@@ -68,28 +69,36 @@ class Inbox:
             self._db.table("seen").insert(row)
         return fresh
 
-    def new(self, receivers: Collection[str]) -> list[str]:
-        """JSON texts of what is new, by time stamp, then arrival. Changes nothing."""
-        where, params = _among(receivers)
-        return self._texts(f"delivered_at IS NULL AND {where}", params)
-
     def take(self, receivers: Collection[str]) -> list[str]:
-        """As `new`, and marks them delivered in the same transaction: of several at once exactly
-        one gets a message."""
-        if not self._any_new(receivers):
+        """JSON texts of what is new, by time stamp, then arrival; marks them delivered in the same
+        transaction: of several at once exactly one gets a message."""
+        if not self.has(receivers, only_new=True):
             return []
         with self._db.transaction():
-            texts = self.new(receivers)
             where, params = _among(receivers)
+            rows = self._db.table("inbox").rows_where(
+                f"delivered_at IS NULL AND {where}",
+                params,
+                order_by="time_stamp, id",
+                select="json",
+            )
             # Nothing but names of parameters is put into the text.
             mark = f"{_MARK} AND {where}"
             self._db.execute(mark, {**params, "now": self._clock.ms()})
-        return texts
+        return [row["json"] for row in rows]
 
-    def all(self, receivers: Collection[str]) -> list[str]:
-        """Delivered or not."""
+    def all(self, receivers: Collection[str]) -> Iterator[str]:
+        """Delivered or not, one after the other: there may be very many."""
         where, params = _among(receivers)
-        return self._texts(where, params)
+        for row in self._db.iterate(f"{_ALL} WHERE {where} ORDER BY time_stamp, id", params):
+            yield row["json"]
+
+    def has(self, receivers: Collection[str], *, only_new: bool) -> bool:
+        """Whether there is any. One look at an index."""
+        where, params = _among(receivers)
+        if only_new:
+            where = f"delivered_at IS NULL AND {where}"
+        return bool(self._db.table("inbox").rows_where(where, params, select="id", limit=1))
 
     def statistics(self) -> dict[str, int]:
         table = self._db.table("inbox")
@@ -129,18 +138,6 @@ class Inbox:
                 )
                 self._db.table("inbox").delete(row["id"])
         return len(rows)
-
-    def _any_new(self, receivers: Collection[str]) -> bool:
-        where, params = _among(receivers)
-        table = self._db.table("inbox")
-        where = f"delivered_at IS NULL AND {where}"
-        return bool(table.rows_where(where, params, select="id", limit=1))
-
-    def _texts(self, where: str, params: Mapping[str, Any]) -> list[str]:
-        rows = self._db.table("inbox").rows_where(
-            where, params, order_by="time_stamp, id", select="json"
-        )
-        return [row["json"] for row in rows]
 
 
 def _live(document: Mapping[str, Any]) -> set[str]:

@@ -17,7 +17,7 @@ import builtin_plugins.drops as drops
 from builtin_plugins.drops import Drops, strict
 from builtin_plugins.drops.sealing import seal_pdu
 from builtin_plugins.drops.wire import Message, wire_text
-from plugin_sdk import HttpReply, Response, TextBody
+from plugin_sdk import HttpReply, Response, StreamBody, TextBody
 from plugin_sdk.testing import FakeContext, HttpRequest, request
 
 S_PRIV, R_PRIV = bytes(range(0x01, 0x21)), bytes(range(0x21, 0x41))
@@ -78,11 +78,15 @@ def get(plugin: Drops, **query: str) -> Response:
 
 
 def numbers(response: Response) -> list[int]:
-    assert isinstance(response.body, TextBody)
+    if isinstance(response.body, StreamBody):
+        content = b"".join(response.body.chunks)
+    else:
+        assert isinstance(response.body, TextBody)
+        content = response.body.content
     if response.status == 204:
-        assert (response.body.content, response.content_type) == (b"", "")
+        assert (content, response.content_type) == (b"", "")
         return []
-    return [each["data"]["n"] for each in json.loads(response.body.content)]
+    return [each["data"]["n"] for each in json.loads(content)]
 
 
 def test_cursors(context: FakeContext, plugin: Drops) -> None:
@@ -178,6 +182,18 @@ def test_only_some_callers_wait_for_a_dead_server(context: FakeContext, plugin: 
         answering.set()
         listed = [each for call in waiting for each in numbers(call.result())]
     assert listed == [1]
+
+
+def test_very_many_messages_are_not_held_at_once(context: FakeContext, plugin: Drops) -> None:
+    lay(context, reply(*(chat(number) for number in range(700))))
+    assert plugin.get_drop(request("HEAD", "/drop")).status == 200
+    response = get(plugin, all="true")
+    assert isinstance(response.body, StreamBody)
+    pieces = list(response.body.chunks)
+    assert len(pieces) > 1
+    assert [each["data"]["n"] for each in json.loads(b"".join(pieces))] == list(range(700))
+    assert numbers(get(plugin)) == list(range(700))
+    assert get(plugin).status == 204
 
 
 def test_events_tell_no_content(context: FakeContext, plugin: Drops) -> None:
