@@ -15,6 +15,7 @@ __all__ = ["album", "artist", "best", "folded", "song"]
 SOURCE: Final = "MUSICBRAINZ"
 _LEAST_SCORE: Final = 80
 _GENRES: Final = 10
+_LARGEST: Final = 2**53
 
 Entity = Mapping[str, Any]
 
@@ -36,7 +37,8 @@ def best(found: Any, title: str, credit: str, year: int | None) -> Entity | None
 
 def song(entity: Entity) -> MediaMetadata | None:
     """Of a recording."""
-    length = _number(entity.get("length"))
+    stated = _number(entity.get("length"))
+    length = stated if stated is not None and stated > 0 else None
     releases = _objects(entity.get("releases"))
     first = releases[0] if releases else {}
     minutes = math.ceil(length / 60_000) if length else None
@@ -152,4 +154,6 @@ def _text(value: Any) -> str | None:
 
 
 def _number(value: Any) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) < _LARGEST else None
