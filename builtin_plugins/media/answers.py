@@ -57,7 +57,7 @@ def envelope(error: StageboxError, request: Request) -> dict[str, Any]:
     elif error.status == 500:
         message = "An unexpected error occurred"
     body: dict[str, Any] = {"success": False, "error": kind, "message": message}
-    if error.details:
+    if error.details and error.status == 400:
         body["details"] = [{"field": each.path, "message": each.message} for each in error.details]
         body["message"] = error.details[0].message
     data = getattr(error, "data", None)

@@ -114,9 +114,11 @@ class Tree:
             found.extend(self._listed(self.root, self._real_root, (), None, deadline))
         else:
             path = os.path.join(self.root, folder)  # noqa: PTH118
-            real = os.path.realpath(path)
-            # As it was listed: a batch folder that became a file is gone.
-            if not stat.S_ISDIR(os.stat(path).st_mode):  # noqa: PTH116
+            facts = os.lstat(path)
+            real = f"{self._real_root.rstrip('/')}/{folder}"
+            if stat.S_ISLNK(facts.st_mode):
+                real, facts = os.path.realpath(path), os.stat(path)  # noqa: PTH116
+            if not stat.S_ISDIR(facts.st_mode):  # it was one when it was listed
                 raise FileNotFoundError
             if real not in self._visited:
                 self._visited.add(real)

@@ -63,11 +63,6 @@ class Plan:
     gone: list[str] = field(default_factory=list)
     keys: list[Key] = field(default_factory=list)
 
-    @property
-    def quiet(self) -> bool:
-        """Whether nothing was asked and nothing needs to be written."""
-        return not (self.storing or self.gone or self.lookups)
-
     def count(self, answers: Iterable[Any]) -> None:
         """Counts look-ups that were made, or could not be made, just now."""
         for answer in answers:

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from builtin_plugins.media.chain import Chain
@@ -26,6 +27,36 @@ _NO_FILES: Final[Known] = {}
 Wait = Callable[[float], bool]
 
 
+_COUNTED: Final = (
+    "position",
+    "processed_folders",
+    "scanned",
+    "saved",
+    "skipped",
+    "lookups",
+    "found",
+    "not_found",
+    "lookup_errors",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A phase that is told in its turn."""
+
+    phase: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A folder that was looked at; ``total`` is how many films or episodes lie in it."""
+
+    plan: Plan
+    name: str
+    total: int
+
+
 class ScanFailed(Exception):
     """The job cannot go on; the text says why."""
 
@@ -33,9 +64,10 @@ class ScanFailed(Exception):
 class ScanRun:
     """``job`` is the row as this run has written it.
 
-    Folders in which nothing is new are committed together, a quarter of a second's worth at
-    most: their progress is told when it is stored, so a rescan does not wait for the disk with
-    each of them.
+    Folders about which no provider was asked are committed together, a quarter of a second's
+    worth at most, and told of after that: a scan does not wait for the disk with each of them.
+    A folder for which something was fetched is committed at once, so that a crash costs no
+    second request.
     """
 
     def __init__(
@@ -60,8 +92,7 @@ class ScanRun:
         self._lookups = Lookups(chain, shop.pictures, shop.catalogue, stopped)
         self._tree = Tree(job["scan_path"], Rules.of(options, kind), log, wait)
         self._scan = self._kind_of_scan(kind, bool(options.get("rescan")))
-        self._held: list[Mapping[str, Any]] = []
-        self._counts: dict[str, int] = {}
+        self._held: list[_Told | _Done] = []
         self._held_since = 0.0
 
     def _kind_of_scan(self, kind: str, rescan: bool) -> KindOfScan:
@@ -152,7 +183,7 @@ class ScanRun:
 
     def _folder(self, name: str, known: Known) -> None:
         job, frames = self.job, self._shop.frames
-        self._hold(frames.progress(job, "scanning", f"Scanning {name}"))
+        self._hold("scanning", f"Scanning {name}")
         try:
             found = self._tree.files(name)
         except FolderFailed as failure:
@@ -172,30 +203,11 @@ class ScanRun:
         plan = self._scan.plan(folder, found, known, phase)
         plan.skipped += self._tree.skipped
         plan.scanned += self._tree.skipped
-        total = len(found)
-        if plan.quiet:
-            self._count(plan, name, total)
-            if time.monotonic() - self._held_since > _GROUP_SECONDS:
-                self._commit_held()
-            return
-        self._commit_held()
-        self._store(name, plan, total)
-
-    def _store(self, name: str, plan: Plan, total: int) -> None:
-        shop, job, frames = self._shop, self.job, self._shop.frames
         if plan.storing:
-            frames.send(frames.progress(job, "saving", f"Saving {name}"))
-        with shop.db.transaction():
-            if not shop.jobs.is_mine(job):  # before anything that a deleted library would refuse
-                raise Overtaken
-            for store in plan.storing:
-                plan.saved += store()
-            if plan.gone:
-                shop.libraries.unlink(job["library_id"], plan.gone)
-            shop.write_state()
-            self._count(plan, name, total)
-            frames_held = self._write_held()
-        self._send(frames_held)
+            self._hold("saving", f"Saving {name}")
+        self._held.append(_Done(plan, name, len(found)))
+        if plan.lookups or time.monotonic() - self._held_since > _GROUP_SECONDS:
+            self._commit_held()
         self._lookups.lighten(plan.keys)
 
     def _failed(self, name: str, error: str) -> None:
@@ -212,61 +224,57 @@ class ScanRun:
         shop.log.warning("Folder %s failed: %s", name, error)
         shop.frames.send(shop.frames.folder_failed(job, name, error))
 
-    # Counting: frames wait for the commit of what they tell
+    # Storing: what is told waits for the commit of what it tells
 
-    def _count(self, plan: Plan, name: str, total: int) -> None:
-        job = self.job
-        added = {
-            "position": 1,
-            "processed_folders": 1,
-            "scanned": plan.scanned,
-            "saved": plan.saved,
-            "skipped": plan.skipped,
-            "lookups": plan.lookups,
-            "found": plan.found,
-            "not_found": plan.not_found,
-            "lookup_errors": plan.errors,
-        }
-        for column, number in added.items():
-            self._counts[column] = self._counts.get(column, 0) + number
-            job[column] += number
-        self._held.append(self._shop.frames.batch_complete(job, name, plan.saved, total))
-
-    def _hold(self, frame: Mapping[str, Any]) -> None:
-        if not self._held:
-            self._held_since = time.monotonic()
-            self._shop.frames.send(frame)
-        else:
-            self._held.append(frame)
+    def _hold(self, phase: str, text: str) -> None:
+        if self._held:
+            self._held.append(_Told(phase, text))
+            return
+        self._held_since = time.monotonic()
+        self._shop.frames.send(self._shop.frames.progress(self.job, phase, text))
 
     def _commit_held(self) -> None:
-        """Stores what was counted, then sends what was held back."""
-        if self._counts:
-            with self._shop.db.transaction():
-                frames = self._write_held()
-        else:
-            frames, self._held = self._held, []
-        self._send(frames)
-
-    def _write_held(self) -> list[Mapping[str, Any]]:
-        """Inside a transaction; the frames that may be sent after it."""
-        job = self.job
-        self._shop.jobs.write(
-            job,
-            **{column: job[column] for column in self._counts},
-            metadata_status=self.metadata_status(),
-            last_batch_at=self._shop.clock.ms(),
-        )
-        self._counts = {}
-        frames, self._held = self._held, []
-        return frames
-
-    def _send(self, frames: Sequence[Mapping[str, Any]]) -> None:
-        for frame in frames:
-            self._shop.frames.send(frame)
-        job = self.job
+        """Stores what is planned for the folders that are held, then tells of them."""
+        shop, job = self._shop, self.job
+        held, self._held = self._held, []
+        if not any(isinstance(each, _Done) for each in held):
+            for each in held:
+                if isinstance(each, _Told):
+                    shop.frames.send(shop.frames.progress(job, each.phase, each.text))
+            return
+        sent: list[Mapping[str, Any]] = []
+        with shop.db.transaction():
+            if not shop.jobs.is_mine(job):  # before anything that a deleted library would refuse
+                raise Overtaken
+            for each in held:
+                if isinstance(each, _Told):
+                    sent.append(shop.frames.progress(job, each.phase, each.text))
+                else:
+                    self._store(each.plan)
+                    frame = shop.frames.batch_complete(job, each.name, each.plan.saved, each.total)
+                    sent.append(frame)
+            shop.write_state()
+            shop.jobs.write(
+                job,
+                **{column: job[column] for column in _COUNTED},
+                metadata_status=self.metadata_status(),
+                last_batch_at=shop.clock.ms(),
+            )
+        for made in sent:
+            shop.frames.send(made)
         done = job["processed_folders"] + job["failed_folders"]
         self._tell(done, job["total_folders"], job["scan_path"])
+
+    def _store(self, plan: Plan) -> None:
+        job = self.job
+        for store in plan.storing:
+            plan.saved += store()
+        if plan.gone:
+            self._shop.libraries.unlink(job["library_id"], plan.gone)
+        added = (1, 1, plan.scanned, plan.saved, plan.skipped, plan.lookups)
+        more = (plan.found, plan.not_found, plan.errors)
+        for column, number in zip(_COUNTED, (*added, *more), strict=True):
+            job[column] += number
 
     # After the last folder
 
