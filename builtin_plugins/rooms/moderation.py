@@ -19,13 +19,18 @@ _OF_AUTHOR: Final = """
     AND server_id IS NOT NULL AND is_deleted = 0
 """
 _COUNT: Final = """
-    SELECT COUNT(DISTINCT key) AS number, MIN(claimed_at) AS oldest FROM tokens t
-    WHERE room_id = :room AND claimed_at > :dead AND NOT EXISTS (
-        SELECT 1 FROM bans b WHERE b.room_id = t.room_id AND b.user_id = t.key
-        AND (b.expires_at IS NULL OR b.expires_at > :now))
-    AND NOT EXISTS (
-        SELECT 1 FROM bans b WHERE b.room_id = t.room_id AND b.oder_id = t.key
-        AND (b.expires_at IS NULL OR b.expires_at > :now))
+    SELECT COUNT(DISTINCT key) AS number, MIN(claimed_at) AS oldest FROM tokens
+    WHERE room_id = :room AND claimed_at > :dead
+"""
+_BANNED: Final = """
+    SELECT COUNT(*) FROM (
+        SELECT t.key FROM bans b JOIN tokens t ON t.room_id = b.room_id AND t.key = b.user_id
+        WHERE b.room_id = :room AND (b.expires_at IS NULL OR b.expires_at > :now)
+        AND t.claimed_at > :dead
+        UNION SELECT t.key FROM bans b JOIN tokens t ON t.room_id = b.room_id AND t.key = b.oder_id
+        WHERE b.room_id = :room AND (b.expires_at IS NULL OR b.expires_at > :now)
+        AND t.claimed_at > :dead
+    ) AS banned
 """
 _NEXT_END: Final = """
     SELECT MIN(expires_at) FROM bans WHERE room_id = :room AND expires_at > :now
@@ -115,10 +120,12 @@ class Moderation:
 
     def _count(self, caller: Caller, now: int, life: int) -> _Count:
         params = {"room": caller.room, "now": now}
-        row = self._db.one(_COUNT, {**params, "dead": now - life})
+        dead = now - life
+        row = self._db.one(_COUNT, {"room": caller.room, "dead": dead})
         assert row is not None
+        banned = self._db.value(_BANNED, {**params, "dead": dead})
         ends = [self._db.value(_NEXT_END, params)]
         if row["oldest"] is not None:
             ends.append(row["oldest"] + life)
         until = min((end for end in ends if end is not None), default=None)
-        return _Count(row["number"], caller.counts_version, life, now, until)
+        return _Count(row["number"] - banned, caller.counts_version, life, now, until)

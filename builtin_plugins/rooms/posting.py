@@ -99,7 +99,7 @@ class Posting:
         post = _Post(caller, draft)
         with self._queue_lock:
             self._queue.append(post)
-        with self._turn:
+        with self._core.writing.gathered(), self._turn:
             while not post.done:
                 with self._queue_lock:
                     batch, self._queue = self._queue[:_TOGETHER], self._queue[_TOGETHER:]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -14,14 +15,17 @@ from builtin_plugins.rooms.core import Core
 from builtin_plugins.rooms.local.rows import Rows
 from builtin_plugins.rooms.local.shapes import KINDS, Located, check
 from builtin_plugins.rooms.local.sources import LineSource, ObjectSource, Row, Source
-from plugin_sdk import Invalid, StageboxError, Unavailable
+from plugin_sdk import DatabaseUnavailable, Invalid, StageboxError, Unavailable
 
-__all__ = ["run_import"]
+__all__ = ["in_turn", "run_import"]
 
 _BY: Final = "import"
 _OTHERS: Final = frozenset({"pluginData", "meta"})
 """Kinds that the plugin ``plugin_data`` keeps."""
 _BEHIND_ROOMS: Final = frozenset(KINDS) - _OTHERS - {"room"}
+_PATIENCE: Final = 600.0
+_WAITED: Final = 1.0
+"""Seconds; a refusal after less was none for want of a turn."""
 _LINE_FORMS: Final = (".jsonl", ".ndjson")
 
 # What --replace takes away: all but what belongs to open groups.
@@ -52,19 +56,43 @@ def run_import(core: Core, texts: Any, file: str, stdin: BinaryIO, replace: bool
         kinds = source.kinds()
         if texts is None and kinds & _OTHERS:
             raise Unavailable("The file has plugin data or meta, but plugin_data is switched off.")
-        with core.transaction():
-            if replace:
-                _clear(core, kinds)
-            rows = Rows(core, _BY)
-            for row in source.rows({"room"}):
-                rows.put("room", check(*row_order(row)), row.where)
-            for row in source.rows(_BEHIND_ROOMS):
-                rows.put(row.kind, check(*row_order(row)), row.where)
-            rows.finish()
-            core.writing.tell("rooms.imported", counts)
+        cleared = kinds if replace else frozenset[str]()
+        in_turn(core, lambda: _import_rooms(core, source, cleared, counts))
         if kinds & _OTHERS:
-            _import_others(texts, source, kinds if replace else frozenset())
+            _import_others(texts, source, cleared)
     return json.dumps(counts)
+
+
+def in_turn(core: Core, work: Callable[[], object]) -> None:
+    """Does it in a transaction, after whoever writes now: another import may take longer than the
+    database lets anybody wait. Raises DatabaseUnavailable when that answers at once, or has let
+    us wait for ten minutes."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        began, inside = time.monotonic(), False
+        try:
+            with core.transaction():
+                inside = True
+                work()
+                return
+        except DatabaseUnavailable:
+            waited = time.monotonic() - began > _WAITED
+            if inside or not waited or time.monotonic() > deadline:
+                raise
+
+
+def _import_rooms(
+    core: Core, source: Source, cleared: frozenset[str], counts: dict[str, int]
+) -> None:
+    """Rooms first: they say which messages must be signed."""
+    _clear(core, cleared)
+    rows = Rows(core, _BY)
+    for row in source.rows({"room"}):
+        rows.put("room", check(*row_order(row)), row.where)
+    for row in source.rows(_BEHIND_ROOMS):
+        rows.put(row.kind, check(*row_order(row)), row.where)
+    rows.finish()
+    core.writing.tell("rooms.imported", counts)
 
 
 def row_order(row: Row) -> tuple[str, Any, str]:

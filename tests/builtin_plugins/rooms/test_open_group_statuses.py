@@ -10,7 +10,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from plugin_sdk.testing import FakeCommandIO
+
+NAMES = st.sampled_from(
+    (
+        *("public_key", "room_id", "ids", "file", "data", "signature", "timestamp", "requests"),
+        *("auth_token", "from_message_server_id", "from_deletion_server_id", "x"),
+    )
+)
 HEADER_ROUTES = (
     ("POST", "/claim_auth_token"),
     ("DELETE", "/auth_token"),
@@ -269,6 +279,33 @@ def test_without_storage_files_are_unavailable(
     assert rooms.db.table("files").count_where("state = 'writing'") == 0
 
 
+ODD = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=()), max_size=8)
+    | st.sampled_from(["05" + "ab" * 32, "eHh4", "A" * 86, "nowhere"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=150)
+@given(path=st.sampled_from([*WITH_BODY, "/compact_poll"]), body=st.dictionaries(NAMES, ODD))
+def test_no_body_is_a_failure(rooms: Any, path: str, body: dict[str, Any]) -> None:
+    """Whatever it holds, the answer is one of those of the table."""
+    if "fuzzed" not in {row["id"] for row in rooms.db.query("SELECT id FROM open_groups")}:
+        rooms.plugin.add_room(FakeCommandIO(), "fuzzed", None)
+    moderator = rooms.moderator("fuzzed")
+    call = rooms.plugin.context.services.get("rooms.call")
+    headers = {"Room": "fuzzed", "Authorization": moderator.tokens["fuzzed"]}
+    moderator.close()
+    status, answer = call("POST", path, "", headers, json.dumps(body).encode())
+    assert status in (200, 400, 403, 413, 429), answer
+    assert answer["status_code"] == status
+
+
 def test_off_means_unknown(rooms: Any) -> None:
     rooms.host.disable("rooms")
     try:
@@ -305,3 +342,5 @@ def test_the_api_document_describes_them(rooms: Any) -> None:
     post = document["paths"]["/messages"]["post"]
     assert post["security"] == [{"roomToken": []}]
     assert document["paths"]["/rooms"]["get"]["security"] == []
+    scheme = document["components"]["securitySchemes"]["roomToken"]
+    assert scheme == {"type": "apiKey", "in": "header", "name": "Authorization"}

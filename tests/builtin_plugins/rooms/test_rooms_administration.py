@@ -295,6 +295,40 @@ def _follow(rooms: Any, host: Any) -> None:
     assert "signature" not in docs[1]
 
 
+class Echo(Plugin):
+    """Answers each message with another, from within the hook."""
+
+    def enable(self) -> None:
+        self.headers: dict[str, str] = {}
+        self.body = json.dumps({"data": "ZWNobw==", "signature": "A" * 86, "timestamp": 1}).encode()
+
+    @hookimpl
+    def rooms_saved(self, kind: str, doc: Any) -> None:
+        if kind == "message" and doc["content"] != "ZWNobw==":
+            call = self.context.services.get("rooms.call")
+            assert call("POST", "/messages", "", self.headers, self.body)[0] == 200
+
+
+def test_a_hook_may_post(make_host: Callable[..., Any], rooms: Any) -> None:
+    host = make_host(Echo, settings={"rooms": {"rateLimitMessages": 0}})
+    shared, rooms.host = rooms.host, host
+    try:
+        (echo,) = (
+            published.plugin
+            for published in host.host.manager.catalog.plugins.values()
+            if isinstance(published.plugin, Echo)
+        )
+        room = rooms.add()
+        bot, alice = rooms.client(room), rooms.client(room)
+        echo.headers = {"Room": room, "Authorization": bot.tokens[room]}
+        for _ in range(3):
+            alice.post(room)
+        authors = [each["public_key"] for each in alice.messages(room, "?from_server_id=0")]
+        assert authors == [alice.key, bot.key] * 3
+    finally:
+        rooms.host = shared
+
+
 def test_a_second_process_sees_and_is_seen(rooms: Any, tmp_path: Path) -> None:
     """The command line works beside the server."""
     room = rooms.add()

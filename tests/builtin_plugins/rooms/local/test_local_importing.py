@@ -6,13 +6,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plugin_sdk import Invalid, StageboxError
+from builtin_plugins.rooms.local import importing
+from plugin_sdk import DatabaseUnavailable, Invalid, StageboxError
 
 KEY = "05" + "ab" * 32
 SIGNATURE = "A" * 86 + "=="
@@ -486,3 +489,58 @@ def test_whatever_is_stored_comes_back(local: Any, extra: dict[str, Any]) -> Non
     shown = local.get("messages", "fuzz")
     assert shown == {**doc, "isDeleted": False}
     assert json.dumps(shown) == json.dumps({**doc, "isDeleted": False})
+
+
+class Busy:
+    """A core whose transactions begin when others have ended theirs; each try takes a while."""
+
+    def __init__(self, clock: Any, refusals: int, takes: float) -> None:
+        self.clock = clock
+        self.refusals = refusals
+        self.takes = takes
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        if self.refusals:
+            self.refusals -= 1
+            self.clock.now += self.takes
+            raise DatabaseUnavailable
+        yield
+
+
+class Clock:
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("refusals", "takes", "done"), [(3, 10.0, True), (99, 10.0, False), (1, 0.1, False)]
+)
+def test_an_import_waits_for_its_turn(
+    monkeypatch: pytest.MonkeyPatch, refusals: int, takes: float, done: bool
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(importing, "time", clock)
+    worked: list[int] = []
+    core: Any = Busy(clock, refusals, takes)
+    if done:
+        importing.in_turn(core, lambda: worked.append(1))
+    else:
+        with pytest.raises(DatabaseUnavailable):
+            importing.in_turn(core, lambda: worked.append(1))
+    assert worked == [1] * done
+
+
+def test_work_that_fails_is_not_tried_again() -> None:
+    tried: list[int] = []
+
+    def work() -> None:
+        tried.append(1)
+        raise DatabaseUnavailable
+
+    core: Any = Busy(Clock(), 0, 0)
+    with pytest.raises(DatabaseUnavailable):
+        importing.in_turn(core, work)
+    assert tried == [1]
