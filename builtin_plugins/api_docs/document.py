@@ -155,7 +155,7 @@ def _operation(
         operation["description"] = f"{text}\n\n{note}".strip()
     if route.body is not None or route.consumes == (MULTIPART,):
         operation["requestBody"] = _request_body(route, components)
-    operation.update(route.extra)
+    operation.update(components.place(dict(route.extra)))
     return operation
 
 

@@ -117,3 +117,50 @@ def test_the_command_prints_the_same(make_host):
 
     docs.print_openapi(Paper())
     assert json.loads(printed[0]) == {**document, "servers": [{"url": "/"}]}
+
+
+LOCAL = {
+    "getHealth": ("get", "/api/health", "200"),
+    "getOpenApi": ("get", "/api/openapi.json", "200"),
+    "login": ("post", "/api/auth/login", "200 400 401 403 413 429 502"),
+    "logout": ("post", "/api/auth/logout", "204 401"),
+    "getProfile": ("get", "/api/profile", "200 401"),
+    "listRooms": ("get", "/api/rooms", "200 401"),
+    "getRoom": ("get", "/api/rooms/{roomId}", "200 401 404"),
+    "listRoomUsers": ("get", "/api/rooms/{roomId}/users", "200 401"),
+    "listRoomMessages": ("get", "/api/rooms/{roomId}/messages", "200 401"),
+    "listRoomMessagesSince": ("get", "/api/rooms/{roomId}/messages/since", "200 400 401"),
+    "listRoomBans": ("get", "/api/rooms/{roomId}/bans", "200 401"),
+    "isUserBanned": ("get", "/api/rooms/{roomId}/bans/{userId}", "200 401"),
+    "getMessage": ("get", "/api/messages/{messageId}", "200 401 404"),
+    "listMessageReactions": ("get", "/api/messages/{messageId}/reactions", "200 401"),
+    "listMessageAttachments": ("get", "/api/messages/{messageId}/attachments", "200 401"),
+    "getUser": ("get", "/api/users/{userId}", "200 401 404"),
+    "listAttachments": ("get", "/api/attachments", "200 401"),
+    "getPluginData": ("get", "/api/plugin-data", "200 400 401"),
+    "getMeta": ("get", "/api/meta/{key}", "200 401 404"),
+}
+OPEN = {"getHealth", "getOpenApi", "login"}
+
+
+def test_the_operations_of_the_local_api(pages_host):
+    """Section 8 of the local REST contract, row by row."""
+    document = pages_host.get("/api/openapi.json").json()
+    for name, (method, path, statuses) in LOCAL.items():
+        operation = document["paths"][path][method]
+        assert operation["operationId"] == name
+        assert sorted(operation["responses"]) == statuses.split(), name
+        assert operation["security"] == ([] if name in OPEN else [{"bearerAuth": []}])
+        for parameter in operation["parameters"]:
+            if parameter["in"] == "path":
+                assert parameter["required"] is True
+    page = document["paths"]["/api/rooms/{roomId}/messages"]["get"]["parameters"]
+    shapes = {each["name"]: each["schema"] for each in page}
+    assert shapes["limit"] == {"type": "integer", "default": 100, "minimum": 1, "maximum": 500}
+    assert shapes["offset"] == {"type": "integer", "default": 0, "minimum": 0}
+    assert shapes["order"]["enum"] == ["asc", "desc"]
+    schemas = document["components"]["schemas"]
+    for name in ("Room", "User", "Message", "Reaction", "Attachment", "Ban"):
+        assert schemas[name]["additionalProperties"] is True
+    assert {"Error", "Health"} <= set(schemas)
+    assert "/docs" not in document["paths"]
