@@ -58,6 +58,12 @@ class Blob(Protocol):
         """A stream of ``length`` bytes from ``start`` (to the end without one); close it."""
         ...
 
+    def url(self, expires: int = 300) -> str | None:
+        """An address from which a client may fetch it by itself for so many seconds, without any
+        other permission: for callers who may read it. None where the active provider gives none;
+        ``Response.file(blob, direct=True)`` then sends the bytes."""
+        ...
+
 
 class Blobs(Protocol):
     """``context.blobs`` (capability ``blobs``): this plugin's area of the active storage provider.

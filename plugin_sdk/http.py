@@ -190,6 +190,7 @@ class FileBody:
     filename: str | None = None
     attachment: bool = False
     etag: str | None = None
+    direct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +275,7 @@ class Response:
         attachment: bool = False,
         etag: str | None = None,
         headers: Mapping[str, str] | None = None,
+        direct: bool = False,
     ) -> Response:
         """A file or a blob, with byte ranges and conditional requests (RFC 9110, 13 and 14).
 
@@ -281,8 +283,13 @@ class Response:
         (any Unicode text) becomes Content-Disposition. ``etag`` is the opaque part of a strong
         ETag; by default it is made from size and modification time, or is the blob's.
         The path must be safe already: nothing here looks where it leads.
+
+        ``direct``: a GET is sent on (307) to where the blob is kept, for an hour, if the active
+        provider gives an address (`Blob.url`); else the bytes come from here as ever. So they do
+        with another ``content_type``, a ``filename`` or ``attachment``, which that place does not
+        know. For clients that follow redirects to other hosts: pages of this one may not.
         """
-        body = FileBody(source, filename, attachment, etag)
+        body = FileBody(source, filename, attachment, etag, direct)
         return cls(body, 200, headers or {}, content_type or "")
 
     @classmethod

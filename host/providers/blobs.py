@@ -110,6 +110,10 @@ class _StoredBlob(Blob):
         with _fenced(self._provider, self._info.key):
             return self._provider.open(self._full, start, length)
 
+    def url(self, expires: int = 300) -> str | None:
+        with _fenced(self._provider, self._info.key):
+            return self._provider.url(self._full, expires)
+
 
 class _Source:
     """The stream that a plugin hands over, as the provider sees it: it can be read, and what the

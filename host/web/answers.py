@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import falcon
@@ -36,6 +37,8 @@ _POLICIES: Final = {
     "application/xml": DRAWING_POLICY,
     "text/xml": DRAWING_POLICY,
 }
+_DIRECT_SECONDS: Final = 3600
+"""A player asks for one part after the other, at the address to which it was sent first."""
 _BODILESS: Final = frozenset({204, 304})
 _OWN_HEADERS: Final = frozenset({"content-length", "x-content-type-options", "x-request-id"})
 
@@ -90,6 +93,12 @@ class Answers:
         try:
             _policy(content.content_type)
             decided = _decide(req, result, content)
+            address = _elsewhere(req, result, body, decided)
+            if address is not None:
+                content.close()
+                _write_head(resp, Response.redirect(address, 307), "")
+                resp.set_header("Cache-Control", "no-store")  # it ends in an hour
+                return None
             lease = None
             if req.method != "HEAD" and decided.length:
                 lease = self._send(req, resp, content, decided, hold)
@@ -159,6 +168,17 @@ def _decide(req: falcon.Request, result: Response, content: Content) -> Plan:
         etag=content.etag,
         modified=content.modified,
     )
+
+
+def _elsewhere(req: falcon.Request, result: Response, body: FileBody, decided: Plan) -> str | None:
+    """Where the client may fetch a blob by itself, if nothing of the answer would be lost."""
+    if not body.direct or req.method != "GET" or decided.status not in (200, 206):
+        return None
+    if isinstance(body.source, Path) or body.filename is not None or body.attachment:
+        return None
+    if result.status != 200 or result.content_type not in ("", body.source.info.content_type):
+        return None
+    return body.source.url(_DIRECT_SECONDS)
 
 
 def _check_head(result: Response) -> None:

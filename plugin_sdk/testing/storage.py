@@ -76,6 +76,9 @@ class _StoredBlob:
     def open(self, start: int = 0, length: int | None = None) -> BinaryIO:
         return self.storage.open(self.full_key, start, length)
 
+    def url(self, expires: int = 300) -> str | None:
+        return self.storage.url(self.full_key, expires)
+
 
 class FakeBlobs:
     """``context.blobs`` in tests: an area of `storage`, which is a `MemoryStorage` unless the

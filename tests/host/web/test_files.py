@@ -42,7 +42,11 @@ class MemoryBlob:
         self.streams: list[BinaryIO] = []
         self.opened: list[tuple[int, int | None]] = []
         self._seekable = seekable
+        self.address: str | None = None
         self._shorter = shorter
+
+    def url(self, expires: int = 300) -> str | None:
+        return self.address and f"{self.address}?for={expires}"
 
     def open(self, start: int = 0, length: int | None = None) -> BinaryIO:
         self.opened.append((start, length))
@@ -454,3 +458,44 @@ def test_a_slice_is_released_when_closing_fails(lease):
     with pytest.raises(OSError, match="no"):
         FileSlice(Bad(b"x"), 1, lease).close()
     assert gate.inside == 0
+
+
+def test_a_client_may_be_sent_to_where_a_blob_is_kept(site):
+    blob = MemoryBlob(CONTENT, seekable=True)
+    serve(site, lambda: Response.file(blob, direct=True))
+    assert site.get(PATH).body == CONTENT  # that place gives no address
+    blob.address = "https://store.example/b/k"
+    for headers in ({}, {"Range": "bytes=10-19"}):
+        reply = site.get(PATH, **headers)
+        assert (reply.status, reply.body) == (307, b"")
+        assert reply.headers["location"] == "https://store.example/b/k?for=3600"
+        assert reply.headers["cache-control"] == "no-store"
+        assert "content-disposition" not in reply.headers
+    etag = site.get(PATH, If_None_Match='"e-1"')
+    assert etag.status == 304
+    head = site.ask("HEAD", PATH)
+    assert (head.status, head.headers["content-length"]) == (200, str(len(CONTENT)))
+    assert not blob.streams[1:]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"filename": "a.ogg"},
+        {"attachment": True},
+        {"content_type": "text/plain"},
+        {"direct": False},
+    ],
+    ids=["filename", "attachment", "type", "not asked for"],
+)
+def test_what_that_place_does_not_know_is_sent_from_here(site, more):
+    blob = MemoryBlob(CONTENT, seekable=True)
+    blob.address = "https://store.example/b/k"
+    serve(site, lambda: Response.file(blob, **{"direct": True, **more}))
+    reply = site.get(PATH)
+    assert (reply.status, reply.body) == (200, CONTENT)
+
+
+def test_a_file_is_never_sent_for(site, film):
+    serve(site, lambda: Response.file(film, direct=True))
+    assert site.get(PATH).body == CONTENT
