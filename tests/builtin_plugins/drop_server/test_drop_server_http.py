@@ -183,12 +183,13 @@ def test_only_the_newest_are_shown_and_kept(tmp_path: Path) -> None:
         assert bodies(host.get(BOX)) == [b"2", b"3", b"4"]
         plugin = host.plugin("drop_server")
         assert isinstance(plugin, DropServer)
-        assert plugin._messages.prune() == 2
+        plugin._messages.prune()  # some may have gone with the job that ran at the start
         assert plugin.diagnostics() == {"boxes": 1, "messages": 3, "bytes": 3}
         before = host.get(BOX).headers["x-qabel-latest"]
         clock.write_text("100000")
         assert host.get(BOX).status == 204
         assert plugin._messages.prune() == 3
+        assert plugin.diagnostics()["messages"] == 0
         clock.write_text("-100000")  # the clock goes back, the order does not
         put(host, BOX, b"5")
         clock.write_text("0")
