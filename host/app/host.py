@@ -291,6 +291,7 @@ class Host:
     def stop(self) -> None:
         """Takes everything down, also what `open` alone has made."""
         if self._listeners:
+            self._listeners = []
             self._emit("host.stopping", {})
             self.presence.leave()
         self._watch.stop()

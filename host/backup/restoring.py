@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from packaging.version import InvalidVersion, Version
 
-from host.app import Host
+from host.app import Host, open_engine
 from host.app.build import version
 from host.app.presence import Presence
 from host.backup import swap
@@ -20,7 +20,8 @@ from host.backup.manifest import Manifest
 from host.backup.occupancy import alone
 from host.clock import SystemClock
 from host.config import Config
-from host.db import SqliteEngine
+from host.db import ServedEngine, SqliteEngine
+from host.moving import move
 from plugin_sdk import Conflict, Invalid, StageboxError, StorageProvider, Unavailable
 
 __all__ = ["Restored", "refuse_unfit", "restore"]
@@ -56,26 +57,22 @@ def restore(
     Raises NotFound or Invalid for the archive; Conflict when there are data and ``replace_data``
     is not given, when a server or command works here, or the archive is from a newer version;
     Unavailable when there is no room."""
-    if config.database:
-        raise Invalid(
-            "A backup is restored into SQLite files: leave --database away, and then move the "
-            "data with `stagebox migrate --to postgresql://…`."
-        )
     with Archive(file) as archive, alone(config.data_dir):
         refuse_unfit(archive.manifest)
         swap.recover(config.data_dir)
         _refuse_running(config)
-        if not replace_data and _has_data(config.data_dir):
-            raise Conflict(
-                f"{config.data_dir} holds data already: add --replace to put the backup in their "
-                "place."
-            )
+        if not replace_data and _has_data(config):
+            where = "The database holds" if config.database else f"{config.data_dir} holds"
+            raise Conflict(f"{where} data already: add --replace to put the backup in their place.")
         _refuse_without_room(archive.manifest, config.data_dir)
         archive.check(progress)
         new = swap.begin(config.data_dir)
         try:
-            _build(archive, replace(config, data_dir=new), env, progress)
-            swap.commit(config.data_dir)
+            _build(archive, replace(config, data_dir=new, database=""), env, progress)
+            if config.database:
+                _exchange_served(config, new, progress)
+            else:
+                swap.commit(config.data_dir)
         except OSError as error:
             raise Unavailable(
                 f"The backup could not be unpacked ({error.strerror or error}); "
@@ -117,9 +114,9 @@ def refuse_unfit(manifest: Manifest) -> None:
 
 def _refuse_running(config: Config) -> None:
     """By presence: servers that do not hold the lock, of another machine or another start."""
-    if not (config.data_dir / "host.db").exists():
+    if not config.database and not (config.data_dir / "host.db").exists():
         return
-    engine = SqliteEngine(config.data_dir)
+    engine = open_engine(config)
     try:
         others = Presence(engine.open("host"), SystemClock()).others()
     except StageboxError:  # no table yet, or damaged: then it is what a backup is for
@@ -128,14 +125,22 @@ def _refuse_running(config: Config) -> None:
         engine.close()
     if others:
         raise Conflict(
-            f"A server is running on {config.data_dir} (process {others[0].pid} on "
+            f"A server is running on these data (process {others[0].pid} on "
             f"{others[0].machine}): stop it first."
         )
 
 
-def _has_data(data_dir: Path) -> bool:
-    plugins = data_dir / "plugins"
-    return (data_dir / "host.db").exists() or (plugins.is_dir() and any(plugins.iterdir()))
+def _has_data(config: Config) -> bool:
+    plugins = config.data_dir / "plugins"
+    if plugins.is_dir() and any(plugins.iterdir()):
+        return True
+    if not config.database:
+        return (config.data_dir / "host.db").exists()
+    engine = open_engine(config)
+    try:
+        return engine.exists("host") or bool(engine.names())
+    finally:
+        engine.close()
 
 
 def _refuse_without_room(manifest: Manifest, data_dir: Path) -> None:
@@ -151,6 +156,38 @@ def _refuse_without_room(manifest: Manifest, data_dir: Path) -> None:
 
 def _mib(size: int) -> str:
     return f"{-(-size // 1024**2):,} MiB"
+
+
+# A database server
+
+
+def _exchange_served(config: Config, new: Path, progress: Progress) -> None:
+    """Carries the databases of a folder into drafts on the server, and exchanges databases there
+    and files here. Each exchange is one step; should the machine die between the two, the same
+    restore completes it."""
+    server = cast("ServedEngine", open_engine(config))
+    try:
+        draft = server.draft()
+        try:
+            source = SqliteEngine(new)
+            try:
+                move(source, draft, "restore", progress)
+                names = ["host", *source.names()]
+            finally:
+                source.close()
+            for name in names:  # their place is the server
+                SqliteEngine(new).drop(name)
+            put_back = draft.publish()
+            try:
+                swap.commit(config.data_dir)
+            except BaseException:
+                put_back()
+                raise
+            draft.sweep()
+        finally:
+            draft.close()
+    finally:
+        server.close()
 
 
 # Building

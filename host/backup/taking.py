@@ -10,16 +10,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, cast
 
 from host.app import Host
 from host.backup.archive import ArchiveWriter, Progress
 from host.backup.hosts import quiet_host
 from host.backup.manifest import Manifest, is_database_file
 from host.config import Config
+from host.db import ServedEngine, SqliteEngine
+from host.moving import carry
 from host.plugins.discovery import is_plugin_id
 from host.plugins.packages import code_files
-from plugin_sdk import BlobInfo, Invalid, NotFound, StorageProvider, Unavailable
+from plugin_sdk import BlobInfo, NotFound, StorageProvider, Unavailable
 
 __all__ = ["Taken", "take_backup"]
 
@@ -43,14 +45,10 @@ def take_backup(config: Config, env: Mapping[str, str], file: Path, progress: Pr
     """Writes everything but ``stagebox.toml`` and the logs into one archive, which appears under
     its name when it is complete.
 
-    Databases are copied first, each in one consistent state; then come files and blobs, so that
+    Databases are copied first, each in one consistent state (those of a PostgreSQL server all in
+    the same); then come files and blobs, so that
     what the databases name is there unless it is deleted meanwhile. Raises ProviderUnavailable
     when the active storage does not answer, Unavailable when the archive cannot be written."""
-    if config.database:  # an archive that `restore` could not put back would be a trap
-        raise Invalid(
-            "Backups hold SQLite files: back a PostgreSQL database up with pg_dump, or carry the "
-            "data into files first with `stagebox migrate --to sqlite`."
-        )
     with quiet_host(config, env) as host:
         try:
             with _written_aside(file) as (part, copies):
@@ -102,7 +100,7 @@ class _Taking:
                 manifest = Manifest(
                     version=host.version,
                     created=datetime.now(UTC).isoformat(timespec="seconds"),
-                    engine=host.engine.name,
+                    engine="sqlite",  # whatever it was: the format of the databases
                     storage=self._storage.name,
                     entries=tuple(writer.entries),
                 )
@@ -123,11 +121,30 @@ class _Taking:
 
     def _copy_databases(self) -> list[str]:
         engine = self._host.engine
+        if engine.name == "postgresql":
+            return self._convert_databases(cast("ServedEngine", engine))
         names = [name for name in ("host", *engine.names()) if engine.exists(name)]
         for name in names:
             self._progress(f"database of {name}", 0, 0)
             engine.open(name).copy_to(self._copies / f"{name}.db")
         return names
+
+    def _convert_databases(self, server: ServedEngine) -> list[str]:
+        """All databases of a server as of one time, as the files that SQLite would have: so an
+        archive can be put back on either engine."""
+        converted = []
+        files = SqliteEngine(self._copies / "converted", "normal")
+        try:
+            with server.at_one_time() as engine:
+                for name in [name for name in ("host", *engine.names()) if engine.exists(name)]:
+                    self._progress(f"database of {name}", 0, 0)
+                    if carry(engine.open(name), files.open(name), lambda *_: None):
+                        files.open(name).copy_to(self._copies / f"{name}.db")
+                        converted.append(name)
+                    files.drop(name)
+        finally:
+            files.close()
+        return converted
 
     def _add_databases(self, writer: ArchiveWriter, names: Sequence[str]) -> None:
         for name in names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -11,7 +12,7 @@ from host.db.dialect import Dialect
 from host.db.signals import Signals
 from plugin_sdk import Database, Migration
 
-__all__ = ["Engine", "HostDatabase"]
+__all__ = ["Draft", "Engine", "HostDatabase", "ServedEngine"]
 
 
 class HostDatabase(Database, Protocol):
@@ -123,3 +124,26 @@ class Engine(Protocol):
     def close(self) -> None:
         """Closes all databases."""
         ...
+
+
+class Draft(Engine, Protocol):
+    """Databases that are made beside others, and take their place together. Closing it removes
+    what was not published."""
+
+    def publish(self) -> Callable[[], None]:
+        """Puts these in the place of all that there are, at once. What it returns puts the old
+        ones back; `sweep` removes those."""
+        ...
+
+    def sweep(self) -> None: ...
+
+
+class ServedEngine(Engine, Protocol):
+    """An engine that is a server, whose databases are no files."""
+
+    def at_one_time(self) -> AbstractContextManager[Engine]:
+        """An engine through which the databases are read as they were at one time, all of them:
+        by whoever is inside of their `snapshot`."""
+        ...
+
+    def draft(self) -> Draft: ...

@@ -14,7 +14,7 @@ from host.moving.marks import INTERNAL, Marks
 from host.moving.tables import copy_table, fingerprint, in_order
 from plugin_sdk import Conflict, NotFound
 
-__all__ = ["Moved", "Progress", "move", "refuse_unfinished"]
+__all__ = ["Moved", "Progress", "carry", "move", "refuse_unfinished"]
 
 Progress = Callable[[str, int, int], object]
 """(what is being done, rows done, 0)"""
@@ -65,6 +65,25 @@ def _end(target: Engine, marks: dict[str, Marks]) -> Moved:
     return Moved(len(marks), len(tables), rows)
 
 
+def carry(source: HostDatabase, target: HostDatabase, progress: Progress) -> int:
+    """One database as it is now into an empty one, and how many tables it has. Raises Invalid for
+    what cannot be carried over."""
+    with source.snapshot():
+        tables = in_order(source.describe(), source.name)
+        tables = [table for table in tables if table.name not in INTERNAL]
+        for table in tables:
+            with target.transaction():
+                copy_table(source, target, table, _labelled(progress, source, table))
+    return len(tables)
+
+
+def _labelled(
+    progress: Progress, source: HostDatabase, table: TableDescription
+) -> Callable[[int], object]:
+    label = f"{source.name}: {table.name}"
+    return lambda rows: progress(label, rows, 0)
+
+
 def refuse_unfinished(engine: Engine) -> None:
     """Raises Conflict when a move into these databases was begun and not ended."""
     if engine.exists("host") and Marks(engine.open("host")).claimed_by() is not None:
@@ -91,9 +110,8 @@ def _carry(
     marks: Marks,
     progress: Progress,
 ) -> None:
-    label = f"{source.name}: {table.name}"
     with source.snapshot(), target.transaction():
-        copy_table(source, target, table, lambda rows: progress(label, rows, 0))
+        copy_table(source, target, table, _labelled(progress, source, table))
         marks.done(table.name)
 
 

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
-from typing import Final, Literal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final, Literal
 
-from host.db.engine import Engine, HostDatabase
+import psycopg
+
+from host.db.engine import HostDatabase, ServedEngine
 from host.db.names import HOST
 from host.db.postgresql.address import parse_address
 from host.db.postgresql.database import PostgresqlDatabase
-from host.db.postgresql.names import PREFIX, name_of, schema_of
+from host.db.postgresql.names import (
+    DRAFT,
+    PREFIX,
+    TRASH,
+    draft_of,
+    lock_key,
+    name_of,
+    schema_of,
+)
 from host.db.postgresql.server import Options, Server
 from host.db.postgresql.signals import PostgresqlSignals
 from host.db.postgresql.texts import Texts
@@ -24,6 +37,7 @@ _NAMES: Final = (
     b"SELECT nspname, obj_description(oid, 'pg_namespace') FROM pg_namespace "
     b"WHERE starts_with(nspname, $1)"
 )
+_DRAFTS: Final = b"SELECT nspname FROM pg_namespace WHERE starts_with(nspname, $1)"
 _SIZE: Final = (
     b"SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c "
     b"JOIN pg_namespace n ON n.oid = c.relnamespace "
@@ -31,7 +45,7 @@ _SIZE: Final = (
 )
 
 
-class PostgresqlEngine(Engine):
+class PostgresqlEngine(ServedEngine):
     """The database ``url`` (``postgresql://user:password@host:port/name``).
 
     ``host`` is the schema ``stagebox_host``, a plugin ``stagebox_<id>``; what they share is in
@@ -54,7 +68,10 @@ class PostgresqlEngine(Engine):
         if durability not in ("full", "normal"):
             raise Invalid(f'Durability is "full" or "normal", not {str(durability)[:40]!r}.')
         options = Options(durability, connections=connections, idle=idle, wait_seconds=wait_seconds)
-        self._server = Server(parse_address(url), options)
+        self._set_up(Server(parse_address(url), options))
+
+    def _set_up(self, server: Server) -> None:
+        self._server = server
         self._statements = Statements()
         self._texts = Texts()
         self._lock = threading.RLock()
@@ -102,6 +119,12 @@ class PostgresqlEngine(Engine):
     def size(self, name: str) -> int:
         return int(self._server.ask(_SIZE, schema_of(name))[0][0])
 
+    def at_one_time(self) -> AbstractContextManager[FrozenEngine]:
+        return frozen(self._server)
+
+    def draft(self) -> DraftEngine:
+        return DraftEngine(self._server)
+
     def signals(self) -> Signals:
         return PostgresqlSignals(self._server)
 
@@ -119,6 +142,114 @@ class PostgresqlEngine(Engine):
                 raise DatabaseUnavailable("The databases are closed.")
             found = self._databases.get(name)
             if found is None or found.shut:
-                found = PostgresqlDatabase(name, self._server, self._statements, self._texts)
+                found = self._made(name)
                 self._databases[name] = found
             return found
+
+    def _made(self, name: str) -> PostgresqlDatabase:
+        return PostgresqlDatabase(name, self._server, self._statements, self._texts)
+
+
+class FrozenEngine(PostgresqlEngine):
+    """What others see of the databases of a server in an exported snapshot, while a thread is
+    inside of a database's `snapshot`."""
+
+    def __init__(self, server: Server, exported: str) -> None:
+        self._exported = exported
+        self._set_up(server)
+
+    def close(self) -> None:
+        """The server is somebody else's."""
+        with self._lock:
+            self._closed = True
+            for database in self._databases.values():
+                database.close()
+
+    def _made(self, name: str) -> PostgresqlDatabase:
+        return PostgresqlDatabase(
+            name, self._server, self._statements, self._texts, exported=self._exported
+        )
+
+
+@contextmanager
+def frozen(server: Server) -> Iterator[FrozenEngine]:
+    """https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-SNAPSHOT-SYNCHRONIZATION"""
+    with server.dedicated() as connection:
+        try:
+            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            row = connection.execute("SELECT pg_export_snapshot()").fetchone()
+        except psycopg.Error as error:
+            raise server.unusable(error) from error
+        assert row is not None
+        engine = FrozenEngine(server, str(row[0]))
+        try:
+            yield engine
+        finally:
+            engine.close()
+            connection.execute("ROLLBACK")
+
+
+class DraftEngine(PostgresqlEngine):
+    """Databases that are made beside those of a server, and take their place together."""
+
+    def __init__(self, server: Server) -> None:
+        self._set_up(server)
+        self.discard()
+
+    def names(self) -> list[str]:
+        return sorted(name for name in self._databases if name != HOST and self.exists(name))
+
+    def exists(self, name: str) -> bool:
+        return bool(self._server.ask(_EXISTS, draft_of(name)))
+
+    def publish(self) -> Callable[[], None]:
+        """Puts these databases in the place of all that there are, in one transaction. What it
+        returns puts the old ones back, until `sweep` removes them. Raises DatabaseUnavailable."""
+        made = [name for name in (HOST, *self.names()) if self.exists(name)]
+        old = [str(row[0]) for row in self._server.ask(_NAMES, PREFIX) if name_of(*map(_text, row))]
+        aside = {schema: f"{TRASH}{secrets.token_hex(8)}" for schema in old}
+        there = {draft_of(name): schema_of(name) for name in made}
+        self._rename([*aside.items(), *there.items()])
+        back = [(new, old) for old, new in [*aside.items(), *there.items()]]
+        return lambda: self._rename(back[len(aside) :] + back[: len(aside)])
+
+    def sweep(self) -> None:
+        """Removes the databases that were replaced."""
+        self._server.sweep()
+
+    def discard(self) -> None:
+        """Removes what was made here and not published, also by a process that is dead."""
+        for (name,) in self._server.ask(_DRAFTS, DRAFT):
+            self._server.command([f'DROP SCHEMA IF EXISTS "{name}" CASCADE'])
+
+    def close(self) -> None:
+        """What was not published goes; the server is somebody else's."""
+        with self._lock:
+            self._closed = True
+            for database in self._databases.values():
+                database.close()
+        self.discard()
+
+    def _rename(self, changes: Sequence[tuple[str, str]]) -> None:
+        locks = sorted({before for before, _ in changes} | {after for _, after in changes})
+        statements = [
+            "SET LOCAL lock_timeout = '10s'",
+            *(f"SELECT pg_advisory_xact_lock({lock_key(name)})" for name in locks),
+            *(f'ALTER SCHEMA "{old}" RENAME TO "{new}"' for old, new in changes),
+        ]
+        try:  # once: nobody could tell whether an attempt that was cut off came through
+            with self._server.dedicated() as connection, connection.transaction():
+                for statement in statements:
+                    connection.execute(statement.encode())
+        except psycopg.Error as error:
+            raise self._server.unusable(error) from error
+
+    def _made(self, name: str) -> PostgresqlDatabase:
+        return PostgresqlDatabase(
+            name, self._server, self._statements, self._texts, schema_name=draft_of(name)
+        )
+
+
+def _text(value: object) -> Any:
+    return None if value is None else str(value)

@@ -9,13 +9,25 @@ from typing import Final
 from host.db.names import check_database_name
 from plugin_sdk import Invalid
 
-__all__ = ["PREFIX", "SHARED", "TRASH", "lock_key", "name_of", "schema_of"]
+__all__ = [
+    "DRAFT",
+    "PREFIX",
+    "SHARED",
+    "TRASH",
+    "draft_of",
+    "lock_key",
+    "name_of",
+    "schema_of",
+]
 
 SHARED: Final = "stagebox"
 """The schema of what all databases use: functions."""
 PREFIX: Final = "stagebox_"
 TRASH: Final = "stagebox~"
 """Begins the names of schemas that were replaced or dropped while somebody still read them."""
+
+DRAFT: Final = "stagebox+"
+"""Begins the names of schemas that are being made, to take the place of others."""
 
 _MAX: Final = 63  # PostgreSQL's NAMEDATALEN - 1
 _DIGEST: Final = re.compile(r".*~[0-9a-f]{12}")
@@ -50,6 +62,11 @@ def name_of(schema: str, comment: str | None) -> str | None:
         return name if schema_of(name) == schema else None
     except Invalid:  # somebody else's schema that begins like ours
         return None
+
+
+def draft_of(name: str) -> str:
+    """The schema in which a database is made anew before it takes the place of the old one."""
+    return f"{DRAFT}{hashlib.sha256(schema_of(name).encode()).hexdigest()[:24]}"
 
 
 def lock_key(name: str) -> int:

@@ -120,6 +120,11 @@ class Server:
         except psycopg.Error as error:
             raise self._unreachable(reason_of(error)) from None  # it names what it was given
 
+    def command(self, statements: Sequence[str]) -> None:
+        """Statements in one transaction that writes."""
+        calls = [Call(text.encode(), once=True) for text in statements]
+        self._run(lambda link: link.whole(SHARED, calls))
+
     def discard(self, schema: str) -> None:
         """Removes a schema with all that is in it.
 
@@ -193,6 +198,9 @@ class Server:
                 f"The database {self.address.shown} has the encoding {encoding}: make it with "
                 "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0."
             )
+
+    def unusable(self, error: psycopg.Error) -> DatabaseUnavailable:
+        return self._unreachable(reason_of(error))
 
     def _unreachable(self, reason: str) -> DatabaseUnavailable:
         return DatabaseUnavailable(

@@ -64,13 +64,28 @@ class Sessions(SqlDatabase):
     A connection that was lost is replaced without a word where nothing was done on it yet.
     """
 
-    def __init__(self, name: str, server: Server, statements: Statements, texts: Texts) -> None:
+    def __init__(
+        self,
+        name: str,
+        server: Server,
+        statements: Statements,
+        texts: Texts,
+        *,
+        schema_name: str | None = None,
+        exported: str | None = None,
+    ) -> None:
+        """``schema_name``: if it is not that of the database's name. ``exported``: the snapshot
+        of another transaction, in which `snapshot` reads."""
         super().__init__(name, _LOCK_SECONDS)
         self._server = server
         self._pool = server.pool
         self._statements = statements
         self._texts = texts
-        self._schema = schema_of(name)
+        self._schema = schema_name or schema_of(name)
+        self._opening = [_BEGIN_SNAPSHOT, _FIX]
+        if exported is not None:
+            take = Call(f"SET TRANSACTION SNAPSHOT '{exported}'".encode(), once=True)
+            self._opening.insert(1, take)
         self._shut = False
         self._writer: Link | None = None
         self._snapshots: dict[int, Snapshot] = {}
@@ -193,7 +208,7 @@ class Sessions(SqlDatabase):
 
     @contextmanager
     def _pinned(self, ident: int) -> Iterator[None]:
-        link = self._begun([_BEGIN_SNAPSHOT, _FIX])[0]
+        link = self._begun(self._opening)[0]
         held = self._snapshots[ident] = Snapshot(link)
         try:
             yield

@@ -62,13 +62,16 @@ def config_of() -> Callable[[Path], Config]:
 
 
 @pytest.fixture
-def keeper(make_host, write_plugin):
+def keeper_plugin(write_plugin):
+    return write_plugin("keeper", KEEPER, capabilities=["db", "blobs", "paths"])
+
+
+@pytest.fixture
+def keeper(make_host, keeper_plugin):
     """A running host whose plugin has kept ``word``."""
 
     def make(word: str, data_dir: Path | None = None):
-        host = make_host(
-            write_plugin("keeper", KEEPER, capabilities=["db", "blobs", "paths"]), data_dir=data_dir
-        )
+        host = make_host(keeper_plugin, data_dir=data_dir)
         assert host.post(f"/api/plugins/keeper/keep/{word}").status == 200
         return host
 

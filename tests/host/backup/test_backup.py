@@ -11,9 +11,8 @@ import zipfile
 
 import pytest
 
-from host.backup import Archive, restore, take_backup
-from host.config import load_config
-from plugin_sdk import Conflict, Invalid, NotFound, ProviderUnavailable, Unavailable
+from host.backup import Archive
+from plugin_sdk import Conflict, NotFound, ProviderUnavailable, Unavailable
 
 KEPT = "/api/plugins/keeper/kept"
 
@@ -173,16 +172,6 @@ def test_without_its_storage_no_backup_is_made(keeper, back_up, tmp_path):
     with pytest.raises(ProviderUnavailable):
         back_up(host.data_dir)
     assert not (tmp_path / "archive.zip").exists()
-
-
-def test_a_postgresql_database_is_referred_to_its_own_tools(tmp_path):
-    url = "postgresql://user:secret@127.0.0.1:1/none"
-    config = load_config({"data_dir": str(tmp_path / "data"), "database": url}, {})
-    with pytest.raises(Invalid, match="pg_dump") as refused:
-        take_backup(config, {}, tmp_path / "archive.zip", lambda *_: None)
-    assert "secret" not in refused.value.message
-    with pytest.raises(Invalid, match="SQLite"):
-        restore(config, {}, tmp_path / "archive.zip", lambda *_: None)
 
 
 def test_a_missing_file_is_said(put_back, tmp_path):
