@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Final
 
 from builtin_plugins.rooms.core import Core
 from builtin_plugins.rooms.local.rows import Rows
+from builtin_plugins.rooms.local.saving import told_id
 from builtin_plugins.rooms.local.shapes import KINDS, Located, check
 from builtin_plugins.rooms.local.sources import LineSource, ObjectSource, Row, Source
 from plugin_sdk import DatabaseUnavailable, Invalid, StageboxError, Unavailable
@@ -23,6 +24,7 @@ _BY: Final = "import"
 _OTHERS: Final = frozenset({"pluginData", "meta"})
 """Kinds that the plugin ``plugin_data`` keeps."""
 _BEHIND_ROOMS: Final = frozenset(KINDS) - _OTHERS - {"room"}
+_TOLD: Final = 1000
 _PATIENCE: Final = 600.0
 _WAITED: Final = 1.0
 """Seconds; a refusal after less was none for want of a turn."""
@@ -84,13 +86,16 @@ def in_turn(core: Core, work: Callable[[], object]) -> None:
 def _import_rooms(
     core: Core, source: Source, cleared: frozenset[str], counts: dict[str, int]
 ) -> None:
-    """Rooms first: they say which messages must be signed."""
+    """Rooms first: they say which messages must be signed. Of a small import each row is told of
+    as if a plugin had saved it; of a large one, that it happened."""
     _clear(core, cleared)
     rows = Rows(core, _BY)
-    for row in source.rows({"room"}):
-        rows.put("room", check(*row_order(row)), row.where)
-    for row in source.rows(_BEHIND_ROOMS):
-        rows.put(row.kind, check(*row_order(row)), row.where)
+    told = sum(counts.values()) <= _TOLD
+    for kinds in ({"room"}, _BEHIND_ROOMS):
+        for row in source.rows(kinds):
+            stored = rows.put(row.kind, check(*row_order(row)), row.where)
+            if told and stored is not None:
+                core.saved(row.kind, told_id(row.kind, stored), stored)
     rows.finish()
     core.writing.tell("rooms.imported", counts)
 

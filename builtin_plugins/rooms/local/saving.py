@@ -14,7 +14,7 @@ from builtin_plugins.rooms.local.shapes import check
 from builtin_plugins.rooms.names import Key, is_key
 from plugin_sdk import check_json
 
-__all__ = ["Saving"]
+__all__ = ["Saving", "told_id"]
 
 Doc = dict[str, Any]
 
@@ -134,7 +134,7 @@ class Saving:
             stored = rows.put(kind, given, kind)
             rows.finish()
             if stored is not None:
-                core.saved(kind, _told(kind, stored), stored)
+                core.saved(kind, told_id(kind, stored), stored)
         return given if stored is None else stored
 
     def _remove(self, table: str, kind: str, id: str) -> bool:
@@ -166,7 +166,7 @@ def _loaded(text: str) -> Doc:
     return doc
 
 
-def _told(kind: str, doc: Mapping[str, Any]) -> str:
+def told_id(kind: str, doc: Mapping[str, Any]) -> str:
     """The id that events tell."""
     if kind in _NAMED:
         return str(doc["id"])

@@ -130,7 +130,7 @@ _KINDS: Final = (
     Kind(
         "user", "users",
         {"id": _name, "username": _filled, "displayName": _filled},
-        {"oderId": _name, "description": _text, "avatarUrl": _text, "avatarMime": _text,
+        {"oderId": _text, "description": _text, "avatarUrl": _text, "avatarMime": _text,
          "avatarHash": _text, "status": _text, "joinedAt": _time},
     ),
     Kind(

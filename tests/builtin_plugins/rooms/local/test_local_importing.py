@@ -8,14 +8,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builtin_plugins.rooms.local import importing
-from plugin_sdk import DatabaseUnavailable, Invalid, StageboxError
+from builtin_plugins.rooms.local.shapes import KINDS
+from plugin_sdk import DatabaseUnavailable, Invalid, Plugin, StageboxError, hookimpl
 
 KEY = "05" + "ab" * 32
 SIGNATURE = "A" * 86 + "=="
@@ -544,3 +545,74 @@ def test_work_that_fails_is_not_tried_again() -> None:
     with pytest.raises(DatabaseUnavailable):
         importing.in_turn(core, work)
     assert tried == [1]
+
+
+MEMBERS = sorted({name for kind in KINDS.values() for name in (*kind.required, *kind.optional)})
+VALUES = JSON | st.sampled_from(
+    ["fuzz-room", "fuzz-open", "fuzz-open-1", KEY, "aGk=", SIGNATURE, 1]
+)
+LIKELY = {
+    "id": "fuzz-1", "roomId": "fuzz-open", "userId": KEY, "senderId": KEY, "messageId": "fuzz-1",
+    "name": "x", "username": "x", "displayName": "x", "content": "aGk=", "timestamp": 5,
+    "serverId": 1, "signature": SIGNATURE, "emoji": "+1", "filename": "f", "size": 1, "mime": "x",
+    "pluginId": "example.fuzz", "key": "k", "value": [1],
+}  # fmt: skip
+
+
+@settings(max_examples=80)
+@given(
+    kind=st.sampled_from(sorted(KINDS)),
+    kept=st.sets(st.sampled_from(sorted(LIKELY))),
+    changed=st.dictionaries(st.sampled_from(MEMBERS), VALUES, max_size=3),
+)
+def test_whatever_comes_in_is_stored_or_refused(
+    local: Any, kind: str, kept: set[str], changed: dict[str, Any]
+) -> None:
+    names = {*KINDS[kind].required, *kept}
+    doc = {name: LIKELY[name] for name in names if name in LIKELY} | changed
+    lines: list[Any] = [{"kind": kind, "doc": doc}]
+    if kind != "room":
+        lines.append({"kind": "room", "doc": {"id": "fuzz-open", "name": "x", "openGroup": True}})
+    try:
+        counts = local.take_in(lines, name="fuzz.jsonl")
+    except StageboxError as refused:
+        status, counts = refused.status, None
+    else:
+        status = 200
+    assert status in (200, 400, 409, 413, 503)
+    assert counts is None or counts[KINDS[kind].member] == 1
+
+
+class Listener(Plugin):
+    """Hears what is saved and removed."""
+
+    manifest: ClassVar = {"id": "example.listener"}
+    heard: ClassVar[list[Any]] = []
+
+    @hookimpl
+    def rooms_saved(self, kind: str, id: str, doc: Any) -> None:
+        self.heard.append((kind, id, doc))
+
+    @hookimpl
+    def rooms_removed(self, kind: str, id: str) -> None:
+        self.heard.append((kind, id))
+
+
+def test_what_is_saved_is_told(make_host: Any) -> None:
+    host = make_host(Listener)
+    heard = Listener.heard
+    heard.clear()
+    store = host.plugin("rooms").store
+    room = store.save_room({"name": "x"})
+    ban = store.ban("r", "u", timestamp=1)
+    store.unban("r", "u")
+    with pytest.raises(Invalid):
+        store.save_room({"id": "x", "name": ""})
+    assert heard == [("room", room["id"], room), ("ban", "r/u", ban), ("ban", "r/u")]
+    heard.clear()
+    with store.batch():
+        member = store.add_member("r", "u", joined_at=1)
+        assert heard == [], "it is told after the commit"
+    store.remove_member("r", "u")
+    assert heard == [("member", "r/u", member), ("member", "r/u")]
+    assert member == {"roomId": "r", "userId": "u", "joinedAt": 1}
