@@ -8,8 +8,9 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -268,6 +269,64 @@ def silent() -> Iterator[str]:
 def refusing() -> str:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         return f"http://127.0.0.1:{listening.getsockname()[1]}/{'r' * 43}"
+
+
+class Small(BaseHTTPRequestHandler):
+    """A drop server with one message, then without news."""
+
+    protocol_version = "HTTP/1.1"
+    clients: ClassVar[list[Any]] = []
+    connections: ClassVar[list[socket.socket]] = []
+
+    def setup(self) -> None:
+        super().setup()
+        self.connections.append(self.connection)
+
+    def do_GET(self) -> None:
+        self.clients.append(self.client_address)
+        if "x-qabel-new-since" in self.headers:
+            self.send_response(304)
+            self.end_headers()
+            return
+        body = b"--b\r\n\r\n" + b"x" * 2149 + b"\r\n--b--\r\nbehind it: " + b"y" * 5000
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/mixed; boundary=b")
+        self.send_header("X-Qabel-Latest", "1.0")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        return
+
+
+class SmallServer(ThreadingHTTPServer):
+    daemon_threads = False  # joined at its end
+
+
+@pytest.fixture
+def small() -> Iterator[str]:
+    Small.clients.clear()
+    Small.connections.clear()
+    with SmallServer(("127.0.0.1", 0), Small) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/{'m' * 43}"
+        for connection in Small.connections:  # they are kept, so their threads wait
+            connection.shutdown(socket.SHUT_RDWR)
+        server.shutdown()
+        thread.join(30)
+
+
+def test_connections_are_kept_between_rounds(people: tuple[Person, Person], small: str) -> None:
+    alice, bob = people
+    bob.know(alice, identities=[{**bob.identity(), "drops": [small]}])
+    for _ in range(4):
+        answer = bob.host.get("/drop")
+        assert answer.status == 204
+        assert "x-qabel-drop-errors" not in answer.headers
+    assert len(Small.clients) == 4
+    assert len(set(Small.clients)) == 1
 
 
 def test_dead_drop_servers_never_fail_a_get(
