@@ -134,7 +134,7 @@ def _techniques(item: Item, note: Item) -> None:
             note.pop(out, None)
         else:
             note[out] = found
-    if curve := list(_curve(item.get("bnv"))):
+    if "bnv" in item and (curve := list(_curve(item["bnv"]))):
         note["bnv"] = curve
 
 

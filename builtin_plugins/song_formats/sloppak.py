@@ -89,6 +89,7 @@ class _Pack:
 
     def __init__(self, files: PackFiles) -> None:
         self._files = files
+        self._read: dict[str, Any] = {}
         self._manifest = _read_manifest(files)
         # Stable, so that inside a rank the manifest's order stays.
         self._ordered = sorted(
@@ -164,10 +165,12 @@ class _Pack:
         return None if entry.file is None else self._data(entry.file)
 
     def _data(self, name: str) -> Any:
-        try:
-            return parse_data(self._files.read(name, MAX_DATA_BYTES), name)
-        except (MissingFile, UnreadableSong):
-            return None
+        """A file's value, read once; None when it is missing or broken."""
+        if name not in self._read:
+            self._read[name] = None
+            with suppress(MissingFile, UnreadableSong):
+                self._read[name] = parse_data(self._files.read(name, MAX_DATA_BYTES), name)
+        return self._read[name]
 
     def _lyrics(self) -> list[charts.Item]:
         name = self._manifest.lyrics
