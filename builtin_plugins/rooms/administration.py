@@ -62,8 +62,8 @@ class Administration(Plugin):
     @command("list")
     def list_rooms_command(self, io: CommandIO) -> None:
         """Print all rooms as one JSON array."""
-        rows = self.core.db.query("SELECT doc FROM rooms ORDER BY name, id")
-        io.print("[" + ",".join(row["doc"] for row in rows) + "]")
+        docs = self.core.db.values("SELECT doc FROM rooms ORDER BY name, id")
+        io.print("[" + ",".join(docs) + "]")
 
     @command("add-moderator", _ID, _KEY)
     def add_moderator_command(self, io: CommandIO, id: str, key: str) -> None:
@@ -116,6 +116,5 @@ class Administration(Plugin):
         """Whether a message elsewhere has an id that this room would give."""
         prefix = f"{room_id}-"
         span = {"first": f"{prefix}0", "beyond": f"{prefix}:"}  # ":" follows "9"
-        rows = self.core.db.query(_NUMBERED, span)
-        digits = (row["id"][len(prefix) :] for row in rows)
+        digits = (id[len(prefix) :] for id in self.core.db.values(_NUMBERED, span))
         return any(text.isascii() and text.isdigit() for text in digits)

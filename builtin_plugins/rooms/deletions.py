@@ -78,9 +78,9 @@ class Deletions:
         """Records for those numbers that have none, ascending (imported tombstones)."""
         wanted = sorted(set(server_ids))
         have = {
-            row["server_id"]
+            number
             for part in chunks(room_id, wanted)
-            for row in self._db.query(_RECORDED, part)
+            for number in self._db.values(_RECORDED, part)
         }
         fresh = [number for number in wanted if number not in have]
         if fresh:

@@ -93,8 +93,8 @@ class Moderation:
                 raise Forbidden("A moderator cannot be banned: dismiss them first.")
             core.bans.add(room, key, caller.key, core.clock.ms())
             if delete_all:
-                rows = self._db.query(_OF_AUTHOR, {"room": room, "key": key})
-                core.deletions.delete(room, [row["server_id"] for row in rows], caller.key)
+                numbers = self._db.values(_OF_AUTHOR, {"room": room, "key": key})
+                core.deletions.delete(room, numbers, caller.key)
                 trash_files(self._db, room, key)
 
     def unban(self, caller: Caller, key: Key) -> None:

@@ -60,10 +60,10 @@ class Pages:
 
     def _page(self, after: str, newest: str, room_id: str, cursor: int | None, limit: int) -> str:
         if cursor is None:
-            rows = self._db.query(newest, {"room": room_id, "limit": limit})
+            items = self._db.values(newest, {"room": room_id, "limit": limit})
         else:
-            rows = self._db.query(after, {"room": room_id, "cursor": cursor, "limit": limit})
-        return ",".join([row["item"] for row in rows])
+            items = self._db.values(after, {"room": room_id, "cursor": cursor, "limit": limit})
+        return ",".join(items)
 
 
 @dataclass(frozen=True, slots=True)

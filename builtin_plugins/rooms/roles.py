@@ -54,8 +54,7 @@ class Roles:
 
     def read(self, room_id: str) -> list[str]:
         """Sorted."""
-        found = (row["user_id"] for row in self._db.query(_READ, {"room": room_id}))
-        return [key for key in found if is_key(key)]
+        return [key for key in self._db.values(_READ, {"room": room_id}) if is_key(key)]
 
     def is_moderator(self, room_id: str, key: str) -> bool:
         return is_key(key) and self._db.value(_ROLE, {"room": room_id, "key": key}) == "moderator"

@@ -186,7 +186,7 @@ class Readers:
         return self._text(_USER, id) or self._text(_USER_BY_ODER_ID, id)
 
     def _texts(self, sql: str, params: dict[str, Any] | None = None) -> list[str]:
-        return [row["doc"] for row in self._db.query(sql, params)]
+        return self._db.values(sql, params)
 
     def _text(self, sql: str, id: str) -> str | None:
         text: str | None = self._db.value(sql, {"id": id}) if storable(id) else None
