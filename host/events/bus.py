@@ -22,7 +22,7 @@ from host.events.names import check_event_name, check_pattern, encode_data
 from host.events.outbox import Letter
 from host.events.subscribers import Subscriber, SubscriberTable
 from host.events.sweeper import Sweeper
-from plugin_sdk import Clock, Event, Events, Invalid, Logger
+from plugin_sdk import Clock, DatabaseUnavailable, Event, Events, Invalid, Logger
 
 __all__ = ["EventBus"]
 
@@ -32,6 +32,9 @@ UNNOTICED_EVENTS: Final = 256
 LINGER_SECONDS: Final = 0.002
 """The pump looks again after so long before it sleeps: a burst is handed over in batches, and its
 commits do not each switch threads."""
+RETRIES: Final = 5
+"""So often is a handler called again under which the database failed."""
+LONGEST_PAUSE: Final = 1.0
 _NEVER: Final = float("inf")
 
 
@@ -278,20 +281,54 @@ class EventBus:
                 self._schedule(channel, 0.0)
             self._advanced(channel)
 
-    def _deliver(self, owner: str, lane: Lane, letter: Letter) -> None:
-        """Calls one owner's subscribers, those of this moment. Nothing comes out of here."""
+    def _deliver(self, owner: str, lane: Lane, letter: Letter) -> bool:
+        """Calls one owner's subscribers, those of this moment; False when that is not over and
+        nobody goes on with it here. Nothing is raised."""
         if self._channels[lane.source].lanes.get(owner) is not lane:
-            return  # its database was released, or nothing of this source concerns the owner now
+            return (
+                True  # its database was released, or nothing of this source concerns the owner now
+            )
         for subscriber in self._table.of(letter.name).get(owner, ()):
+            tries = 0
+            while not self._called(subscriber, lane, letter, last=tries >= RETRIES):
+                tries += 1
+                if not self._database_is_back(lane):
+                    return False
+        return True
+
+    def _called(self, subscriber: Subscriber, lane: Lane, letter: Letter, *, last: bool) -> bool:
+        """False: the database failed under the handler, and it is to be called again."""
+        try:
+            data = json.loads(letter.data)
+            subscriber.call(Event(letter.name, data, letter.event_id, letter.at, lane.source))
+        except BaseException as error:
+            if isinstance(error, DatabaseUnavailable) and error.retry_after and not last:
+                return False
+            self._log.exception(
+                "Plugin %s failed to handle event %s of %s (id %s).",
+                *(subscriber.owner, letter.name, lane.source, letter.event_id),
+            )
+        return True
+
+    def _database_is_back(self, lane: Lane) -> bool:
+        """Waits until the database from which an event came answers. False when the bus stops
+        before, or nothing of this source concerns the owner any more."""
+        channel, pause = self._channels[lane.source], 0.05
+
+        def is_over() -> bool:
+            current = channel.lanes.get(lane.mailbox.owner) is lane
+            return self._state != "running" or not current
+
+        while True:
+            with self._lock:
+                if self._progress.wait_for(is_over, pause):
+                    return False
+            pause = min(2 * pause, LONGEST_PAUSE)
             try:
-                data = json.loads(letter.data)
-                event = Event(letter.name, data, letter.event_id, letter.at, lane.source)
-                subscriber.call(event)
-            except BaseException:
-                self._log.exception(
-                    "Plugin %s failed to handle event %s of %s (id %s).",
-                    *(owner, letter.name, lane.source, letter.event_id),
-                )
+                channel.outbox.database.value("SELECT 1")
+            except DatabaseUnavailable:
+                continue
+            return True
 
     def _mailbox(self, owner: str) -> Mailbox:
         box = self._mailboxes.get(owner)

@@ -43,15 +43,15 @@ class Lane:
 class Mailbox:
     """``lock`` is the bus's own and guards all fields; `put`, `close` are called with it held.
 
-    ``deliver`` runs without the lock and must not raise; ``taken`` and ``handled`` are called
-    with the lock held.
+    ``deliver`` runs without the lock, must not raise, and says whether the letter was handled;
+    ``taken`` and ``handled`` are called with the lock held.
     """
 
     def __init__(
         self,
         owner: str,
         lock: threading.Lock,
-        deliver: Callable[[str, Lane, Letter], object],
+        deliver: Callable[[str, Lane, Letter], bool],
         taken: Callable[[Mailbox], object],
         handled: Callable[[Lane], object],
     ) -> None:
@@ -110,11 +110,13 @@ class Mailbox:
 
     def _run(self) -> None:
         while (mail := self._next()) is not None:
-            self._deliver(self.owner, *mail)
+            done = self._deliver(self.owner, *mail)
             with self._lock:
                 lane, letter = mail
                 self.current = None
                 self.reported = False
+                if not done:
+                    continue
                 lane.queued -= 1
                 lane.done = letter.position
                 self._handled(lane)

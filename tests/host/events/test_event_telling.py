@@ -11,7 +11,7 @@ import pytest
 
 from host.db import Engine
 from host.events import EventBus, Subscriber
-from plugin_sdk import Event, Events
+from plugin_sdk import DatabaseUnavailable, Event, Events
 
 Listen = Callable[[str, str], Any]
 Eventually = Callable[[Callable[[], object]], None]
@@ -251,6 +251,51 @@ def test_who_raises_is_logged_and_has_handled_it(
     assert "broken" in errors[0].getMessage()
     assert "rooms.counted" in errors[0].getMessage()
     assert errors[0].exc_info
+
+
+def test_a_handler_under_which_the_database_failed_is_called_again(
+    bus: EventBus, rooms: Events, listen: Listen
+) -> None:
+    calls: list[int] = []
+
+    def fail(event: Event) -> None:
+        calls.append(event.data["n"])
+        if event.data["n"] == 1 or len(calls) < 8:
+            raise DatabaseUnavailable("not now", retry_after=1)
+
+    other = listen("other", "*")
+    bus.subscribe([Subscriber("broken", "*", fail), other.subscriber])
+    for number in (1, 2):
+        rooms.emit("rooms.counted", {"n": number})
+    assert rooms.settle(30)
+    assert calls == [1, 1, 1, 1, 1, 1, 2, 2]  # in order, and not for ever
+    assert other.numbers == [1, 2]
+
+
+def test_what_a_handler_could_not_finish_is_kept_for_the_next_start(
+    make_bus: Callable[..., EventBus],
+    engine: Engine,
+    listen: Listen,
+    eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("host.events.bus.RETRIES", 1_000_000)
+    called = threading.Event()
+
+    def fail(event: Event) -> None:
+        called.set()
+        raise DatabaseUnavailable("not now", retry_after=1)
+
+    bus = make_bus()
+    bus.subscribe([Subscriber("broken", "*", fail)])
+    bus.emitter("rooms", engine.open("rooms")).emit("rooms.counted", {"n": 1})
+    assert called.wait(15)
+    bus.stop(10)
+    again, broken = make_bus(start=False), listen("broken", "*")
+    again.subscribe([broken.subscriber])
+    again.recover("rooms", engine.open("rooms"))
+    again.start()
+    eventually(lambda: broken.numbers == [1])
 
 
 def test_each_handler_gets_data_of_its_own(bus: EventBus, rooms: Events) -> None:
