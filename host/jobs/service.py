@@ -126,6 +126,12 @@ class JobService:
             self._attends = True
             self._heart.start()
 
+    @property
+    def alone(self) -> bool:
+        """Whether no other process lives."""
+        self._prepare()
+        return not self._owners.living() - {self.owner}
+
     def start(self) -> None:
         """Begins to run jobs; first takes over what dead processes were running."""
         self.attend()

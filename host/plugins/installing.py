@@ -31,6 +31,8 @@ _PENDING = ".pending-"
 _TAKEN = ".incoming-"
 _ANSWER = ".answer"
 _SNAPSHOT = ".snapshot.db"
+_OWNER = ".owner"
+_NOTES = frozenset({_SNAPSHOT, _OWNER})
 
 
 class Installer:
@@ -122,7 +124,11 @@ class Installer:
             record = self._manager.register.record(plugin_id)
             if record.running is None:
                 raise Conflict(f"The plugin {plugin_id} is not active.")
-            self._swap(record)
+            try:
+                self._swap(record)
+            finally:
+                if self._owner_of(self._previous(plugin_id)) == self._jobs.owner:
+                    shutil.rmtree(self._previous(plugin_id), ignore_errors=True)
         return self._manager.entry(plugin_id)
 
     def uninstall(self, plugin_id: str, purge: Callable[[], object] = lambda: None) -> None:
@@ -155,7 +161,7 @@ class Installer:
 
     def _replace(self, record: Record, staged_folder: Path) -> None:
         """Puts new code in the folder of a plugin at work and swaps it in, or puts the old back."""
-        folder, previous = self._folders / record.found.id, self._previous(record.found.id)
+        folder, previous = self._folders / record.found.id, self._begin(record.found.id)
         move_code(code_files(folder, staged_folder), previous)
         put_code(staged_folder, folder)
         try:
@@ -214,7 +220,7 @@ class Installer:
         self._manager.instances.quiet(old)
         if not gate.wait_idle(self._manager.limits.drain):
             raise TimeoutError("calls into the running version did not end in time")
-        snapshot.parent.mkdir(parents=True, exist_ok=True)
+        self._begin(gate.plugin_id)
         self._engine.open(gate.plugin_id).copy_to(snapshot)
 
     def _restore(self, plugin_id: str, snapshot: Path) -> None:
@@ -227,7 +233,7 @@ class Installer:
         folder, previous = self._folders / plugin_id, self._previous(plugin_id)
         for path in code_files(folder):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-        move_code([path for path in previous.iterdir() if path.name != _SNAPSHOT], folder)
+        move_code([path for path in previous.iterdir() if path.name not in _NOTES], folder)
 
     def _failed(self, plugin_id: str, why: str) -> Conflict:
         return Conflict(
@@ -237,6 +243,25 @@ class Installer:
 
     def _previous(self, plugin_id: str) -> Path:
         return self._folders / f"{_PREVIOUS}{plugin_id}"
+
+    def _begin(self, plugin_id: str) -> Path:
+        """The folder for what an upgrade replaces, with the name of the process that upgrades."""
+        previous = self._previous(plugin_id)
+        previous.mkdir(exist_ok=True)
+        (previous / _OWNER).write_text(self._jobs.owner, encoding="utf-8")
+        return previous
+
+    def _is_under_way(self, previous: Path) -> bool:
+        """Whether a process that lives is at this upgrade."""
+        owner = self._owner_of(previous)
+        return owner is not None and self._jobs.alive(owner)
+
+    @staticmethod
+    def _owner_of(previous: Path) -> str | None:
+        try:
+            return (previous / _OWNER).read_text(encoding="utf-8")
+        except OSError:
+            return None
 
     # Beside a running server: the command leaves the code, the server puts it in place
 
@@ -297,14 +322,19 @@ class Installer:
                 self._log.error("Plugin %s was not upgraded here: %s", plugin_id, error)
 
     def recover(self) -> None:
-        """At start: an upgrade that a crash cut short is undone, data included."""
+        """At start: an upgrade that a crash cut short is undone, data included; not one that
+        another process is at."""
         for previous in sorted(self._folders.glob(f"{_PREVIOUS}*")):
+            if self._is_under_way(previous):
+                continue
             plugin_id = previous.name.removeprefix(_PREVIOUS)
             self._log.warning("An upgrade of %s was cut short; it is undone.", plugin_id)
             self._restore(plugin_id, previous / _SNAPSHOT)
-            if any(previous.iterdir()):
+            if any(path.name not in _NOTES for path in previous.iterdir()):
                 self._put_back(plugin_id)
             shutil.rmtree(previous, ignore_errors=True)
+        if not self._jobs.alone:
+            return  # what lies there may be in use
         for pattern in (".incoming-*", f"{_DONE}*"):
             for leftover in self._folders.glob(pattern):
                 shutil.rmtree(leftover, ignore_errors=True)

@@ -1,0 +1,43 @@
+"""A process that starts while another one upgrades a plugin."""
+
+from __future__ import annotations
+
+CODE = """
+    from plugin_sdk import Plugin, route
+
+    class plugin(Plugin):
+        @route("GET", "/version", access="open")
+        def version(self, request):
+            return "new"
+"""
+
+
+def test_an_upgrade_under_way_is_not_undone(make_host, write_plugin, tmp_path):
+    a = make_host(write_plugin("worker", CODE, into=tmp_path / "v1"))
+    plugins = a.data_dir / "plugins"
+    previous, incoming = plugins / ".previous-worker", plugins / ".incoming-abc"
+    for folder in (previous, incoming):
+        folder.mkdir()
+    (previous / ".owner").write_text(a.host.jobs.owner)
+    (previous / "__init__.py").write_text("the old code")
+    b = make_host(data_dir=a.data_dir)
+    assert previous.exists()
+    assert incoming.exists()
+    assert b.get("/api/plugins/worker/version").json() == "new"
+
+
+def test_one_that_a_crash_cut_short_is_undone(make_host, write_plugin, tmp_path):
+    a = make_host(write_plugin("worker", CODE, into=tmp_path / "v1"))
+    a.stop()
+    plugins = a.data_dir / "plugins"
+    previous = plugins / ".previous-worker"
+    previous.mkdir()
+    (previous / ".owner").write_text(a.host.jobs.owner)
+    (plugins / ".incoming-abc").mkdir()
+    old = (plugins / "worker" / "__init__.py").read_text().replace('"new"', '"old"')
+    (previous / "__init__.py").write_text(old)
+    (previous / "plugin.json").write_text((plugins / "worker" / "plugin.json").read_text())
+    b = make_host(data_dir=a.data_dir)
+    assert not previous.exists()
+    assert not (plugins / ".incoming-abc").exists()
+    assert b.get("/api/plugins/worker/version").json() == "old"
