@@ -29,6 +29,7 @@ NAMES = (
     "signed_in",
     "drops",
     "rooms",
+    "local_rest",
     "songs",
 )
 
