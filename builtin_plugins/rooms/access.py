@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from builtin_plugins.rooms.activity import Activity
 from builtin_plugins.rooms.bodies import header
 from builtin_plugins.rooms.core import Core
 from builtin_plugins.rooms.names import Key, is_room_id
-from plugin_sdk import Forbidden, Invalid, NotFound, Request, Row, Unauthenticated
+from plugin_sdk import (
+    Forbidden,
+    Invalid,
+    NotFound,
+    Request,
+    Row,
+    StageboxError,
+    Unauthenticated,
+)
 
 __all__ = [
     "DAY_MS",
@@ -27,13 +36,25 @@ DAY_MS: Final = 86_400_000
 _HEX: Final = re.compile(r"[0-9a-fA-F]+")
 _BANNED: Final = """EXISTS (SELECT 1 FROM bans b WHERE b.room_id = g.id AND b.{column} = t.key
     AND (b.expires_at IS NULL OR b.expires_at > :now))"""
+_COLUMNS: Final = f"""
+    g.last_server_id, g.last_deletion_id, g.roles_version, g.counts_version, t.key, t.claimed_at,
+    {_BANNED.format(column="user_id")} OR {_BANNED.format(column="oder_id")} AS banned
+"""
+# ruff: noqa: S608  (constants only)
 _LOOK: Final = f"""
-    SELECT g.last_server_id, g.last_deletion_id, g.roles_version, g.counts_version,
-        t.key, t.claimed_at,
-        {_BANNED.format(column="user_id")} OR {_BANNED.format(column="oder_id")} AS banned
+    SELECT {_COLUMNS}
     FROM open_groups g LEFT JOIN tokens t ON t.digest = :digest AND t.room_id = g.id
     WHERE g.id = :room
-"""  # noqa: S608  # constants only
+"""
+_TOGETHER: Final = 16
+"""Rooms that are looked at in one statement; fewer are filled up, so that it stays the same."""
+_ASKED: Final = ", ".join(f"({at}, :room{at}, :digest{at})" for at in range(_TOGETHER))
+_LOOK_MANY: Final = f"""
+    WITH asked (at, room, digest) AS (VALUES {_ASKED})
+    SELECT asked.at, {_COLUMNS}
+    FROM asked JOIN open_groups g ON g.id = asked.room
+    LEFT JOIN tokens t ON t.digest = asked.digest AND t.room_id = g.id
+"""
 
 
 def digest_of(token: str) -> str:
@@ -82,12 +103,37 @@ class Access:
 
     def judge(self, room_id: str, digest: str) -> Caller:
         """One look at room, token and bans. Raises NotFound, Unauthenticated, Forbidden."""
-        row = self._look(room_id, digest)
+        if not is_room_id(room_id):
+            raise unknown_room()
+        params = {"room": room_id, "digest": digest, "now": self._clock.ms()}
+        return self._judged(room_id, digest, self._db.one(_LOOK, params))
+
+    def judge_many(self, asked: Sequence[tuple[str, str]]) -> list[Caller | StageboxError]:
+        """As `judge` for pairs of room and digest, in few statements; what `judge` would raise
+        stands in the list."""
+        rows: dict[int, Row] = {}
+        for start in range(0, len(asked), _TOGETHER):
+            params: dict[str, Any] = {"now": self._clock.ms()}
+            for at in range(_TOGETHER):
+                room, digest = asked[start + at] if start + at < len(asked) else ("", "")
+                params[f"room{at}"] = room if is_room_id(room) else ""
+                params[f"digest{at}"] = digest
+            rows |= {start + row["at"]: row for row in self._db.query(_LOOK_MANY, params)}
+        return [
+            self._verdict(room, digest, rows.get(at)) for at, (room, digest) in enumerate(asked)
+        ]
+
+    def _verdict(self, room_id: str, digest: str, row: Row | None) -> Caller | StageboxError:
+        try:
+            return self._judged(room_id, digest, row)
+        except (NotFound, Unauthenticated, Forbidden) as refusal:
+            return refusal
+
+    def _judged(self, room_id: str, digest: str, row: Row | None) -> Caller:
         if row is None:
             raise unknown_room()
         key = row["key"]
-        now = self._clock.ms()
-        if key is None or now >= row["claimed_at"] + self.token_life_ms():
+        if key is None or self._clock.ms() >= row["claimed_at"] + self.token_life_ms():
             raise unauthenticated()
         if row["banned"]:
             raise Forbidden("You are banned from this room.")
@@ -136,12 +182,6 @@ class Access:
 
     def token_life_ms(self) -> int:
         return int(self._settings["tokenLifetimeDays"] * DAY_MS)
-
-    def _look(self, room_id: str, digest: str) -> Row | None:
-        if not is_room_id(room_id):
-            return None
-        params = {"room": room_id, "digest": digest, "now": self._clock.ms()}
-        return self._db.one(_LOOK, params)
 
 
 def header_room(request: Request) -> str:

@@ -113,7 +113,7 @@ class OpenFace(Plugin):
     @route("POST", "/compact_poll", **described("poll"))
     def compact_poll(self, request: Request) -> Response:
         """What is new in many rooms, in one call."""
-        results = [self.polling.answer(entry) for entry in read_entries(read_object(request))]
+        results = self.polling.answers(read_entries(read_object(request)))
         return listed("results", ",".join(results))
 
     @route("POST", "/messages", **described("post_message"))

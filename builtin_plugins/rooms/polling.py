@@ -7,6 +7,7 @@ deletions. All answers are JSON texts, put together from texts that the database
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -115,10 +116,25 @@ class Polling:
         self._activity = activity
         self._log = log
 
-    def answer(self, entry: Entry) -> str:
-        """The result of one entry as JSON text; never raises."""
+    def answers(self, entries: Sequence[Entry]) -> list[str]:
+        """The results as JSON texts, one for each entry; never raises an Exception."""
+        digests = [digest_of(entry.token) for entry in entries]
+        callers: Sequence[Caller | StageboxError | None] = [None] * len(entries)
+        if len(entries) > 1:
+            try:
+                asked = [
+                    (entry.room, digest) for entry, digest in zip(entries, digests, strict=True)
+                ]
+                callers = self._access.judge_many(asked)
+            except StageboxError as error:
+                self._log.error("A poll of several rooms failed; trying each.", exc_info=error)
+        return [self._answer(*each) for each in zip(entries, digests, callers, strict=True)]
+
+    def _answer(self, entry: Entry, digest: str, caller: Caller | StageboxError | None) -> str:
         try:
-            return self._judged(entry)
+            if isinstance(caller, StageboxError):
+                raise caller
+            return self._judged(entry, caller or self._access.judge(entry.room, digest))
         except StageboxError as error:
             if error.status in (401, 403, 404):
                 return _failed(entry, error.status)
@@ -127,12 +143,10 @@ class Polling:
             self._log.exception("A poll of room %r failed.", entry.room[:64])
         return _failed(entry, 500)
 
-    def _judged(self, entry: Entry) -> str:
-        digest = digest_of(entry.token)
-        caller = self._access.judge(entry.room, digest)
+    def _judged(self, entry: Entry, caller: Caller) -> str:
         if _has_news(entry, caller):
             with self._core.db.snapshot():
-                caller = self._access.judge(entry.room, digest)
+                caller = self._access.judge(caller.room, caller.digest)
                 result = self._result(entry, caller)
         else:
             result = self._succeeded(caller, "", "")

@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -616,3 +618,65 @@ def test_what_is_saved_is_told(make_host: Any) -> None:
     store.remove_member("r", "u")
     assert heard == [("member", "r/u", member), ("member", "r/u")]
     assert member == {"roomId": "r", "userId": "u", "joinedAt": 1}
+
+
+def test_readers_go_on_while_an_import_runs(local: Any) -> None:
+    """They see the state before it or behind it, never a part, and get nothing but answers."""
+    room = local.room()
+    count = 4000
+    lines = [
+        {
+            "kind": "message",
+            "doc": {
+                "id": f"{room}-{number:05}x",
+                "roomId": room,
+                "senderId": "s",
+                "content": "",
+                "timestamp": number,
+            },
+        }
+        for number in range(count)
+    ]
+    done = threading.Event()
+    seen: list[int] = []
+
+    def read() -> None:
+        while True:
+            last = done.is_set()
+            path = ("rooms", room, "messages", "since")
+            seen.append(len(local.get(*path, query="sinceTimestamp=-1")))
+            local.get("rooms", room, "messages")
+            if last:
+                return
+
+    with ThreadPoolExecutor(5) as pool:
+        readers = [pool.submit(read) for _ in range(4)]
+        try:
+            local.take_in(lines, name="many.jsonl")
+        finally:
+            done.set()
+        for reader in readers:
+            reader.result()
+    assert set(seen) <= {0, count}
+    assert count in seen
+
+
+def test_the_long_list_is_streamed_whole(local: Any) -> None:
+    """In pieces of a thousand: the borders are the places to go wrong."""
+    room = local.room()
+    doc = {"roomId": room, "senderId": "s", "content": "ü"}
+    total = 0
+    for count in (999, 1, 1, 998, 1, 1):
+        local.take_in(
+            [
+                {"kind": "message", "doc": {**doc, "id": f"{room}-{n:05}x", "timestamp": n // 3}}
+                for n in range(total, total + count)
+            ],
+            name="more.jsonl",
+        )
+        total += count
+        found = local.ids("rooms", room, "messages", "since", query="sinceTimestamp=-1")
+        assert found == [f"{room}-{n:05}x" for n in range(total)]
+    path = f"/api/rooms/{room}/messages/since?sinceTimestamp=-1"
+    head = local.host.head(path, token="reader-token")
+    assert (head.status, head.content) == (200, b"")
