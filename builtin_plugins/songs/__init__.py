@@ -3,7 +3,7 @@ them. See the songs contract; the work is in the other modules of this folder.""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from builtin_plugins.songs.answers import Answers
@@ -15,6 +15,7 @@ from builtin_plugins.songs.highway import highway
 from builtin_plugins.songs.index import LibraryIndex
 from builtin_plugins.songs.library_scans import JOB, Scans
 from builtin_plugins.songs.media import Media
+from builtin_plugins.songs.pages import page, page_file
 from builtin_plugins.songs.people import People
 from builtin_plugins.songs.personal import Favorites, Loops, Scores, forget_profile
 from builtin_plugins.songs.scan_state import ScanState
@@ -49,6 +50,7 @@ from plugin_sdk import (
     Database,
     Event,
     JobRun,
+    Page,
     Plugin,
     Request,
     Response,
@@ -92,6 +94,21 @@ class Songs(Plugin):
 
     def disable(self) -> None:
         self._scans.forget()
+
+    # The page
+
+    @route("GET", "/songs", access="open", documented=False)
+    def page(self, request: Request) -> Response:
+        """The page for people"""
+        return page(request.principal.profile_id)
+
+    @route("GET", "/songs/{file}", access="open", documented=False)
+    def page_file(self, request: Request) -> Response:
+        """What the page is made of"""
+        return page_file(request.params["file"])
+
+    def pages(self) -> Sequence[Page]:
+        return [Page("/songs", "Songs", "🎸", order=30)]
 
     # Library
 

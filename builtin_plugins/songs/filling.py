@@ -132,7 +132,9 @@ def _songs(chance: random.Random, start: int, count: int, mtime: float) -> Itera
     for number in range(start, start + count):
         artist = chance.randrange(artists)
         words = [_WORDS[artist % len(_WORDS)], _WORDS[artist // 7 % len(_WORDS)]]
-        name = f"the {words[0]} {words[1]} {artist}".title() if artist % 9 else f"{artist} Tigers"
+        name = f"{words[0]} {words[1]} {artist}".title()
+        if artist % 5 == 0:
+            name = f"The {name}" if artist % 2 else f"{artist} Tigers"
         title = f"{chance.choice(_WORDS)} {chance.choice(_WORDS)} {number}".title()
         filename = f"{name}/{title}.sloppak"
         yield Found(

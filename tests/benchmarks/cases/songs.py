@@ -30,6 +30,7 @@ _PAGE = (
     "SELECT d.meta FROM (SELECT id FROM tracks ORDER BY artist_key, title_key, track_id "
     "LIMIT 50 OFFSET ?) p JOIN documents d ON d.id = p.id"
 )
+_TOTAL = "SELECT count(*) FROM tracks"
 _COUNT = "SELECT count(*) FROM tracks WHERE searched LIKE '%riv%'"
 _FOUND = (
     "SELECT d.meta FROM (SELECT id FROM tracks WHERE searched LIKE '%riv%' "
@@ -53,7 +54,7 @@ def run(bench: Bench) -> None:
             rows.append(
                 _compared(
                     bench,
-                    f"{what}, through the plugin and as bare SQL",
+                    f"{what} with its total, through the plugin and as bare SQL",
                     partial(library.page, LibraryQuery(page=page), None),
                     partial(_page, raw, page),
                 )
@@ -110,8 +111,8 @@ def _no_folder() -> FakeSettings:
     return FakeSettings({}, schema)
 
 
-def _page(raw: sqlite3.Connection, page: int) -> list[Any]:
-    return raw.execute(_PAGE, (page * 50,)).fetchall()
+def _page(raw: sqlite3.Connection, page: int) -> Any:
+    return [raw.execute(_TOTAL).fetchone(), raw.execute(_PAGE, (page * 50,)).fetchall()]
 
 
 def _compared(bench: Bench, what: str, ours: Callable[[], Any], peer: Callable[[], Any]) -> Row:

@@ -1,0 +1,209 @@
+/** Plays a song: the mix or its stems, a loop, and the highway along with them. */
+import { ask, clock, trouble } from "/songs/api.js";
+import { Highway } from "/songs/highway.js";
+
+const DRIFT = 0.08; // seconds that a stem may be off
+
+const find = (id) => document.getElementById(id);
+
+export class Player {
+  constructor({ profile, changed }) {
+    this.profile = profile;
+    this.changed = changed;
+    this.mix = find("mix");
+    this.highway = new Highway(find("highway"), find("lyrics"));
+    this.stems = [];
+    this.loop = { from: null, to: null };
+    this.mix.addEventListener("play", () => this.follow("play"));
+    this.mix.addEventListener("pause", () => this.follow("pause"));
+    this.mix.addEventListener("seeked", () => this.follow("seek"));
+    this.mix.addEventListener("ratechange", () => this.follow("seek"));
+    find("arrangement").addEventListener("change", () => this.chart());
+    find("from").addEventListener("click", () => this.setLoop({ from: this.mix.currentTime }));
+    find("to").addEventListener("click", () => this.setLoop({ to: this.mix.currentTime }));
+    find("off").addEventListener("click", () => this.setLoop({ from: null, to: null }));
+    find("keep").addEventListener("click", () => this.keep().catch(trouble));
+    find("favorite").addEventListener("click", () => this.toggle().catch(trouble));
+    find("favorite").hidden = find("keep").hidden = !profile;
+    const step = () => {
+      this.step();
+      requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
+  }
+
+  /** Opens a song of the list; it plays when the listener wants it to. */
+  async open(song) {
+    this.song = song;
+    this.path = `/api/tracks/${song.trackId}`;
+    find("player").hidden = false;
+    find("playing").textContent = song.title || song.filename;
+    find("details").textContent = [song.artist, song.album, song.year, clock(song.duration)]
+      .filter(Boolean).join(" · ");
+    const cover = find("cover");
+    cover.hidden = !song.hasCover;
+    if (song.hasCover) cover.src = `${this.path}/cover`;
+    else cover.removeAttribute("src");
+    find("favorite").setAttribute("aria-pressed", song.favorite);
+    this.offer(song.arrangements);
+    this.setLoop({ from: null, to: null });
+    this.highway.clear();
+    await Promise.all([this.sound(song), this.chart(null), this.loops()]).catch(trouble);
+  }
+
+  async sound(song) {
+    for (const stem of this.stems) stem.audio.pause();
+    this.stems = [];
+    const [data, { stems }] = await Promise.all([
+      ask(`${this.path}/data`), ask(`${this.path}/stems`),
+    ]);
+    if (song !== this.song) return;
+    const audible = data.audioFileStorageId !== null;
+    this.mix.hidden = !audible;
+    find("silent").hidden = audible;
+    this.mix.muted = false;
+    if (audible) this.mix.src = `${this.path}/audio`;
+    else this.mix.removeAttribute("src");
+    this.offerStems(stems.filter((stem) => stem.stemAudioFileStorageId));
+  }
+
+  // Stems
+
+  offerStems(stems) {
+    const box = find("stems");
+    box.hidden = stems.length < 2;
+    box.querySelectorAll("label").forEach((label) => label.remove());
+    if (box.hidden) return;
+    for (const stem of stems) {
+      const label = document.createElement("label");
+      const input = document.createElement("input");
+      Object.assign(input, { type: "range", min: 0, max: 1, step: 0.05, value: 0 });
+      input.dataset.stem = stem.stemIndex;
+      input.addEventListener("input", () => this.blend(stem, Number(input.value)));
+      label.append(stem.stemId, input);
+      box.append(label);
+    }
+  }
+
+  /** As soon as any stem is up, stems are heard in the place of the mix. */
+  blend(stem, volume) {
+    let playing = this.stems.find((each) => each.index === stem.stemIndex);
+    if (!playing) {
+      const audio = new Audio(`${this.path}/stems/${stem.stemIndex}/audio`);
+      playing = { index: stem.stemIndex, audio };
+      this.stems.push(playing);
+    }
+    playing.audio.volume = volume;
+    this.mix.muted = this.stems.some((each) => each.audio.volume > 0);
+    this.follow(this.mix.paused ? "pause" : "play");
+  }
+
+  follow(what) {
+    for (const { audio } of this.stems) {
+      audio.playbackRate = this.mix.playbackRate;
+      if (what !== "pause") audio.currentTime = this.mix.currentTime;
+      if (what === "pause" || audio.volume === 0) audio.pause();
+      else if (!this.mix.paused) audio.play().catch(trouble);
+    }
+  }
+
+  // The highway
+
+  offer(arrangements) {
+    const select = find("arrangement");
+    select.replaceChildren(...arrangements.map(({ index, name, notes }) => {
+      const option = new Option(`${name} (${notes})`, index);
+      return option;
+    }));
+  }
+
+  async chart(index = find("arrangement").value) {
+    const song = this.song;
+    const query = index === null ? "" : `?arrangement=${index}`;
+    try {
+      const chart = await ask(`${this.path}/highway${query}`);
+      if (song !== this.song) return;
+      find("arrangement").value = chart.song.arrangementIndex;
+      this.highway.show(chart);
+      trouble(null);
+    } catch (error) {
+      if (song !== this.song) return;
+      this.highway.clear();
+      trouble(error);
+    }
+  }
+
+  step() {
+    const now = this.mix.currentTime;
+    const { from, to } = this.loop;
+    if (from !== null && to !== null && !this.mix.paused && now >= to) {
+      this.mix.currentTime = from;
+    }
+    for (const { audio } of this.stems) {
+      if (!audio.paused && Math.abs(audio.currentTime - now) > DRIFT && !audio.seeking) {
+        audio.currentTime = now;
+      }
+    }
+    if (this.song) this.highway.draw(now);
+  }
+
+  // Loops
+
+  setLoop(change) {
+    const loop = { ...this.loop, ...change };
+    if (loop.from !== null && loop.to !== null && loop.to <= loop.from) {
+      if ("to" in change) loop.from = null;
+      else loop.to = null;
+    }
+    this.loop = loop;
+    const whole = loop.from !== null && loop.to !== null;
+    find("off").disabled = loop.from === null && loop.to === null;
+    find("keep").disabled = !whole;
+    const edge = (time) => (time === null ? "…" : clock(time));
+    find("loop").textContent = find("off").disabled
+      ? "No loop." : `Loop from ${edge(loop.from)} to ${edge(loop.to)}.`;
+  }
+
+  async loops() {
+    const song = this.song;
+    const loops = this.profile ? await ask(`${this.path}/loops`) : [];
+    if (song !== this.song) return;
+    find("kept").replaceChildren(...loops.map((loop) => this.keptLoop(loop)));
+  }
+
+  keptLoop({ id, name, startTime, endTime }) {
+    const item = document.createElement("li");
+    const play = document.createElement("button");
+    play.type = "button";
+    play.textContent = `${name}, ${clock(startTime)} to ${clock(endTime)}`;
+    play.addEventListener("click", () => {
+      this.setLoop({ from: startTime, to: endTime });
+      this.mix.currentTime = startTime;
+      this.mix.play().catch(trouble);
+    });
+    const remove = document.createElement("button");
+    remove.type = "button";
+    remove.textContent = "Delete";
+    remove.setAttribute("aria-label", `Delete ${name}`);
+    remove.addEventListener("click", () => {
+      ask(`/api/loops/${id}`, { method: "DELETE" }).then(() => this.loops()).catch(trouble);
+    });
+    item.append(play, remove);
+    return item;
+  }
+
+  async keep() {
+    const body = { start_time: this.loop.from, end_time: this.loop.to };
+    await ask(`${this.path}/loops`, { method: "POST", body });
+    await this.loops();
+  }
+
+  async toggle() {
+    const { favorite } = await ask("/api/favorites/toggle", {
+      method: "POST", body: { trackId: this.song.trackId },
+    });
+    this.song.favorite = favorite;
+    find("favorite").setAttribute("aria-pressed", favorite);
+    this.changed();
+  }
+}

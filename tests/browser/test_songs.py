@@ -1,0 +1,187 @@
+"""The page at /songs, as a person uses it."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import wave
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from builtin_plugins.songs.index import Found
+from builtin_plugins.songs.reading import read_song
+from host.testing import TestHost
+from plugin_sdk.testing import FakeCommandIO
+
+pytestmark = pytest.mark.browser
+
+SECONDS = 20
+
+
+def sound() -> bytes:
+    content = io.BytesIO()
+    with wave.open(content, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(1)
+        file.setframerate(8000)
+        file.writeframes(b"\x80" * 8000 * SECONDS)
+    return content.getvalue()
+
+
+def picture() -> bytes:
+    content = io.BytesIO()
+    Image.new("RGB", (64, 64), "purple").save(content, "PNG")
+    return content.getvalue()
+
+
+def write_pack(folder: Path) -> None:
+    """One song of the open format, with two stems, a chart and words."""
+    folder.mkdir(parents=True)
+    notes = [{"t": 0.25 * n, "s": n % 6, "f": n % 12, "sus": 0.2} for n in range(4 * SECONDS)]
+    chart = {
+        "notes": notes,
+        "beats": [{"time": n / 2, "measure": n // 4 if n % 4 == 0 else -1} for n in range(40)],
+        "sections": [{"name": "verse", "number": 1, "time": 1.0}],
+    }
+    files = {
+        "manifest.yaml": (
+            'feedpak_version: "1.0.0"\ntitle: Played\nartist: Quill\nalbum: Feathers\nyear: 2001\n'
+            f"duration: {SECONDS}\ncover: cover.png\nlyrics: lyrics.json\n"
+            "arrangements:\n  - {id: a, name: Lead, file: lead.json}\n"
+            "  - {id: b, name: Bass, file: bass.json}\n"
+            "stems:\n  - {id: full, file: full.wav}\n  - {id: drums, file: drums.wav}\n"
+        ).encode(),
+        "lead.json": json.dumps(chart).encode(),
+        "bass.json": json.dumps({"notes": notes[:5]}).encode(),
+        "lyrics.json": json.dumps(
+            [{"t": 0, "d": 9, "w": "la-"}, {"t": 1, "d": 9, "w": "la+"}]
+        ).encode(),
+        "full.wav": sound(),
+        "drums.wav": sound(),
+        "cover.png": picture(),
+    }
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A host with one true song among many made-up ones, which have no files: nothing scans."""
+    folder = tmp_path_factory.mktemp("songs")
+    write_pack(folder / "played.feedpak")
+    with TestHost(tmp_path_factory.mktemp("host")) as host:
+        songs: Any = host.plugin("songs")
+        songs.fill_library(FakeCommandIO(), 3000)
+        name = "played.feedpak"
+        reader = songs.context.providers.get("song_format", "sloppak")
+        facts = read_song(reader, name, str(folder), 1.0).facts
+        assert facts is not None
+        with songs.context.db.transaction():
+            songs._index.put([Found(name, name, "sloppak", "1", facts)])
+        songs._scans.settings_changed = lambda _names: None
+        songs._scans.request = lambda _mode: False
+        songs.context.settings.update({"dlcDir": str(folder)})
+        yield host.url
+
+
+def wait(page: Any, expression: str, argument: Any = None, seconds: float = 20.0) -> Any:
+    """Until the expression is true in the page."""
+    deadline = time.monotonic() + seconds
+    while not (found := page.evaluate(expression, argument)):
+        assert time.monotonic() < deadline, expression
+        time.sleep(0.03)
+    return found
+
+
+ROWS = "() => [...document.querySelectorAll('.song')].map((row) => row.innerText)"
+
+
+def test_a_long_list(open_page: Callable[..., Any], url: str) -> None:
+    watched = open_page(url, "/songs")
+    page = watched.page
+    wait(page, "() => document.querySelectorAll('.song').length > 5")
+    assert page.locator("#count").inner_text() == "3,001 songs"
+    assert page.evaluate("() => document.querySelectorAll('.song').length") < 60
+    page.locator("#list").focus()
+    first = page.locator(".song.active").inner_text()
+    page.keyboard.press("End")
+    wait(page, "() => document.querySelector('.song.active')?.dataset.index === '3000'")
+    assert page.evaluate("() => document.querySelectorAll('.song').length") < 60
+    page.keyboard.press("Home")
+    wait(page, "() => document.querySelector('.song.active')?.dataset.index === '0'")
+    assert page.locator(".song.active").inner_text() == first
+    page.get_by_role("button", name="Artists with Q").click()
+    wait(page, "() => document.querySelector('.song.active small')?.innerText[0] === 'Q'")
+    above = "[data-index='%s'] small" % (
+        int(page.locator(".song.active").get_attribute("data-index")) - 1
+    )
+    assert wait(page, "(row) => document.querySelector(row)?.innerText", above) < "Q"
+    page.locator("input[name=q]").fill("quill")
+    wait(page, "() => document.getElementById('count').innerText === '1 song'")
+    page.locator("input[name=q]").fill("")
+    page.locator("select[name=sort]").select_option("title")
+    wait(page, "() => document.getElementById('count').innerText === '3,001 songs'")
+    assert page.locator("#rail").is_hidden()
+    assert page.locator("select[name=tunings] option").count() > 3
+    page.locator("select[name=tunings]").select_option("Drop D")
+    wait(page, "() => !document.getElementById('count').innerText.startsWith('3,001')")
+    wait(page, "() => document.querySelectorAll('.song').length > 5")
+    assert all("Drop D" in text for text in page.evaluate(ROWS))
+    assert watched.complaints == []
+
+
+def test_playing(open_page: Callable[..., Any], url: str) -> None:
+    watched = open_page(url, "/songs")
+    page = watched.page
+    page.locator("input[name=q]").fill("quill")
+    wait(page, "() => document.getElementById('count').innerText === '1 song'")
+    page.locator("#list").focus()
+    page.keyboard.press("Enter")
+    wait(page, "() => document.getElementById('playing').innerText === 'Played'")
+    wait(page, "() => Number(document.getElementById('highway').dataset.drawn) > 10")
+    wait(page, "() => document.getElementById('cover').naturalWidth === 64")
+    wait(page, "() => document.getElementById('mix').readyState >= 1")
+    label = page.locator("#highway").get_attribute("aria-label")
+    assert label == "Highway of Lead: 80 notes, 0 chords on 6 strings"
+    page.evaluate("() => document.getElementById('mix').play()")
+    wait(page, "() => Number(document.getElementById('highway').dataset.now) > 0.5")
+    assert page.locator("#lyrics").inner_text().strip() == "lala"
+
+    page.get_by_role("button", name="Begin here").click()
+    begun = page.evaluate("() => document.getElementById('mix').currentTime")
+    wait(page, "(t) => document.getElementById('mix').currentTime > t + 0.8", begun)
+    page.get_by_role("button", name="End here").click()
+    assert "Loop from" in page.locator("#loop").inner_text()
+    wait(
+        page, "(t) => document.getElementById('mix').currentTime < t + 0.6", begun
+    )  # it went round
+    page.get_by_role("button", name="Off").click()
+
+    drums = page.locator("#stems input").nth(1)
+    drums.focus()
+    page.keyboard.press("End")
+    wait(page, "() => document.getElementById('mix').muted")
+    page.keyboard.press("Home")
+    wait(page, "() => !document.getElementById('mix').muted")
+
+    page.locator("#arrangement").select_option("1")
+    wait(page, "() => document.getElementById('highway').ariaLabel.includes('Bass: 5 notes')")
+    assert watched.complaints == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_phone(open_page: Callable[..., Any], url: str, tmp_path: Path, scheme: str) -> None:
+    watched = open_page(url, "/songs", viewport={"width": 390, "height": 800}, color_scheme=scheme)
+    page = watched.page
+    page.locator("input[name=q]").fill("quill")
+    wait(page, "() => document.getElementById('count').innerText === '1 song'")
+    page.locator(".song").click()
+    wait(page, "() => Number(document.getElementById('highway').dataset.drawn) > 10")
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+    page.screenshot(path=tmp_path / f"{scheme}.png")
+    assert watched.complaints == []
