@@ -6,8 +6,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from builtin_plugins.media.scan_options import Rules
 from plugin_sdk import Logger
@@ -32,8 +31,7 @@ class Stopped(Exception):
     """The scan is to stop now; it goes on later."""
 
 
-@dataclass(frozen=True, slots=True)
-class FoundFile:
+class FoundFile(NamedTuple):
     """``folders`` lead from below the root to the file; ``resolved`` is the path without links."""
 
     path: str

@@ -106,7 +106,7 @@ class FilmScan:
             new = {key_of(item.named) for item in items if not lookups.known(item.named)}
             if new:
                 phase("fetching-metadata", f"Looking up {folder.name}")
-            names = [item.named for item in items]
+            names = [(item.named, item.film.path) for item in items]
             answers = lookups.titles("movie", MOVIE, names, again=self._rescan)
             plan.count(answers[key] for key in new)
             plan.keys = list(answers)

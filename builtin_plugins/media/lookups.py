@@ -69,14 +69,17 @@ class Lookups:
         return key_of(named) in self._answers
 
     def titles(
-        self, kind: str, media_type: str, wanted: Iterable[Named], *, again: bool
+        self, kind: str, media_type: str, wanted: Iterable[tuple[Named, str | None]], *, again: bool
     ) -> Mapping[Key, Answer]:
-        """Answers by key. ``again``: details are fetched also for what is matched already.
-        Raises Stopped."""
-        names = {key_of(named): named for named in wanted}
+        """Answers by key. ``wanted`` are names, each with the path of the film's file or of the
+        show's folder, if there is one. ``again``: details are fetched also for what is matched
+        already. Raises Stopped."""
+        names: dict[Key, tuple[Named, str | None]] = {}
+        for named, path in wanted:
+            names.setdefault(key_of(named), (named, path))
         running = {
-            key: self._submit(partial(self._title, kind, media_type, named, again))
-            for key, named in names.items()
+            key: self._submit(partial(self._title, kind, media_type, named, path, again))
+            for key, (named, path) in names.items()
             if key not in self._answers
         }
         self._answers.update(self._gathered(running))
@@ -118,8 +121,12 @@ class Lookups:
                 )
                 self._answers[key] = Answer(replace(answer.found, metadata=light))
 
-    def _title(self, kind: str, media_type: str, named: Named, again: bool) -> Answer:
-        found = self.chain.fetch(MediaQuery(kind, named.title, named.year, named.ids))
+    def _title(
+        self, kind: str, media_type: str, named: Named, path: str | None, again: bool
+    ) -> Answer:
+        extra = {} if path is None else {"path": path}
+        query = MediaQuery(kind, named.title, named.year, named.ids, extra=extra)
+        found = self.chain.fetch(query)
         metadata = found.metadata
         if metadata is None or self._stopped():
             return Answer(found)

@@ -235,9 +235,6 @@ class ScanJobs:
         )
         return [row["name"] for row in rows]
 
-    def all_folders(self, job_id: str) -> list[str]:
-        return self.folders(job_id, 0, 2**31)
-
     def note_failed(self, job: Row, position: int) -> None:
         self._db.table("scan_folder").update((job["id"], position), {"failed": True})
 

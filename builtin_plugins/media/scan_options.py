@@ -47,10 +47,11 @@ _NEVER: Final = frozenset(
         "Other",
     )
 )
-_NO_FILM: Final = re.compile(
-    r"sample|sample[-._].*|.*[-._]sample|trailer|.*[-._]trailer"
-    r"|.*-(?:behindthescenes|deleted|featurette|interview|scene|short|other)",
-    re.DOTALL,
+_NO_FILMS: Final = frozenset({"sample", "trailer"})
+_NO_FILM_BEGINS: Final = ("sample-", "sample.", "sample_")
+_NO_FILM_ENDS: Final = (
+    *("-sample", ".sample", "_sample", "-trailer", ".trailer", "_trailer"),
+    *("-behindthescenes", "-deleted", "-featurette", "-interview", "-scene", "-short", "-other"),
 )
 _PATTERNS: Final = ("filenamePattern", "includePattern", "excludePattern", "directoryPattern")
 
@@ -157,7 +158,14 @@ class Rules:
         stem, dot, extension = name.rpartition(".")
         if not dot or extension.lower() not in self.extensions:
             return False
-        if name[0] == "." or name.startswith("~$") or _NO_FILM.fullmatch(stem.casefold()):
+        lower = stem.lower()
+        if (
+            name[0] == "."
+            or name.startswith("~$")
+            or lower in _NO_FILMS
+            or lower.startswith(_NO_FILM_BEGINS)
+            or lower.endswith(_NO_FILM_ENDS)
+        ):
             return False
         return self.filename is None or self.filename.search(name) is not None
 

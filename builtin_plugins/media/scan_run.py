@@ -298,20 +298,23 @@ class ScanRun:
         the root cannot be listed or is empty."""
         job = self.job
         try:
-            if not os.listdir(job["scan_path"]):  # noqa: PTH208 (one call, no objects)
-                return []
+            with os.scandir(job["scan_path"]) as listing:
+                if next(listing, None) is None:
+                    return []
         except OSError:
             return []
-        listed = set(self._shop.jobs.all_folders(job["id"]))
         prefix = job["scan_path"].rstrip("/") + "/"
-        gone: list[str] = []
+        # Files below the root in a folder that was listed were judged when that was walked.
         rows = self._shop.db.query(
-            "SELECT l.folder, f.id, f.path FROM library_file l JOIN file f ON f.id = l.file_id"
-            " WHERE l.library_id = :id",
-            {"id": job["library_id"]},
+            "SELECT f.id, f.path, substr(f.path, 1, :length) = :prefix AS inside"
+            " FROM library_file l JOIN file f ON f.id = l.file_id WHERE l.library_id = :library"
+            " AND (substr(f.path, 1, :length) <> :prefix OR l.folder NOT IN"
+            " (SELECT name FROM scan_folder WHERE job_id = :job))",
+            {
+                "library": job["library_id"],
+                "job": job["id"],
+                "prefix": prefix,
+                "length": len(prefix),
+            },
         )
-        for row in rows:
-            inside = row["path"].startswith(prefix)
-            if not inside or (row["folder"] not in listed and is_gone(row["path"])):
-                gone.append(row["id"])
-        return gone
+        return [row["id"] for row in rows if not row["inside"] or is_gone(row["path"])]

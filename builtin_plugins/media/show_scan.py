@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 from builtin_plugins.media.catalogue import TV_SHOW, Catalogue, named_list
 from builtin_plugins.media.chain import SeasonFound
@@ -27,6 +28,8 @@ from builtin_plugins.media.show_store import ShowStore
 from plugin_sdk import Database, Logger, Row
 
 __all__ = ["ShowScan"]
+
+_FOLDER: Final = "d:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,11 @@ class _Show:
     ids: Mapping[str, str] = field(default_factory=dict)
     answer: Answer | None = None
     seasons: dict[int, SeasonFound] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> str | None:
+        """Where it lies; loose files have no folder of their own."""
+        return self.key.removeprefix(_FOLDER) if self.key.startswith(_FOLDER) else None
 
 
 class ShowScan:
@@ -136,7 +144,7 @@ class ShowScan:
         place = show_place(film.folders)
         if place:
             path = "/".join((folder.root.rstrip("/"), *film.folders[:place]))
-            return f"d:{path}", show_name(film.folders[place - 1], self._last_year())
+            return f"{_FOLDER}{path}", show_name(film.folders[place - 1], self._last_year())
         named = show_name(before, self._last_year())
         return f"l:{folder.library_id}:{folded(named.title)}", named
 
@@ -177,7 +185,7 @@ class ShowScan:
         new = {key_of(show.named) for show in asked if not self._lookups.known(show.named)}
         if new:
             phase("fetching-metadata", f"Looking up {folder.name}")
-        names = [show.named for show in asked]
+        names = [(show.named, show.folder) for show in asked]
         answers = self._lookups.titles("tv", TV_SHOW, names, again=self._rescan)
         plan.count(answers[key] for key in new)
         plan.keys = list(answers)

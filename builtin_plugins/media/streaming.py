@@ -45,11 +45,11 @@ def stream(items: Items, stream_id: str) -> Response:
         raise _missing(stream_id) from None
     if moved or not stat.S_ISREG(facts.st_mode):
         raise _missing(stream_id)
-    extension = path.suffix.lower()
+    suffix = Path(row["path"]).suffix  # a link may lead to a file of another name
     return Response.file(
         path,
-        content_type=_TYPES.get(extension[1:], "application/octet-stream"),
-        filename=_name(row) + path.suffix,
+        content_type=_TYPES.get(suffix.lower()[1:], "application/octet-stream"),
+        filename=_name(row) + suffix,
         etag=f"{stream_id}-{facts.st_mtime_ns:x}-{facts.st_size:x}",
         headers=_STREAM_HEADERS,
     )

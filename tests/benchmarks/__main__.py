@@ -30,6 +30,7 @@ NAMES = (
     "drops",
     "rooms",
     "local_rest",
+    "media",
     "songs",
 )
 

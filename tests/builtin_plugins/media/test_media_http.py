@@ -575,3 +575,9 @@ def test_lists_need_few_statements(client, plant, tmp_path, path, monkeypatch):
         monkeypatch.setattr(type(database), name, counting)
     client.get(path)
     assert 1 <= len(counted) <= 4, counted
+
+
+def test_a_strange_host_is_refused_in_this_shape(client):
+    answer = client.host.get("/api/v1/movies", headers={"Host": "evil.example"})
+    body = client.fails(answer, 403, "Forbidden")
+    assert body == {"success": False, "error": "Forbidden", "message": "Host not allowed"}

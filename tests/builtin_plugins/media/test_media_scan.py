@@ -481,3 +481,18 @@ def test_a_library_that_moved_takes_its_new_files(client, tmp_path, plant):
     assert len(client.films()) == 1
     client.scan(new)
     assert [path for _, path, _ in client.films()] == [str(new / "A/A.mkv"), str(new / "B/B.mkv")]
+
+
+def test_providers_are_told_where_it_lies(client, script, plant, tmp_path):
+    client.use()
+    told = []
+    script.on_fetch = lambda query: told.append((query.title, dict(query.extra)))
+    films = plant(tmp_path / "films", "A (2001)/A.mkv")
+    shows = plant(tmp_path / "shows", "B/Season 1/S01E01.mkv", "C S01E01.mkv")
+    client.scan(films)
+    client.scan(shows, "tv")
+    assert sorted(told) == [
+        ("A", {"path": str(films / "A (2001)/A.mkv")}),
+        ("B", {"path": str(shows / "B")}),
+        ("C", {}),
+    ]

@@ -1,0 +1,157 @@
+"""Media: scans against walking the tree, lists and search, and a film in ranges against nginx
+(media contract, 13)."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import time
+import urllib.request
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from builtin_plugins.media.names import movie_name
+from tests.benchmarks.bench import Bench
+from tests.benchmarks.cases import stream
+from tests.benchmarks.installation import BENCH_PLUGIN, add_plugin, prepare
+from tests.benchmarks.load import press
+from tests.benchmarks.processes import MemoryWatch, wait_until_ready
+from tests.benchmarks.results import Aim, Figure, Row
+
+TITLE = "media: scanning, listing, searching, streaming"
+
+_PER_FOLDER = 20
+_SIZE = 256 * 1024 * 1024
+_ENDED = ("COMPLETED", "FAILED")
+_WALKED = Aim("ratio", ">=", 1 / 3)
+_FASTER = Aim("ratio", ">=", 2)
+
+
+def run(bench: Bench) -> None:
+    count = bench.count(20_000, 2000)
+    root = _plant(bench.folder / "films", count)
+    data_dir = bench.folder / "data"
+    data_dir.mkdir()
+    instant = add_plugin(data_dir, BENCH_PLUGIN.parent / "instant_metadata")
+    host, url = bench.serve(prepare(data_dir, [instant]))
+    wait_until_ready(url + "/health")
+    media = _Media(url)
+    _scans(bench, media, root, count)
+    _names(bench)
+    _latencies(bench, media, count)
+    _ranges(bench, media, host)
+    bench.block.notes.append(
+        f"{count:,} empty files, {_PER_FOLDER} in a folder, the tree in the page cache; everything "
+        "over HTTP, so a scan's end is seen up to 20 ms late."
+    )
+
+
+def _plant(root: Path, count: int) -> Path:
+    for number in range(count):
+        folder = root / f"Set {number // _PER_FOLDER:05}"
+        if number % _PER_FOLDER == 0:
+            folder.mkdir(parents=True)
+        (folder / f"Film {number:05} (2001).mkv").touch()
+    return root
+
+
+class _Media:
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def ask(self, path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(f"{self.url}/api/v1{path}", data, timeout=60) as answer:
+            return json.loads(answer.read())["data"]
+
+    def scan(self, root: Path) -> float:
+        """Seconds until it is complete."""
+        began = time.perf_counter()
+        job = self.ask("/scan/path", {"path": str(root)})["jobId"]
+        while (found := self.ask(f"/scan/job/{job}"))["status"] not in _ENDED:
+            time.sleep(0.02)
+        taken = time.perf_counter() - began
+        if found["status"] != "COMPLETED":
+            raise RuntimeError(f"the scan failed: {found['error']}")
+        return taken
+
+
+def _scans(bench: Bench, media: _Media, root: Path, count: int) -> None:
+    rows = bench.block.rows
+    bare = count / media.scan(root)
+    rows.append(Row("first scan, no provider", Figure("files", bare, "/s")))
+    media.ask("/settings/providers", {"name": "instant"})
+    matched = media.scan(root)
+    filled = Figure("files", count / matched, "/s")
+    rows.append(Row("scan that fills in everything, an instant provider", filled))
+    rescans, walks = [], []
+    for _ in range(bench.count(5, 2)):
+        rescans.append(media.scan(root))
+        walks.append(_walk(root))
+    again = Figure("files", count / statistics.median(rescans), "/s")
+    walk = Figure("os.scandir and stat", count / statistics.median(walks), "/s")
+    rows.append(Row("unchanged rescan", again, walk, _WALKED))
+    rows.append(Row("unchanged rescan against that scan", again, filled, _FASTER))
+
+
+def _walk(root: Path) -> float:
+    began = time.perf_counter()
+    with os.scandir(root) as folders:
+        for folder in folders:
+            with os.scandir(folder.path) as files:
+                for file in files:
+                    file.stat()
+    return time.perf_counter() - began
+
+
+def _names(bench: Bench) -> None:
+    stems = [f"The.Long.Name.of.Film.{number}.2001.1080p.BluRay.x264-GRP" for number in range(2000)]
+    began = time.perf_counter()
+    for stem in stems:
+        movie_name((), stem, 2030)
+    each = (time.perf_counter() - began) / len(stems) * 1000
+    figure = Figure("each", each, "ms")
+    bench.block.rows.append(Row("reading a name", figure, None, Aim("ours", "<=", 0.5, "ms")))
+
+
+def _latencies(bench: Bench, media: _Media, count: int) -> None:
+    for what, path in (
+        ("GET /movies", "/movies"),
+        ("search, early matches", "/search?query=film"),
+        ("search, no match", "/search?query=zzzzzz"),
+        ("GET /scan/jobs", "/scan/jobs"),
+        ("GET /library", "/library"),
+    ):
+        taken = []
+        for _ in range(bench.count(50, 10)):
+            began = time.perf_counter()
+            media.ask(path)
+            taken.append((time.perf_counter() - began) * 1000)
+        median = Figure(f"{count:,} films", statistics.median(taken), "ms")
+        bench.block.rows.append(Row(what, median))
+
+
+def _ranges(bench: Bench, media: _Media, host: Any) -> None:
+    root = bench.folder / "large"
+    root.mkdir()
+    file = root / "Large (2001).mp4"
+    with file.open("wb") as target:
+        target.truncate(_SIZE)
+    media.scan(root)
+    path = media.ask("/search?query=large")["movies"][0]["streamUrl"]
+    alias = bench.folder / "large.mp4"  # nginx' configuration takes no blanks
+    alias.hardlink_to(file)
+    nginx = stream._start_nginx(bench, alias)
+    seconds = bench.seconds(2)
+    way = partial(press, seconds=seconds, connections=4, ranges=(_SIZE, 1024 * 1024))
+    measures = {"ours": partial(way, media.url + path, server=host)}
+    if nginx is not None:
+        for name in stream._NGINX_WAYS:
+            measures[name] = partial(way, f"{nginx[1]}/{name}", server=nginx[0])
+    with MemoryWatch(host.pid) as memory:
+        found = bench.interleaved(3, measures)
+    bench.block.rows.append(stream._throughput("1 MiB ranges of a film, 4 connections", found))
+    growth = Figure("growth while streaming", memory.growth, "MB", f"peak {memory.peak:.0f} MB")
+    bench.block.rows.append(Row("memory", growth, None, Aim("ours", "<=", 32, "MB")))
