@@ -204,8 +204,9 @@ def song_signature(path: Path) -> str:
     found = path.stat()
     if not stat.S_ISDIR(found.st_mode):
         return f"{found.st_mtime_ns}-{found.st_size}"
+    prefix = len(os.fspath(path)) + 1
     lines = sorted(
-        f"{os.path.relpath(entry.path, path)}\0{info.st_size}\0{info.st_mtime_ns}\n"
+        f"{entry.path[prefix:]}\0{info.st_size}\0{info.st_mtime_ns}\n"
         for entry, info in _regular_files(path)
     )
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
@@ -216,8 +217,7 @@ def _regular_files(folder: Path) -> Iterator[tuple[os.DirEntry[str], os.stat_res
     while pending:
         with os.scandir(pending.pop()) as entries:
             for entry in entries:
-                info = entry.stat(follow_symlinks=False)
-                if stat.S_ISDIR(info.st_mode):
+                if entry.is_dir(follow_symlinks=False):
                     pending.append(entry.path)
-                elif stat.S_ISREG(info.st_mode):
-                    yield entry, info
+                elif entry.is_file(follow_symlinks=False):
+                    yield entry, entry.stat(follow_symlinks=False)

@@ -120,7 +120,7 @@ class _Chart:
             stated = number(self.part.attributes, key)
             if stated is not None:
                 return int(stated)
-        return self.score.chart().count()
+        return self.score.count()
 
 
 class _Song:

@@ -119,7 +119,7 @@ class _Folder:
             duration=manifest.duration or next((s.length for s in scores if s.length), 0.0),
             tuning=manifest.tuning or _song_tuning(arrangements),
             arrangements=tuple(
-                SongArrangement(each.name, each.score.chart().count() if each.score else 0)
+                SongArrangement(each.name, each.score.count() if each.score else 0)
                 for each in _ordered(arrangements)
             ),
             stems=self._stems(),

@@ -46,7 +46,7 @@ class Score:
 
     def chart(self, lyrics: Sequence[Item] = ()) -> SongChart:
         """What is played: the hardest level of each passage (songs contract, section 11)."""
-        played = hardest(self.levels, self._windows())
+        played = self._played()
         return SongChart(
             tuning=self.tuning or (0,) * 6,
             capo=self.capo,
@@ -63,6 +63,13 @@ class Score:
             tone_base=self.tone_base or None,
             tone_changes=list(self.tone_changes) or None,
         )
+
+    def count(self) -> int:
+        """Notes and chords of the chart, without making all of it."""
+        return self._played().count()
+
+    def _played(self) -> Level:
+        return hardest(self.levels, self._windows())
 
     def _phrase(self, index: int) -> Phrase:
         if 0 <= index < len(self.phrases):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -54,9 +54,6 @@ class SloppakFormat(SongFormat):
 
     name = "sloppak"
     suffixes = frozenset({".sloppak", ".feedpak"})
-
-    def claims(self, path: Path, files: Sequence[str] | None) -> bool:
-        return path.name.lower().endswith((".sloppak", ".feedpak"))
 
     def metadata(self, source: SongSource) -> SongMetadata:
         with _pack(source.path) as pack:

@@ -128,6 +128,12 @@ class TestOverARealSocket(MetadataSuite):
         assert provider.fetch(KNOWN) == first
         assert len(server.asked) == 1
 
+    def test_it_stands_among_the_providers(self, host):
+        listed = host.get("/api/plugins/providers").json()["metadata"]
+        assert {"name": "musicbrainz", "pluginId": "musicbrainz"}.items() <= next(
+            each for each in listed if each["name"] == "musicbrainz"
+        ).items()
+
     def test_an_answer_that_is_too_large(self, provider, server):
         server.body = b"[" + b" " * (3 * 1024 * 1024) + b"]"
         with pytest.raises(ProviderError, match="does not answer"):
