@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import io
+from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from builtin_plugins.api_docs.site.folder import Folder
-from builtin_plugins.api_docs.site.pages import Pages, find_sources
 from plugin_sdk import BlobInfo, Response, Settings
+
+if TYPE_CHECKING:
+    from builtin_plugins.api_docs.site.pages import Pages
 
 __all__ = ["Site"]
 
@@ -44,7 +47,13 @@ class _Rendered:
 class Site:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._pages = Pages(find_sources())
+
+    @cached_property
+    def _pages(self) -> Pages:
+        # A host that nobody asks for its pages need not load what renders them.
+        from builtin_plugins.api_docs.site.pages import Pages, find_sources
+
+        return Pages(find_sources())
 
     def response(self, path: str) -> Response:
         """What a path below ``/docusaurus/`` gives; an unknown one, the site's own page with
