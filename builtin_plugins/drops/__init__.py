@@ -9,6 +9,7 @@ from typing import Any, Final
 from builtin_plugins.drops import hookspecs
 from builtin_plugins.drops.acknowledging import JOB as ACKNOWLEDGE
 from builtin_plugins.drops.acknowledging import Acknowledgements
+from builtin_plugins.drops.answers import ALLOWED, empty
 from builtin_plugins.drops.callers import check_caller, check_path
 from builtin_plugins.drops.cursors import Cursors
 from builtin_plugins.drops.directory import Directories
@@ -16,7 +17,7 @@ from builtin_plugins.drops.documents import Documents
 from builtin_plugins.drops.drop_routes import DropRoutes
 from builtin_plugins.drops.inbox import Inbox
 from builtin_plugins.drops.operator_commands import Kept, OperatorCommands
-from builtin_plugins.drops.parameters import READ_BODY
+from builtin_plugins.drops.parameters import check_size
 from builtin_plugins.drops.poller import Poller
 from builtin_plugins.drops.receiving import Receiver
 from builtin_plugins.drops.rounds import Rounds
@@ -32,7 +33,9 @@ from plugin_sdk import (
     JobRun,
     Plugin,
     Request,
+    RequestFilter,
     Response,
+    Verdict,
     command,
     job,
     migration,
@@ -99,6 +102,9 @@ class Drops(Plugin):
         self._rounds.close()
         self._poller.stop()
 
+    def filters(self) -> Sequence[RequestFilter]:
+        return [RequestFilter(tuple(ALLOWED), self._before_all, identify=True)]
+
     def guard(self, request: Request) -> None:
         check_caller(request, self.context.settings)
         check_path(request)
@@ -110,16 +116,12 @@ class Drops(Plugin):
         """The local settings"""
         return self._local.get()
 
-    @route(
-        "PUT", "/settings", access="open", max_body=READ_BODY, errors=_WRITE_ERRORS, tags=_SETTINGS
-    )
+    @route("PUT", "/settings", access="open", errors=_WRITE_ERRORS, tags=_SETTINGS)
     def put_settings(self, request: Request) -> Response:
         """Set one key of the local settings"""
         return self._local.put(request)
 
-    @route(
-        "POST", "/settings", access="open", max_body=READ_BODY, errors=_WRITE_ERRORS, tags=_SETTINGS
-    )
+    @route("POST", "/settings", access="open", errors=_WRITE_ERRORS, tags=_SETTINGS)
     def post_settings(self, request: Request) -> Response:
         """Replace the local settings"""
         return self._local.post(request)
@@ -129,16 +131,12 @@ class Drops(Plugin):
         """The synced settings, private keys included"""
         return self._synced.get()
 
-    @route(
-        "PUT", "/synced", access="open", max_body=READ_BODY, errors=_WRITE_ERRORS, tags=_SETTINGS
-    )
+    @route("PUT", "/synced", access="open", errors=_WRITE_ERRORS, tags=_SETTINGS)
     def put_synced(self, request: Request) -> Response:
         """Set one key of the synced settings"""
         return self._synced.put(request)
 
-    @route(
-        "POST", "/synced", access="open", max_body=READ_BODY, errors=_WRITE_ERRORS, tags=_SETTINGS
-    )
+    @route("POST", "/synced", access="open", errors=_WRITE_ERRORS, tags=_SETTINGS)
     def post_synced(self, request: Request) -> Response:
         """Replace the synced settings"""
         return self._synced.post(request)
@@ -156,7 +154,6 @@ class Drops(Plugin):
         "POST",
         "/drop",
         access="open",
-        max_body=READ_BODY,
         status=201,
         errors=(400, 401, 403, 404, 413, 415, 502),
         tags=_MESSAGES,
@@ -239,6 +236,14 @@ class Drops(Plugin):
             "boxes": len(directory.boxes),
             **self._inbox.statistics(),
         }
+
+    def _before_all(self, request: Request) -> Verdict:
+        """Who may call comes before everything, also before a body that is too large."""
+        check_caller(request, self.context.settings)
+        check_size(request)
+        if request.method == "OPTIONS" and request.path in ALLOWED:
+            return empty(200, {"Allow": ALLOWED[request.path]})
+        return None
 
     def _changed(self, kind: Kind, path: str) -> None:
         if kind == "synced" or path in ("", "poll_interval"):

@@ -13,12 +13,9 @@ from builtin_plugins.drops.documents import Given
 from builtin_plugins.drops.multipart import BadMultipart, boundary_of, parts
 from plugin_sdk import Request, TooLarge, UnsupportedMediaType
 
-__all__ = ["MAX_BODY", "NAMES", "READ_BODY", "JsonBody", "Unreadable", "parameters", "read_body"]
+__all__ = ["MAX_BODY", "NAMES", "JsonBody", "Unreadable", "check_size", "parameters", "read_body"]
 
 MAX_BODY: Final = 1024 * 1024
-READ_BODY: Final = 4 * MAX_BODY
-"""What the host reads: so a body that is too large is judged behind the rules on who may call,
-and refused in the form of this contract. What is larger than this, too, the host refuses unread."""
 NAMES: Final = frozenset({"key", "value", "settings", "recipients", "sender", "drop_message"})
 
 _JSON: Final = "application/json"
@@ -36,6 +33,14 @@ class JsonBody:
 
     def __init__(self, value: Any) -> None:
         self.value = value
+
+
+def check_size(request: Request) -> None:
+    """Refuses, unread and in the form of this contract, a body that says that it is too large.
+    Raises TooLarge. What does not say how large it is, the host cuts off at the same size."""
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared[:18]) > MAX_BODY:
+        raise refusal(TooLarge, f"A body may have at most {MAX_BODY} bytes.")
 
 
 def read_body(request: Request) -> JsonBody | Mapping[str, str] | None:
@@ -82,10 +87,10 @@ def parameters(
 
 
 def _content(request: Request) -> bytes:
-    content = request.read()
-    if len(content) > MAX_BODY:
-        raise refusal(TooLarge, f"A body may have at most {MAX_BODY} bytes.")
-    return content
+    try:
+        return request.read()
+    except TooLarge as error:
+        raise refusal(TooLarge, error.message) from None
 
 
 def _text(name: str, text: str) -> str:

@@ -113,3 +113,28 @@ def test_through_a_real_host(client) -> None:
         assert answer.json()["error"] == "FORBIDDEN"
         assert not [name for name in answer.headers if name.startswith("access-control")]
     assert client.host.get("/synced", headers={"Host": "evil.example"}).status == 403
+
+
+def test_who_comes_before_how_much(client) -> None:
+    """A body of another site's page is not even measured."""
+    body = b" " * (5 * 1024 * 1024)
+    for path in ("/settings", "/synced", "/drop"):
+        answer = client.host.post(path, content=body, headers={"Origin": "http://evil.example"})
+        client.fails(answer, 403, "FORBIDDEN")
+        client.fails(client.host.post(path, content=body), 413, "PAYLOAD_TOO_LARGE")
+
+
+def test_options(client) -> None:
+    expected = {
+        "/settings": "GET, HEAD, PUT, POST, OPTIONS",
+        "/synced": "GET, HEAD, PUT, POST, OPTIONS",
+        "/drop": "GET, HEAD, POST, OPTIONS",
+    }
+    for path, allow in expected.items():
+        answer = client.host.options(path)
+        assert (answer.status, answer.content) == (200, b"")
+        assert answer.headers["allow"] == allow
+        assert answer.headers["content-length"] == "0"
+        assert answer.headers["cache-control"] == "no-store"
+        assert "content-type" not in answer.headers
+    assert client.host.options("/settings/x").status == 404
