@@ -39,14 +39,13 @@ def film_or_show(found: Found, kind: str, images: str) -> MediaMetadata | None:
     if (imdb := _text(found.get("imdb_id"))) is not None:
         ids["IMDB"] = imdb
     pictures = _object(found.get("images"))
-    runtime = _whole(found.get("runtime"))
     return MediaMetadata(
         ids=ids,
         title=title,
         overview=_text(found.get("overview")),
         release_date=_date(found.get("release_date" if film else "first_air_date")),
         rating=_rating(found.get("vote_average")),
-        runtime_minutes=runtime if runtime and runtime > 0 else None,
+        runtime_minutes=_whole(found.get("runtime")) or None,
         poster_url=_url(images, _POSTER, found.get("poster_path")),
         plain_poster_url=_picture(images, pictures.get("posters"), (None,)),
         backdrop_url=_url(images, _BACKDROP, found.get("backdrop_path")),
@@ -59,25 +58,30 @@ def film_or_show(found: Found, kind: str, images: str) -> MediaMetadata | None:
 
 
 def season(found: Found, number: int, images: str) -> SeasonMetadata:
-    """Of a season; episodes without a number are left out."""
+    """Of a season; episodes without a number are left out, and of two with one the second."""
+    episodes: dict[int, EpisodeMetadata] = {}
+    for each in _objects(found.get("episodes")):
+        episode_number = _whole(each.get("episode_number"))
+        if episode_number is not None:
+            episodes.setdefault(episode_number, _episode(each, episode_number, images))
     return SeasonMetadata(
         season_number=number,
         name=_text(found.get("name")),
         overview=_text(found.get("overview")),
         air_date=_date(found.get("air_date")),
         poster_url=_url(images, _POSTER, found.get("poster_path")),
-        episodes=tuple(
-            EpisodeMetadata(
-                episode_number=episode_number,
-                name=_text(each.get("name")),
-                overview=_text(each.get("overview")),
-                air_date=_date(each.get("air_date")),
-                runtime_minutes=_whole(each.get("runtime")),
-                still_url=_url(images, _STILL, each.get("still_path")),
-            )
-            for each in _objects(found.get("episodes"))
-            if (episode_number := _whole(each.get("episode_number"))) is not None
-        ),
+        episodes=tuple(episodes.values()),
+    )
+
+
+def _episode(found: Found, number: int, images: str) -> EpisodeMetadata:
+    return EpisodeMetadata(
+        episode_number=number,
+        name=_text(found.get("name")),
+        overview=_text(found.get("overview")),
+        air_date=_date(found.get("air_date")),
+        runtime_minutes=_whole(found.get("runtime")) or None,
+        still_url=_url(images, _STILL, found.get("still_path")),
     )
 
 
