@@ -43,6 +43,9 @@ class _Rendered:
         end = None if length is None else start + length
         return io.BytesIO(self._content[start:end])
 
+    def url(self, expires: int = 300) -> str | None:
+        return None
+
 
 class Site:
     def __init__(self, settings: Settings) -> None:
