@@ -21,9 +21,11 @@ from plugin_sdk import (
     NotFound,
     Plugin,
     Request,
+    RequestFilter,
     Response,
     Route,
     TooLarge,
+    Verdict,
     WebSocketRoute,
     command,
     dump_json,
@@ -37,7 +39,6 @@ __all__ = ["DropServer", "plugin"]
 _ID: Final = re.compile(r"[A-Za-z0-9_-]+")
 _ID_LENGTH: Final = 43
 _CLIENT: Final = "Client Qabel"
-_READ_ANYHOW: Final = 64 * 1024
 _TAGS: Final = ("drop server",)
 
 
@@ -52,9 +53,12 @@ class DropServer(Plugin):
         context = self.context
         self._messages = Messages(context.db, context.clock, context.settings)
 
+    def filters(self) -> Sequence[RequestFilter]:
+        return [RequestFilter(("/drops",), self._before_body)]
+
     def routes(self) -> Sequence[Route | WebSocketRoute]:
         return [
-            replace(each, max_body=self._most_read)
+            replace(each, max_body=self._most)
             if isinstance(each, Route) and each.method == "POST"
             else each
             for each in super().routes()
@@ -66,7 +70,7 @@ class DropServer(Plugin):
 
         204 for an empty box. With X-Qabel-New-Since or If-Modified-Since the newer ones only, or
         304."""
-        box = _box(request)
+        box = _box(request.params["id"])
         condition = conditional(request.headers)
         span = self._messages.span(box, condition)
         if span is None:
@@ -76,15 +80,9 @@ class DropServer(Plugin):
     @route("POST", "/drops/{id}", access="open", errors=(400, 404, 413), tags=_TAGS)
     def post(self, request: Request) -> Response:
         """Put a message into a box; the body is the message"""
-        box = _box(request)
-        settings = self.context.settings
-        given = request.headers.get("authorization")
-        if settings["requireClientHeader"] and given != _CLIENT:
-            raise Invalid(
-                f'Messages are taken with the header "Authorization: {_CLIENT}" only.',
-                code="BAD_AUTHORIZATION",
-            )
-        self._messages.add(box, _message(request, settings["maxMessageBytes"]))
+        box = _box(request.params["id"])
+        self._check_client(request)
+        self._messages.add(box, _message(request, self._most()))
         return Response.empty(200).with_headers(**{"Cache-Control": "no-store"})
 
     @job("prune", every=900.0, at_start=True)
@@ -110,11 +108,25 @@ class DropServer(Plugin):
     def diagnostics(self) -> dict[str, int]:
         return self._messages.statistics()
 
-    def _most_read(self) -> int:
-        """What is larger is refused unread; what is a little too large is read, so that the
-        faults of a message are told in the contract's order."""
+    def _most(self) -> int:
         most: int = self.context.settings["maxMessageBytes"]
-        return max(most, _READ_ANYHOW)
+        return most
+
+    def _before_body(self, request: Request) -> Verdict:
+        """What is too large is refused unread. The contract's order puts other faults first, and
+        all of them can be seen in the head."""
+        if request.method == "POST":
+            _box(request.path.removeprefix("/drops/"))
+            self._check_client(request)
+        return None
+
+    def _check_client(self, request: Request) -> None:
+        given = request.headers.get("authorization")
+        if self.context.settings["requireClientHeader"] and given != _CLIENT:
+            raise Invalid(
+                f'Messages are taken with the header "Authorization: {_CLIENT}" only.',
+                code="BAD_AUTHORIZATION",
+            )
 
     def _base(self) -> str:
         public: str = self.context.settings["publicUrl"]
@@ -128,9 +140,9 @@ class DropServer(Plugin):
         return str(listeners[0]).rstrip("/")
 
 
-def _box(request: Request) -> str:
-    """Raises NotFound for what can be no id at all, Invalid for one of another length."""
-    box = request.params["id"]
+def _box(box: str) -> str:
+    """An id as it is. Raises NotFound for what can be no id at all, Invalid for one of another
+    length."""
     if not _ID.fullmatch(box):
         raise NotFound
     if len(box) != _ID_LENGTH:

@@ -137,12 +137,26 @@ def test_what_is_refused(host: TestHost, box: str) -> None:
         assert answer.headers["allow"] == "GET, HEAD, POST, OPTIONS"
 
 
-def test_a_long_message_is_not_read_to_its_end(host: TestHost, box: str) -> None:
-    address, _, port = host.server.addresses[0].rpartition(":")
-    with socket.create_connection((address, int(port)), timeout=30) as connection:
-        head = f"POST {box} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Client Qabel\r\n"
-        connection.sendall(f"{head}Content-Length: 100000\r\n\r\n".encode() + b"x" * 1000)
-        assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
+@pytest.mark.parametrize("length", [2574, 100_000, 10**12])
+def test_a_long_message_is_not_read_to_its_end(host: TestHost, box: str, length: int) -> None:
+    """Its other faults come first, and are seen in its head."""
+
+    def answer_to(path: str, header: str) -> bytes:
+        address, _, port = host.server.addresses[0].rpartition(":")
+        with socket.create_connection((address, int(port)), timeout=30) as connection:
+            head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{header}Content-Length: {length}"
+            connection.sendall(f"{head}\r\n\r\n".encode() + b"x" * 1000)
+            answer = b""
+            while more := connection.recv(10_000):
+                answer += more
+            return answer
+
+    client = "Authorization: Client Qabel\r\n"
+    assert b'"INVALID_DROP_ID"' in answer_to("/drops/abc", "")
+    assert b'"BAD_AUTHORIZATION"' in answer_to(box, "")
+    answer = answer_to(box, client)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b'"PAYLOAD_TOO_LARGE"' in answer
 
 
 def test_the_limit_follows_its_setting(host: TestHost, box: str) -> None:
