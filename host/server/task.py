@@ -258,8 +258,9 @@ class WsgiTask(_Task, WSGITask):  # type: ignore[misc]  # waitress ships no type
         return True
 
     def _send_chunks(self, body: Iterable[bytes]) -> None:
-        if self.content_length is None and isinstance(body, list | tuple):
-            # a generator may call start_response late, a list has done so
+        if self.content_length is None and isinstance(body, list | tuple) and self.sends_body:
+            # A generator may call start_response late, a list has done so. Of HEAD's empty list
+            # nothing follows for the length of what GET would send (RFC 9110, 8.6).
             self.content_length = sum(map(len, body))
         for chunk in body:
             if chunk:

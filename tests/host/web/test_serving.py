@@ -122,6 +122,7 @@ def test_one_connection_many_answers(served):
         ("GET", "/do", 200, b'{"peer":"127.0.0.1"}'),
         ("HEAD", "/do", 200, b""),
         ("HEAD", "/film", 200, b""),
+        ("HEAD", "/stream", 200, b""),
         ("GET", "/list", 200, b"abcd"),
         ("OPTIONS", "/do", 200, b""),
         ("GET", "/film", 206, served.film.read_bytes()[:5]),
@@ -223,5 +224,16 @@ def test_the_hosts_server_upgrades(site):
             with pytest.raises(ConnectionClosed):
                 client.recv(timeout=20)
         wait_for(lambda: gate.inside == 0, "the lease is back")
+    finally:
+        server.stop()
+
+
+def test_head_of_a_stream_does_not_say_that_it_is_empty(site):
+    site.add("x", Route("GET", "/stream", lambda r: Response.stream(endless()), access="open"))
+    server = OwnServer(site)
+    site.port = server.port
+    try:
+        status, headers, _ = ask(site, "HEAD", "/stream")
+        assert (status, headers.get("content-length")) == (200, None)
     finally:
         server.stop()
