@@ -40,7 +40,7 @@ class Part:
         if stated:
             return stated.lower()
         tail = self.base.rpartition("_")[2].rstrip("0123456789")
-        return tail if tail in _KINDS else ""
+        return tail if tail in _KINDS or tail in _IGNORED else ""
 
     @property
     def name(self) -> str:
@@ -75,11 +75,7 @@ def find_contents(archive: Container) -> Contents:
         for base in bases
         if base in xml or base in sng
     ]
-    played = tuple(
-        part
-        for part in parts
-        if part.kind not in _IGNORED | {"vocals"} and not part.base.endswith("_showlights")
-    )
+    played = tuple(part for part in parts if part.kind not in _IGNORED | {"vocals"})
     if not played:
         raise UnreadableSong("the archive holds no arrangement")
     art = [(int(match[1]), name) for name in names if (match := _ART.fullmatch(name.lower()))]
@@ -95,7 +91,7 @@ def find_contents(archive: Container) -> Contents:
 def text(attributes: Attributes | None, key: str) -> str:
     value = (attributes or {}).get(key)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
+        return f"{value:.15g}"
     return value.strip() if isinstance(value, str) else ""
 
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from unicodedata import normalize
 
 from builtin_plugins.song_formats.arrangement_xml import read_arrangement, read_vocals
 from builtin_plugins.song_formats.charts import Item
@@ -17,6 +18,7 @@ from builtin_plugins.song_formats.loose_manifest import LooseManifest, read_loos
 from builtin_plugins.song_formats.pictures import HEAD, MAX_PICTURE, picture_type
 from builtin_plugins.song_formats.scores import Score
 from builtin_plugins.song_formats.sounds import sound_type
+from builtin_plugins.song_formats.values import clean_text
 from builtin_plugins.song_formats.wem import convert_wem, wem_type
 from builtin_plugins.song_formats.xml_text import MAX_XML, root_name
 from plugin_sdk import (
@@ -68,8 +70,9 @@ class LooseFormat(SongFormat):
     def claims(self, path: Path, files: Sequence[str] | None) -> bool:
         if files is None or path.name.lower().endswith(_PACKS):
             return False
-        charts = sorted(name for name in files if _is_xml(name))
-        if not charts or not any(map(_is_audio, files)):
+        shown = [name for name in files if not name.startswith(".")]
+        charts = sorted(filter(_is_xml, shown))
+        if not charts or not any(map(_is_audio, shown)):
             return False
         folder = FolderFiles(path)
         return any(_root(folder, name) == "song" for name in charts)
@@ -110,9 +113,9 @@ class _Folder:
         scores = [each.score for each in arrangements if each.score is not None]
         if not scores:
             raise UnreadableSong("no arrangement of this folder can be read")
-        album, artist = self._folder_names()
+        title, album, artist = self._folder_names()
         return SongMetadata(
-            title=manifest.title or _stated(s.title for s in scores) or self._source.path.name,
+            title=manifest.title or _stated(s.title for s in scores) or title,
             artist=manifest.artist or _stated(s.artist for s in scores) or artist,
             album=manifest.album or _stated(s.album for s in scores) or album,
             year=manifest.year if manifest.year is not None else _year(scores),
@@ -212,10 +215,11 @@ class _Folder:
                     return name, media_type
         return None
 
-    def _folder_names(self) -> tuple[str, str]:
-        """Album and artist, from ``Artist/Album/Song`` below the library folder."""
-        above = ("", "", *self._source.folders)
-        return above[-1], above[-2]
+    def _folder_names(self) -> tuple[str, str, str]:
+        """Title, album and artist, from ``Artist/Album/Song`` below the library folder."""
+        names = ("", "", *self._source.folders, self._source.path.name)
+        artist, album, title = (normalize("NFC", clean_text(name)) for name in names[-3:])
+        return title, album, artist
 
 
 def _regular_names(folder: Path) -> list[str]:
@@ -224,6 +228,8 @@ def _regular_names(folder: Path) -> list[str]:
     found = []
     with os.scandir(folder) as entries:
         for entry in entries:
+            if entry.name.startswith("."):  # such as the shadows that archivers of the Mac leave
+                continue
             try:
                 if entry.is_symlink():
                     files.size(entry.name)

@@ -196,6 +196,24 @@ def test_bonus_arrangements_are_named_so(psarcs):
     assert [each.name for each in found.arrangements] == ["Lead", "Bonus Lead"]
 
 
+def test_what_is_no_arrangement_is_not_listed(psarcs):
+    sealed = chart(psarcs).sealed(psarcs.keys.sng_pc)
+    files = {PC.format(name): sealed for name in ("lead", "jvocals", "vocals", "showlights")}
+    found = psarcs.reader().metadata(psarcs.source(files))
+    assert [each.name for each in found.arrangements] == ["Lead"]
+
+
+@pytest.mark.parametrize(
+    ("stated", "year"),
+    [(1999, 1999), (1999.0, 1999), ("1999", 1999), (-1, None), (True, None), ("x", None)],
+    ids=str,
+)
+def test_years(psarcs, stated, year):
+    manifest = psarcs.manifest("Lead", SongYear=stated)
+    files = {ARR.format("lead"): psarcs.xml, MANIFEST.format("lead"): manifest}
+    assert psarcs.reader().metadata(psarcs.source(files)).year == year
+
+
 def test_a_broken_chart_stays_listed(psarcs):
     files = {ARR.format("lead"): psarcs.xml, ARR.format("bass"): b"<song"}
     source = psarcs.source(files)

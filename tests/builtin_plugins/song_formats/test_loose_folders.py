@@ -39,13 +39,15 @@ def claims(source) -> bool:
         ({"a.xml": song()}, False),
         ({"a.ogg": OGG}, False),
         ({"a.xml": song(), "preview.ogg": OGG}, False),
+        ({"a.xml": song(), "._a.ogg": OGG}, False),
+        ({"._a.xml": song(), "a.ogg": OGG}, False),
         ({"a.xml": "<vocals/>", "a.ogg": OGG}, False),
         ({"a.xml": "<vocals/>", "b.xml": song(), "a.ogg": OGG}, True),
         ({"a.xml": "<!DOCTYPE song []>" + "<song/>", "a.ogg": OGG}, False),
         ({"a.xml": "no xml", "a.ogg": OGG}, False),
         ({"a.xml": "<!-- " + "x" * 60_000 + " --><song/>", "a.ogg": OGG}, True),
     ],
-    ids=range(10),
+    ids=range(12),
 )
 def test_what_is_a_loose_song(packs, files, is_song):
     assert claims(packs.files("song", files)) is is_song
@@ -96,7 +98,12 @@ def test_xml_comes_before_the_folders_names(packs):
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("A/B/C", ("C", "B", "A")), ("B/C", ("C", "B", "")), ("C", ("C", "", ""))],
+    [
+        ("A/B/C", ("C", "B", "A")),
+        ("B/C", ("C", "B", "")),
+        ("C", ("C", "", "")),
+        ("Moto\u0308rhead/C", ("C", "Motörhead", "")),
+    ],
 )
 def test_folders_names_are_the_last_resort(packs, name, expected):
     found = FORMAT.metadata(packs.files(name, {"x.xml": song(), "a.ogg": OGG}))
@@ -170,6 +177,13 @@ def test_covers_in_their_order(packs):
     assert FORMAT.cover(source).media_type == "image/jpeg"
     packs.files("song", {"album_art.jpg": "no picture", "album_art.png": png})
     assert FORMAT.cover(source).media_type == "image/png"
+
+
+def test_hidden_files_are_passed_over(packs):
+    files = {"lead.xml": song(), "a.ogg": OGG, "._lead.xml": "x", "._song.ogg": b"x" * 999}
+    source = packs.files("song", files)
+    found = FORMAT.metadata(source)
+    assert (len(found.arrangements), found.stems[0].size) == (1, len(OGG))
 
 
 def test_links_that_lead_outside_are_ignored(packs):
