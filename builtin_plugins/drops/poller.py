@@ -111,10 +111,10 @@ class Poller:
 
     def _step(self) -> float:
         """What is due now; returns for how many seconds nothing is, as far as it is known."""
-        if not self._turn.have():
-            return _SLICE
         self._acknowledgements.start()
         interval = self._interval()
+        if interval is not None and not self._turn.have():
+            return _SLICE
         follows = (interval, self._documents.version("synced"))
         if follows != self._followed:  # this process, another one, or a command changed it
             self._followed = follows
