@@ -145,6 +145,7 @@ class Answers:
         headless = req.method == "HEAD" or result.status in _BODILESS
         if headless:
             chunks.discard()
+            resp.stream = ()  # with none Falcon says that there are 0 bytes
         else:
             chunks.start()
             resp.stream = chunks

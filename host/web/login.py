@@ -81,11 +81,18 @@ _LOGIN_QUERY: Final = {
         }
     },
 }
+_LOGIN_REQUEST: Final = {
+    "title": "LoginRequest",
+    "type": "object",
+    "description": "Whatever an auth provider claims by its members.",
+    "examples": [{"profileName": "Ada", "pin": "2718"}],
+}
 _LOGIN_BODY: Final = {
     "required": True,
-    "content": {"application/json": {"schema": {"type": "object"}}},
+    "content": {"application/json": {"schema": _LOGIN_REQUEST}},
 }
 _LOGIN_ANSWER: Final = {
+    "title": "LoginResponse",
     "type": "object",
     "required": ["token", "expiresAt"],
     "properties": {
