@@ -196,3 +196,38 @@ def test_what_was_answered_survives_kill(rooms: Any, tmp_path: Path) -> None:
         assert alice.post("fish")["server_id"] == 4
         for person in (boss, alice, bob):
             person.close()
+
+
+def test_two_processes_share_the_rooms(rooms: Any) -> None:
+    """What one does the other sees with its next request; numbers are drawn once."""
+    rooms.set(rateLimitMessages=0)
+    room = rooms.add()
+    alice, boss = rooms.client(room), rooms.moderator(room)
+    server, address = _serve(rooms.host.data_dir)
+    try:
+        bob = type(alice)(address)
+        rooms.clients.append(bob)
+        bob.login(room)
+        assert bob.poll(room)["moderators"] == [boss.key]
+        threads = [
+            threading.Thread(target=lambda each=each: [each.post(room) for _ in range(30)])
+            for each in (alice, bob)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        numbers = [message["server_id"] for message in bob.messages(room, "?from_server_id=0")]
+        assert numbers == list(range(1, 61))
+        assert boss.ask("GET", "/member_count", room)["member_count"] == 3
+        boss.ask("POST", "/moderators", room, {"public_key": bob.key})
+        assert bob.poll(room)["moderators"] == sorted([boss.key, bob.key])
+        bob.ban(room, alice.key, and_delete_all=True)
+        assert alice.poll(room)["status_code"] == 403
+        assert len(boss.deletions(room)) == 30
+        assert boss.ask("GET", "/member_count", room)["member_count"] == 2
+    finally:
+        server.terminate()
+        server.wait()
+        assert server.stdout is not None
+        server.stdout.close()
