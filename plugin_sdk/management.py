@@ -397,6 +397,17 @@ class HostInfo(Protocol):
         ...
 
     @property
+    def life(self) -> str:
+        """Names one life of the service: from when a process began to serve while no other did,
+        until the last one has ended. The same in all processes on the database."""
+        ...
+
+    @property
+    def outlived(self) -> bool:
+        """Whether this process stops while others go on: what is everybody's is theirs then."""
+        ...
+
+    @property
     def data_dir(self) -> Path: ...
     def listeners(self) -> Sequence[str]:
         """Addresses listened on, as URLs; of the last `serve` when none is running here."""

@@ -14,7 +14,7 @@ from builtin_plugins.signaling_login.limits import PeerLimit, Places
 from builtin_plugins.signaling_login.provider import SignalingLogin
 from builtin_plugins.signaling_login.servers import AllowedServers
 from builtin_plugins.signaling_login.sessions import Sessions
-from builtin_plugins.signaling_login.tokens import TokenTable, create_tables
+from builtin_plugins.signaling_login.tokens import TokenTable, create_life, create_tables
 from builtin_plugins.signaling_login.upstream import Upstream
 from plugin_sdk import (
     CommandIO,
@@ -38,13 +38,22 @@ class SignalingLoginPlugin(Plugin):
     def create_tables(self, db: Database) -> None:
         create_tables(db)
 
+    @migration("002-lives")
+    def create_life(self, db: Database) -> None:
+        create_life(db)
+
     def enable(self) -> None:
         context = self.context
         settings, clock = context.settings, context.clock
         self._tokens = TokenTable(context.db)
         self._servers = AllowedServers(settings)
         self._sessions = Sessions(
-            self._tokens, self._servers, context.services.get("host.api"), settings, clock
+            self._tokens,
+            self._servers,
+            context.services.get("host.api"),
+            context.services.get("host.info"),
+            settings,
+            clock,
         )
         settings.on_change(self._settings_changed)
 

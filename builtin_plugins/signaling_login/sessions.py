@@ -9,7 +9,7 @@ from builtin_plugins.signaling_login.servers import AllowedServers, not_allowed
 from builtin_plugins.signaling_login.tokens import StoredToken, TokenTable
 from builtin_plugins.signaling_login.upstream import User
 from plugin_sdk import Clock, Route, Settings, Unavailable, WebSocketRoute
-from plugin_sdk.management import ApiCatalog
+from plugin_sdk.management import ApiCatalog, HostInfo
 
 __all__ = ["Sessions"]
 
@@ -19,7 +19,8 @@ _SURFACE: Final = "local_api"
 
 class Sessions:
     """The tokens of one life of this plugin: from the start of a serving host, or the switching
-    on of this plugin or of local_api, to the next such event.
+    on of this plugin or of local_api, to the next such event. Several processes may serve: their
+    life is one, and who stops while others go on leaves the tokens to them.
 
     The events that tell of these come a moment later than the answer to whoever caused them, and
     a token must not live that long, nor die by an event that is older than itself. So before each
@@ -32,12 +33,14 @@ class Sessions:
         table: TokenTable,
         servers: AllowedServers,
         api: ApiCatalog,
+        info: HostInfo,
         settings: Settings,
         clock: Clock,
     ) -> None:
         self._table = table
         self._servers = servers
         self._api = api
+        self._info = info
         self._settings = settings
         self._clock = clock
         self._lock = threading.RLock()
@@ -54,7 +57,9 @@ class Sessions:
             surface = self._surface_now()
             if self._closed:
                 return
-            if self._seen is None or surface is not self._surface:
+            if self._seen is None:
+                self._table.begin(self._info.life, self._clock.ms())
+            elif surface is not self._surface:
                 self._table.clear(self._clock.ms())
             self._surface, self._seen = surface, version
 
@@ -95,5 +100,5 @@ class Sessions:
         """The plugin is switched off, or the host stops."""
         with self._lock:
             self._closed = True
-            if self._seen is not None:
+            if self._seen is not None and not self._info.outlived:
                 self._table.clear(self._clock.ms())

@@ -13,7 +13,7 @@ from typing import Final
 from builtin_plugins.signaling_login.upstream import User
 from plugin_sdk import Column, Database
 
-__all__ = ["LIFE_MS", "StoredToken", "TokenTable", "create_tables"]
+__all__ = ["LIFE_MS", "StoredToken", "TokenTable", "create_life", "create_tables"]
 
 LIFE_MS: Final = 3_600_000
 """One hour, however much a token is used."""
@@ -42,6 +42,11 @@ def create_tables(db: Database) -> None:
     )
     table.create_index(["expires_at"])
     table.create_index(["server"])
+
+
+def create_life(db: Database) -> None:
+    """In which life of the service the tokens were last cleared."""
+    db.table("lives").create({"id": "integer", "life": Column("text", null=False)}, pk="id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,16 @@ class TokenTable:
         with self._db.transaction():
             self._drop_expired(now)
             return self._table.delete_where()
+
+    def begin(self, life: str, now: int) -> None:
+        """Deletes those of an earlier life of the service; in each life once, whichever process
+        comes first."""
+        lives = self._db.table("lives")
+        with self._db.transaction():
+            row = lives.get(1)
+            if row is None or row["life"] != life:
+                self.clear(now)
+                lives.upsert({"id": 1, "life": life})
 
     def count(self, now: int) -> int:
         """Live ones."""

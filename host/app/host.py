@@ -9,6 +9,8 @@ from typing import Any, Literal, TextIO
 
 from host.access import AccessService, Audit, Governance
 from host.app.build import build_info, version
+from host.app.life import MIGRATIONS as LIFE_MIGRATIONS
+from host.app.life import Life
 from host.app.management import (
     Api,
     DataReader,
@@ -49,7 +51,7 @@ from host.web.exchange import RequestRecord
 from host.web.layer import WebLayer
 from host.web.login import login_endpoints
 from host.web.tools import Deed
-from plugin_sdk import Command, Principal
+from plugin_sdk import Command, DatabaseUnavailable, Principal
 from plugin_sdk.management import PluginEntry, PublishedRoute
 
 __all__ = ["Host", "open_engine"]
@@ -100,6 +102,7 @@ class Host:
         self.registry = ProviderRegistry(self.database)
         self.presence = Presence(self.database, self.clock)
         self.jobs = JobService(self.database, self.clock, self.logs.logger("jobs"))
+        self.life = Life(self.database, self.jobs.owner, self.jobs.alive)
         self.bus = EventBus(
             self.clock, self.logs.logger("events"), owner=self.jobs.owner, alive=self.jobs.alive
         )
@@ -206,6 +209,7 @@ class Host:
             listeners=self._known_listeners,
             exposed=self._exposed,
             websocket_url=lambda: self._websocket_url,
+            life=self.life,
         )
         self._services.provide("plugins", self.plugins)
         self._services.provide("providers", self.providers)
@@ -231,7 +235,7 @@ class Host:
         self._opened = True
         self.config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.folders.mkdir(exist_ok=True)
-        self.database.migrate([*WISH_MIGRATIONS, *PRESENCE_MIGRATIONS])
+        self.database.migrate([*WISH_MIGRATIONS, *PRESENCE_MIGRATIONS, *LIFE_MIGRATIONS])
         self.settings_store.on_store(self._settings_changed)
         self.manager.register.look(packages=True)
 
@@ -243,6 +247,7 @@ class Host:
         listening."""
         self.open()
         self.jobs.attend()
+        self.life.begin()
         self.installer.recover()
         self.realtime.start()
         self.bus.start()
@@ -290,6 +295,7 @@ class Host:
 
     def stop(self) -> None:
         """Takes everything down, also what `open` alone has made."""
+        self.life.stopping = True
         if self._listeners:
             self._listeners = []
             self._emit("host.stopping", {})
@@ -300,10 +306,17 @@ class Host:
         self.jobs.rest(drain)
         self._recovery.stop(drain)
         self.bus.stop(drain)
+        self._end_life()
         self.jobs.stop(drain)
         self.realtime.stop()
         self.engine.close()
         self.logs.close()
+
+    def _end_life(self) -> None:
+        try:
+            self.life.end()
+        except DatabaseUnavailable as error:
+            self.log.warning("Others learn later that this process has ended: %s", error)
 
     # The switch
 

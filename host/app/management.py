@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from host.app.diagnosis import ask_for_diagnostics
+from host.app.life import Life
 from host.db import Engine, key_values, read_value
 from host.logs import log_tail
 from host.plugins.catalog import Catalog
@@ -263,7 +264,9 @@ class Info(HostInfo):
         listeners: Callable[[], Sequence[str]],
         exposed: Callable[[], bool],
         websocket_url: Callable[[], str | None],
+        life: Life,
     ) -> None:
+        self._life = life
         self._version = version
         self._started_at = started_at
         self._data_dir = data_dir
@@ -280,6 +283,14 @@ class Info(HostInfo):
     @property
     def started_at(self) -> int:
         return self._started_at
+
+    @property
+    def life(self) -> str:
+        return self._life.id
+
+    @property
+    def outlived(self) -> bool:
+        return self._life.outlived
 
     @property
     def data_dir(self) -> Path:

@@ -168,6 +168,13 @@ class Api:
         return [other, *own]
 
 
+class Info:
+    """The part of host.info that is asked here."""
+
+    life = "first"
+    outlived = False
+
+
 class HostSettings:
     """The part of host.settings that is asked here."""
 
@@ -197,6 +204,11 @@ def api() -> Api:
 
 
 @pytest.fixture
+def info() -> Info:
+    return Info()
+
+
+@pytest.fixture
 def host_settings() -> HostSettings:
     return HostSettings()
 
@@ -207,9 +219,12 @@ def store() -> Store:
 
 
 @pytest.fixture
-def context(api: Api, host_settings: HostSettings, store: Store) -> Iterator[FakeContext]:
+def context(
+    api: Api, info: Info, host_settings: HostSettings, store: Store
+) -> Iterator[FakeContext]:
     with FakeContext.for_folder(FOLDER) as context:
         context.services.add("host.api", api)
+        context.services.add("host.info", info)
         context.services.add("host.settings", host_settings)
         context.services.add("plugin_data.store", store)
         yield context

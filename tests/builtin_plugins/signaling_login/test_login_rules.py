@@ -398,8 +398,22 @@ def test_an_event_that_comes_late_ends_nothing(
     assert provider.identify(token) is not None
 
 
+def test_the_processes_of_one_life_share_their_tokens(
+    provider: SignalingLogin, context: FakeContext, info: Any
+) -> None:
+    token = login(provider).token
+    other = SignalingLoginPlugin(context)  # type: ignore[arg-type]  # as another process, later
+    other.enable()
+    beside = other.providers()[0].implementation
+    assert beside.identify(token) is not None
+    assert provider.identify(token) is not None
+    info.outlived = True
+    other.disable()
+    assert provider.identify(token) is not None
+
+
 def test_a_new_life_begins_without_tokens(
-    provider: SignalingLogin, plugin: SignalingLoginPlugin, context: FakeContext
+    provider: SignalingLogin, plugin: SignalingLoginPlugin, context: FakeContext, info: Any
 ) -> None:
     token = login(provider).token
     table = context.db.table("tokens")
@@ -407,12 +421,14 @@ def test_a_new_life_begins_without_tokens(
     context.stop(plugin)
     assert table.count_where() == 0
     table.insert_all(left)  # as after a crash
+    info.life = "second"
     again = context.start(SignalingLoginPlugin)
     provider = context.providers.get("auth", "signaling")
     assert provider.identify(token) is None
     assert table.count_where() == 0
     context.stop(again)
     table.insert_all(left)
+    info.life = "third"
     again = context.start(SignalingLoginPlugin)
     again.life_may_have_begun(Event("host.started"))
     assert table.count_where() == 0

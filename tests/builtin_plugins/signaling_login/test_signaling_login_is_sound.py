@@ -19,6 +19,7 @@ class TestSignalingLoginIsSound(PluginSuite):
 
     def prepare(self, context: FakeContext) -> None:
         context.services.add("host.api", object())
+        context.services.add("host.info", object())
         context.services.add("host.settings", object())
 
 
@@ -50,5 +51,5 @@ class TestSignalingLoginKeepsThePromises(AuthSuite):
 
     @pytest.fixture
     def stored(self, context: FakeContext) -> Path:
-        assert context.db.tables() == ["tokens"]
+        assert context.db.tables() == ["lives", "tokens"]
         return context._own_folder()  # where its database lies
