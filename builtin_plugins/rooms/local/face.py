@@ -69,7 +69,7 @@ class LocalFace(Plugin):
     def read_rooms(self, request: Request) -> Response:
         """All rooms, by name"""
         require_token(request)
-        return _list(self.store.room_texts())
+        return _long_list(self.store.room_texts())
 
     @route(
         "GET", "/api/rooms/{roomId}", returns=ROOM, errors=(404,),
@@ -90,7 +90,7 @@ class LocalFace(Plugin):
         Role and times of the membership are laid over the user.
         """
         require_token(request)
-        return _list(self.store.member_texts(request.params["roomId"]))
+        return _long_list(self.store.member_texts(request.params["roomId"]))
 
     @route(
         "GET", "/api/rooms/{roomId}/messages", returns=array_of(MESSAGE), extra=PAGE,
@@ -126,7 +126,7 @@ class LocalFace(Plugin):
     def read_room_bans(self, request: Request) -> Response:
         """The bans of a room that are active now"""
         require_token(request)
-        return _list(self.store.ban_texts(request.params["roomId"]))
+        return _long_list(self.store.ban_texts(request.params["roomId"]))
 
     @route(
         "GET", "/api/rooms/{roomId}/bans/{userId}", returns=BANNED,
@@ -183,7 +183,7 @@ class LocalFace(Plugin):
     def read_attachments(self, request: Request) -> Response:
         """All attachments, in the order of their messages"""
         require_token(request)
-        return _list(self.store.attachment_texts())
+        return _long_list(self.store.all_attachment_texts())
 
     # Commands
 

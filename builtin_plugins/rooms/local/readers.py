@@ -7,8 +7,9 @@ the database, which the routes join by commas.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
+from operator import itemgetter
 from typing import Any, Final
 
 from builtin_plugins.rooms.documents import MESSAGE_DOC, dump
@@ -103,7 +104,7 @@ class Readers:
 
     def messages_since(self, room_id: str, ts: int) -> list[dict[str, Any]]:
         """Those with a greater timestamp, all of them."""
-        return _objects(list(self.texts_since(room_id, ts)))
+        return _objects(self.texts_since(room_id, ts))
 
     def message(self, id: str) -> dict[str, Any] | None:
         return _object(self.message_text(id))
@@ -114,6 +115,8 @@ class Readers:
 
     def attachments(self, message_id: str | None = None) -> list[dict[str, Any]]:
         """Of a message by id; or all, by the time of their message, then id."""
+        if message_id is None:
+            return _objects(self.all_attachment_texts())
         return _objects(self.attachment_texts(message_id))
 
     def active_bans(self, room_id: str) -> list[dict[str, Any]]:
@@ -136,18 +139,16 @@ class Readers:
         found = self._db.value(_IS_BANNED, {"room": room_id, "now": self._clock.ms(), **params})
         return found is not None
 
-    # For the routes: finished texts
+    # For the routes: finished texts; what may be long is read in constant memory
 
-    def room_texts(self) -> list[str]:
-        return self._texts(_ROOMS)
+    def room_texts(self) -> Iterator[str]:
+        return self._stream(_ROOMS)
 
     def room_text(self, id: str) -> str | None:
         return self._text(_ROOM, id)
 
-    def member_texts(self, room_id: str) -> list[str]:
-        if not storable(room_id):
-            return []
-        return [_laid_over(row) for row in self._db.query(_MEMBERS, {"room": room_id})]
+    def member_texts(self, room_id: str) -> Iterator[str]:
+        return self._stream(_MEMBERS, {"room": room_id}, _laid_over)
 
     def message_texts(
         self, room_id: str, limit: int, offset: int, descending: bool = False
@@ -158,13 +159,9 @@ class Readers:
         return self._texts(_DESCENDING if descending else _ASCENDING, params)
 
     def texts_since(self, room_id: str, ts: int) -> Iterator[str]:
-        """A generator over one state of the data, in constant memory; close it soon."""
-        if ts >= MAX_INTEGER or not storable(room_id):
-            return
-        rows: Any = self._db.iterate(_SINCE, {"room": room_id, "since": max(ts, -1)})
-        with closing(rows):
-            for row in rows:
-                yield row["doc"]
+        if ts >= MAX_INTEGER:
+            return iter(())
+        return self._stream(_SINCE, {"room": room_id, "since": max(ts, -1)})
 
     def message_text(self, id: str) -> str | None:
         return self._text(_MESSAGE, id)
@@ -172,21 +169,34 @@ class Readers:
     def reaction_texts(self, message_id: str) -> list[str]:
         return self._texts(_REACTIONS, {"id": message_id}) if storable(message_id) else []
 
-    def attachment_texts(self, message_id: str | None = None) -> list[str]:
-        if message_id is None:
-            return self._texts(_ALL_ATTACHMENTS)
+    def attachment_texts(self, message_id: str) -> list[str]:
         return self._texts(_ATTACHMENTS, {"id": message_id}) if storable(message_id) else []
 
-    def ban_texts(self, room_id: str) -> list[str]:
-        if not storable(room_id):
-            return []
-        return self._texts(_BANS, {"room": room_id, "now": self._clock.ms()})
+    def all_attachment_texts(self) -> Iterator[str]:
+        return self._stream(_ALL_ATTACHMENTS)
+
+    def ban_texts(self, room_id: str) -> Iterator[str]:
+        return self._stream(_BANS, {"room": room_id, "now": self._clock.ms()})
 
     def user_text(self, id: str) -> str | None:
         return self._text(_USER, id) or self._text(_USER_BY_ODER_ID, id)
 
     def _texts(self, sql: str, params: dict[str, Any] | None = None) -> list[str]:
         return self._db.values(sql, params)
+
+    def _stream(
+        self,
+        sql: str,
+        params: Mapping[str, Any] | None = None,
+        text: Callable[[Row], str] = itemgetter("doc"),
+    ) -> Iterator[str]:
+        """A generator over one state of the data; close it soon."""
+        if params is not None and not storable(str(params.get("room", ""))):
+            return
+        rows: Any = self._db.iterate(sql, params)
+        with closing(rows):
+            for row in rows:
+                yield text(row)
 
     def _text(self, sql: str, id: str) -> str | None:
         text: str | None = self._db.value(sql, {"id": id}) if storable(id) else None
@@ -197,7 +207,7 @@ def _object(text: str | None) -> dict[str, Any] | None:
     return None if text is None else json.loads(text)
 
 
-def _objects(texts: Sequence[str]) -> list[dict[str, Any]]:
+def _objects(texts: Iterable[str]) -> list[dict[str, Any]]:
     return [json.loads(text) for text in texts]
 
 

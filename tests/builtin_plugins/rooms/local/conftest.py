@@ -93,7 +93,7 @@ class Local:
     def room(self) -> str:
         """The id of a room that nobody else uses; the room itself need not be there."""
         self.count += 1
-        return f"local-{self.count}"
+        return f"local-{self.count}-r"
 
     def take_in(self, document: Any, *, name: str = "import.json", replace: bool = False) -> Any:
         """Imports a document, or lines where it is a list; the counts. Raises what the command
