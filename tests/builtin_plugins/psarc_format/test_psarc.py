@@ -412,7 +412,7 @@ def builder():
 BODY = chart(builder()).body()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, len(BODY) - 1), st.integers(0, 255)), min_size=1))
 def test_any_binary_chart_is_read_or_refused(changes):
     body = bytearray(BODY)

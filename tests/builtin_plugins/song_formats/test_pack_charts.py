@@ -347,7 +347,7 @@ def pack_tools():
 TOOLS = pack_tools()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(CHARTS, st.booleans())
 def test_what_is_written_is_read_back_equal(chart, folder):
     pack = TOOLS.pack_of({"Lead": chart})
@@ -435,7 +435,7 @@ DOCUMENTS = st.dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(DOCUMENTS)
 def test_any_document_makes_a_chart_that_can_be_sent(document):
     check_chart(arrangement_chart(document, ENTRY))

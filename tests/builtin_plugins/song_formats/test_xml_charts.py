@@ -219,7 +219,7 @@ def written(element) -> str:
     return f"<{tag}{stated}>" + "".join(map(written, inside)) + f"</{tag}>"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(ELEMENT, max_size=6))
 def test_any_document_makes_a_chart_that_can_be_sent(elements):
     document = "<song>" + "".join(map(written, elements)) + "</song>"
