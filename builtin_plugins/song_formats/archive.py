@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, BinaryIO, Final, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, Final
 
 from builtin_plugins.song_formats.files import MissingFile, PackFiles
 from plugin_sdk import UnreadableSong
@@ -25,6 +25,7 @@ MAX_ENTRIES: Final = 20_000
 MAX_DIRECTORY: Final = 16 * 1024 * 1024
 MAX_SOUND: Final = 4 * 1024**3
 _ENCRYPTED: Final = 0x1
+_BUFFER: Final = 64 * 1024
 _END: Final = struct.Struct("<4s4H2LH")
 _END_64: Final = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR: Final = struct.Struct("<4sLQL")
@@ -67,7 +68,7 @@ class ZipFiles(PackFiles):
             raise MissingFile(name)
         with _fenced(name):
             stream = _EntryStream(self._archive.open(entry), name)
-        return cast("BinaryIO", stream), None
+        return io.BufferedReader(stream, _BUFFER), None
 
     def close(self) -> None:
         """Streams that were given out stay open."""
