@@ -44,7 +44,7 @@ def fenced(gate: Gate, call: Callable[..., Any], *, slot: bool = False) -> Calla
             failed = False
             return result
         except StageboxError as error:
-            failed = error.status >= 500
+            failed = error.status == 500  # what others cannot do now is no fault of the plugin
             raise
         except SystemExit as error:
             raise RuntimeError(f"called sys.exit({error.code!r})") from error
