@@ -205,6 +205,7 @@ class Songs(Plugin):
         "/api/tracks/{track_id}",
         permission="EDIT_TRACKS",
         body=OBJECT,
+        body_required=False,
         consumes=(JSON, MULTIPART),
         max_body=MAX_BODY,
         returns=TRACK,

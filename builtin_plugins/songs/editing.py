@@ -88,7 +88,7 @@ def _read(request: Request) -> dict[str, Any]:
         sent: Mapping[str, Any] = request.form.fields
         uploads = [upload for upload in request.form.files if upload.name in EDITABLE]
     else:
-        sent = request.body
+        sent = request.body or {}
     for name, least in _TEXTS.items():
         if name in sent:
             values[name] = _text(name, sent[name], least, problems)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from builtin_plugins.songs.index import LibraryIndex, chunks
 from builtin_plugins.songs.scan_state import Mode, ScanState
 from builtin_plugins.songs.scanning import Cancelled, Scanner
-from plugin_sdk import CommandIO, Context, JobRun, Response
+from plugin_sdk import CommandIO, Context, JobRun, Response, Unavailable
 
 __all__ = ["JOB", "Scans"]
 
@@ -96,15 +96,9 @@ class Scans:
     def by_command(self, io: CommandIO, mode: Mode) -> int:
         """Runs here, or waits for the run that follows the one that is on."""
         if self._state.request(mode):
-            begun = self._state.last_begun()
-            while self._state.present() is not None or self._state.last_begun() == begun:
-                if self._state.last_begun() is None:
-                    break
-                time.sleep(_LOOK_SECONDS)
+            self._wait()
         else:
-            wished: Mode | None = mode
-            while wished is not None:
-                wished = self._scanner.run(wished, lambda: False)
+            self._run_here(mode)
         status = self._state.status()
         io.print(", ".join(f"{name}: {status[name]}" for name in _COUNTERS))
         for failure in status["failures"]:
@@ -113,6 +107,25 @@ class Scans:
             return 0
         io.error(f"The scan failed: {status['error']}")
         return 1
+
+    def _run_here(self, mode: Mode) -> None:
+        wished: Mode | None = mode
+        try:
+            while wished is not None:
+                wished = self._scanner.run(wished, lambda: False)
+        except BaseException:  # Ctrl-C too
+            self._scanner.fail()
+            raise
+
+    def _wait(self) -> None:
+        """Until the run that follows the present one is over."""
+        begun = self._state.last_begun()
+        while (last := self._state.last_begun()) is not None:
+            if last != begun and self._state.present() is None:
+                return
+            if self._state.stale():
+                raise Unavailable("A scan is noted as running, but nothing is heard of it.")
+            time.sleep(_LOOK_SECONDS)
 
     def cleanup_orphans(self) -> int:
         """Removes songs without a track, with everything that hangs on them; how many."""

@@ -34,7 +34,7 @@ __all__ = ["Media", "reader_of", "source_of"]
 
 _HEADERS: Final = {"Cache-Control": "no-cache"}
 _PNG: Final = "image/png"
-_LOCKS: Final = 16
+_LOCKS: Final = 256
 _Value = TypeVar("_Value")
 
 

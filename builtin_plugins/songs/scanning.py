@@ -7,11 +7,10 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from builtin_plugins.songs.identity import clean, filename_of, track_id_of
-from builtin_plugins.songs.index import Found, LibraryIndex, Outcome, chunks
+from builtin_plugins.songs.index import Found, LibraryIndex, Outcome, chunks, listed
 from builtin_plugins.songs.reading import READING_SECONDS, Reading
 from builtin_plugins.songs.scan_state import Mode, ScanState
 from builtin_plugins.songs.walking import Candidate, Walk
@@ -31,15 +30,11 @@ class Cancelled(Exception):
     """The run is to stop; whoever began it begins it again."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(NamedTuple):
     """A song of the index; ``track`` says whether it is shown."""
 
-    id: int
-    track_id: str
-    filename: str
-    format: str
     signature: str
+    format: str
     track: bool
 
 
@@ -144,19 +139,13 @@ class _Run:
     # Listing
 
     def _known(self) -> dict[str, _Known]:
+        """By path. Of all songs, so as little as can be."""
         rows = self._db.iterate(
-            "SELECT s.id, s.track_id, s.filename, s.path, s.format, s.signature, t.id AS track "
+            "SELECT s.path, s.signature, s.format, t.id AS track "
             "FROM songs s LEFT JOIN tracks t ON t.id = s.id"
         )
         return {
-            row["path"]: _Known(
-                row["id"],
-                row["track_id"],
-                row["filename"],
-                row["format"],
-                row["signature"],
-                row["track"] is not None,
-            )
+            row["path"]: _Known(row["signature"], row["format"], row["track"] is not None)
             for row in rows
         }
 
@@ -167,39 +156,38 @@ class _Run:
     def _compare(self, known: dict[str, _Known]) -> tuple[list[Candidate], set[str], Sequence[str]]:
         """What is to be read, the paths that were found, the folders that could not be listed."""
         context = self._s._context
-        platform = context.settings["psarcPlatform"]
-        walk = Walk(self._root, self._formats, dict(known), context.log, platform)
-        deleted, unreadable = self._remembered("deletions"), self._remembered("unreadable")
         full = self._mode == "full"
+        shown = {} if full else {path: song for path, song in known.items() if song.track}
+        platform = context.settings["psarcPlatform"]
+        walk = Walk(self._root, self._formats, shown, context.log, platform)
+        deleted, unreadable = self._remembered("deletions"), self._remembered("unreadable")
         tasks: list[Candidate] = []
         seen: set[str] = set()
         try:
-            for number, found in enumerate(walk.songs()):
-                if not number % _MANY:
-                    self._check()
-                path, signature = found.path, found.signature
-                seen.add(path)
-                song = known.get(path)
-                same = song is not None and song.signature == signature
-                if same and song is not None and song.track and not full:
-                    self._counters["unchanged"] += 1
-                    continue
-                track_id = _track_id(path)
+            for found in walk.songs():
+                self._check()
+                seen.add(found.path)
+                track_id = _track_id(found.path)
                 if track_id is None:
                     self._fail(found, "The name of the file is no Unicode text.")
-                elif full or signature not in (deleted.get(track_id), unreadable.get(track_id)):
+                elif full or found.signature not in (
+                    deleted.get(track_id),
+                    unreadable.get(track_id),
+                ):
                     tasks.append(found)
         except OSError:
             raise _Unlisted from None
+        self._counters["unchanged"] += len(walk.unchanged)
+        seen.update(walk.unchanged)
         return tasks, seen, walk.closed
 
     def _vanished(
         self, known: Mapping[str, _Known], seen: set[str], closed: Sequence[str]
-    ) -> list[_Known]:
-        """Songs that are shown and were not found. Those of a format that is switched off stay
-        while their file exists."""
+    ) -> list[str]:
+        """Paths of songs that are shown and were not found. Those of a format that is switched
+        off stay while their file exists."""
         names = {each.name for each in self._formats}
-        gone: list[_Known] = []
+        gone = []
         for path, song in known.items():
             if not song.track or path in seen or (closed and path.startswith(tuple(closed))):
                 continue
@@ -208,7 +196,7 @@ class _Run:
             ):
                 self._counters["unchanged"] += 1
                 continue
-            gone.append(song)
+            gone.append(path)
         return gone
 
     # Importing
@@ -292,7 +280,9 @@ class _Run:
                     "message": messages[candidate.path].message,
                 }
             )
-        shown = [song for each in bad if (song := known.get(each.path)) is not None and song.track]
+        shown = [
+            each.path for each in bad if (song := known.get(each.path)) is not None and song.track
+        ]
         self._index_orphan(shown)
 
     def _fail(
@@ -309,19 +299,23 @@ class _Run:
 
     # Cleaning up
 
-    def _orphan(self, gone: Sequence[_Known]) -> None:
+    def _orphan(self, gone: Sequence[str]) -> None:
         for chunk in chunks(gone, _BATCH):
             self._check()
             with self._db.transaction():
                 self._counters["removed"] += len(chunk)
                 self._index_orphan(chunk)
 
-    def _index_orphan(self, songs: Sequence[_Known]) -> None:
-        if not songs:
+    def _index_orphan(self, paths: Sequence[str]) -> None:
+        if not paths:
             return
-        self._s._index.orphan([song.id for song in songs])
-        for song in songs:
-            self._tell("song_removed", song.track_id, song.filename)
+        names, params = listed([track_id_of(filename_of(path)) for path in paths])
+        rows = self._db.query(
+            f"SELECT id, track_id, filename FROM songs WHERE track_id IN ({names})", params
+        )
+        self._s._index.orphan([row["id"] for row in rows])
+        for row in rows:
+            self._tell("song_removed", row["track_id"], row["filename"])
 
     def _tell(self, what: str, track_id: str, filename: str) -> None:
         if self._tell_each:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from plugin_sdk import Logger, SongFormat, SongSource
 
 __all__ = ["Candidate", "KnownSong", "Walk"]
 
-_SKIPPED: Final = "rs1compatibility"
+_SKIPPED: Final = (".", "rs1compatibility")
 _OTHER_PLATFORM: Final = {"pc": "_m.psarc", "mac": "_p.psarc"}
 
 
@@ -23,8 +23,7 @@ class KnownSong(Protocol):
     def format(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A song that was found. ``path`` is relative, ``/`` between segments, as the file system
     spells it; ``mtime`` in seconds."""
 
@@ -34,21 +33,25 @@ class Candidate:
     mtime: float
 
 
+_UNCHANGED: Final = Candidate("", "", "", 0.0)
+
+
 @dataclass(slots=True)
 class Walk:
     """One walk below ``root``. Formats are asked in the order of ``formats``.
 
-    ``known`` are the songs of the last walk by path: a file or folder with the same signature is
-    taken for what it was. ``closed`` gets the paths of folders that could not be listed: what lies
+    ``known`` are songs by path that need no look when their signature is the same: their paths go
+    into ``unchanged``. ``closed`` gets the paths of folders that could not be listed: what lies
     there is neither found nor gone. The root itself raises OSError.
     """
 
     root: str
     formats: Sequence[SongFormat]
-    known: dict[str, KnownSong]
+    known: Mapping[str, KnownSong]
     log: Logger
     platform: str = "both"
     closed: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
     _suffixed: dict[str, list[SongFormat]] = field(init=False, default_factory=dict)
     _open: list[SongFormat] = field(init=False, default_factory=list)
     _suffixes: tuple[str, ...] = field(init=False, default=())
@@ -71,48 +74,47 @@ class Walk:
         while pending:
             folder = pending.pop()
             try:
-                entries = _listed(self.root, folder)
+                folders, files = _listed(self.root, folder)
             except OSError as error:
                 if not folder:
                     raise
                 self.log.warning("A folder of songs cannot be listed: %s", error.strerror)
                 self.closed.append(f"{folder}/")
                 continue
-            names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
             if folder:
-                found = self._folder(folder, names)
+                found = self._folder(folder, [entry.name for entry in files])
                 if found is not None:
-                    yield found
+                    if found is not _UNCHANGED:
+                        yield found
                     continue
             prefix = f"{folder}/" if folder else ""
-            for entry in entries:
-                name = entry.name
-                if name[0] == "." or name[:16].lower() == _SKIPPED:
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(prefix + name)
-                elif name.lower().endswith(self._suffixes):
-                    candidate = self._file(prefix + name, entry)
-                    if candidate is not None:
-                        yield candidate
+            pending += [prefix + name for name in folders if not _is_skipped(name)]
+            yield from self._files(prefix, files)
 
-    def _file(self, path: str, entry: os.DirEntry[str]) -> Candidate | None:
-        try:
-            if not entry.is_file(follow_symlinks=False):
-                return None
-            info = entry.stat(follow_symlinks=False)
-        except OSError:  # it has just gone
-            return None
-        lowered = entry.name.lower()
-        other = _OTHER_PLATFORM.get(self.platform)
-        if other is not None and lowered.endswith(other):
-            return None
-        signature = f"{info.st_mtime_ns}-{info.st_size}"
-        known = self.known.get(path)
-        if known is not None and known.format in self._plain and known.signature == signature:
-            return Candidate(path, known.format, signature, info.st_mtime)
-        full = Path(entry.path)
-        for each in self._of_name(lowered):
+    def _files(self, prefix: str, entries: Sequence[os.DirEntry[str]]) -> Iterator[Candidate]:
+        """Nearly all of them are known: then the name and the facts of the file are enough."""
+        suffixes, known, plain = self._suffixes, self.known, self._plain
+        other = _OTHER_PLATFORM.get(self.platform, "\0")
+        for entry in entries:
+            name = entry.name.lower()
+            if not name.endswith(suffixes) or name.endswith(other) or name.startswith(_SKIPPED):
+                continue
+            try:
+                info = entry.stat(follow_symlinks=False)
+            except OSError:  # it has just gone
+                continue
+            path = prefix + entry.name
+            signature = f"{info.st_mtime_ns}-{info.st_size}"
+            song = known.get(path)
+            if song is not None and song.signature == signature and song.format in plain:
+                self.unchanged.append(path)
+            elif (found := self._file(path, Path(entry.path), signature, info)) is not None:
+                yield found
+
+    def _file(
+        self, path: str, full: Path, signature: str, info: os.stat_result
+    ) -> Candidate | None:
+        for each in self._of_name(full.name.lower()):
             if each.claims(full, None):
                 if each.name not in self._plain:
                     signature = each.signature(SongSource(full, Path(self.root)))
@@ -128,9 +130,10 @@ class Walk:
             try:
                 if known is not None and known.format == each.name:
                     signature = each.signature(source)
-                    if signature == known.signature or each.claims(full, names):
-                        return Candidate(path, each.name, signature, full.stat().st_mtime)
-                elif each.claims(full, names):
+                    if signature == known.signature:
+                        self.unchanged.append(path)
+                        return _UNCHANGED
+                if each.claims(full, names):
                     signature = each.signature(source)
                     return Candidate(path, each.name, signature, full.stat().st_mtime)
             except OSError:  # it goes while we look
@@ -147,6 +150,18 @@ class Walk:
         ]
 
 
-def _listed(root: str, folder: str) -> list[os.DirEntry[str]]:
+def _is_skipped(name: str) -> bool:
+    return name.lower().startswith(_SKIPPED)
+
+
+def _listed(root: str, folder: str) -> tuple[list[str], list[os.DirEntry[str]]]:
+    """Names of folders, and files; links are neither."""
+    folders: list[str] = []
+    files: list[os.DirEntry[str]] = []
     with os.scandir(os.path.join(root, folder) if folder else root) as entries:  # noqa: PTH118
-        return list(entries)
+        for entry in entries:
+            if entry.is_file(follow_symlinks=False):
+                files.append(entry)
+            elif entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+    return folders, files

@@ -24,6 +24,7 @@ export class Player {
     find("off").addEventListener("click", () => this.setLoop({ from: null, to: null }));
     find("keep").addEventListener("click", () => this.keep().catch(trouble));
     find("favorite").addEventListener("click", () => this.toggle().catch(trouble));
+    find("cover").addEventListener("error", () => (find("cover").hidden = true));
     find("favorite").hidden = find("keep").hidden = !profile;
     const step = () => {
       this.step();
