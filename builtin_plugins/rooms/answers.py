@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from typing import Any, Final
 
 from builtin_plugins.rooms.documents import dump
 from plugin_sdk import Request, Response, StageboxError
 
-__all__ = ["DONE", "base64_answer", "error_object", "listed", "succeeded"]
+__all__ = ["DONE", "base64_answer", "error_object", "listed", "listed_by_and_by", "succeeded"]
 
 _HEADERS: Final = {"Cache-Control": "no-store"}
+_MOST_AT_ONCE: Final = 8 * 1024 * 1024
+"""Characters of a list that are kept in memory."""
 
 
 def _text(text: str) -> Response:
@@ -28,6 +31,28 @@ def succeeded(**members: Any) -> Response:
 def listed(name: str, items: str) -> Response:
     """200 with an array whose items are JSON texts already, joined by commas."""
     return _text(f'{{"status_code":200,"{name}":[{items}]}}')
+
+
+def listed_by_and_by(name: str, items: Iterator[str]) -> Response:
+    """As `listed`, for items that may be more than belongs into memory at once: what is long is
+    made while it is sent."""
+    made: list[str] = []
+    size = 0
+    for item in items:
+        made.append(item)
+        size += len(item)
+        if size > _MOST_AT_ONCE:
+            return Response.stream(_pieces(name, made, items), "application/json", None, _HEADERS)
+    return listed(name, ",".join(made))
+
+
+def _pieces(name: str, made: list[str], items: Iterator[str]) -> Iterator[bytes]:
+    yield f'{{"status_code":200,"{name}":['.encode()
+    yield ",".join(made).encode()
+    made.clear()
+    for item in items:
+        yield b"," + item.encode()
+    yield b"]}"
 
 
 def base64_answer(content: bytes) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -20,7 +21,7 @@ from plugin_sdk import (
     StageboxError,
     TooLarge,
 )
-from plugin_sdk.http import TextBody
+from plugin_sdk.http import StreamBody, TextBody
 
 __all__ = ["Calls"]
 
@@ -45,26 +46,34 @@ class Calls:
         self,
         method: str,
         path: str,
-        query: str = "",
+        query: str | Mapping[str, str] = "",
         headers: Mapping[str, str] | None = None,
-        body: bytes = b"",
+        body: bytes | str = b"",
     ) -> tuple[int, dict[str, Any]]:
-        """Status and JSON object. ``path`` is percent-decoded, ``query`` as in an address."""
+        """Status and JSON object. ``path`` is percent-decoded; ``query`` is that of an address,
+        or names and values; ``body`` is JSON."""
+        content = body.encode(errors="surrogatepass") if isinstance(body, str) else body
+        parameters = (
+            parse_qs(query, keep_blank_values=True)
+            if isinstance(query, str)
+            else {name: (value,) for name, value in query.items()}
+        )
         request = Request(
             method=method.upper(),
             path=path,
-            query=Query(parse_qs(query, keep_blank_values=True)),
+            query=Query(parameters),
             headers=Headers(headers),
-            read=lambda: body,
+            read=lambda: content,
         )
         try:
-            return 200, _object_of(self._answer(request, body))
+            return 200, _object_of(self._answer(request, content))
         except StageboxError as error:
             return error.status, self._error_body(error, request)
         except Exception:
-            self._log.exception("A call of %s %s failed.", request.method, path)
+            incident = secrets.token_hex(6)
+            self._log.exception("%s %s failed (incident %s).", request.method, path, incident)
             failure = StageboxError()
-            return failure.status, self._error_body(failure, request)
+            return failure.status, {**self._error_body(failure, request), "incident": incident}
 
     def _answer(self, request: Request, body: bytes) -> Any:
         found = [
@@ -100,6 +109,10 @@ def _pattern(path: str) -> re.Pattern[str]:
 
 def _object_of(answer: Any) -> dict[str, Any]:
     assert isinstance(answer, Response)
-    assert isinstance(answer.body, TextBody)
-    result: dict[str, Any] = json.loads(answer.body.content)
+    if isinstance(answer.body, StreamBody):
+        content = b"".join(answer.body.chunks)
+    else:
+        assert isinstance(answer.body, TextBody)
+        content = answer.body.content
+    result: dict[str, Any] = json.loads(content)
     return result

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 from builtin_plugins.rooms.access import Access, room_token, unauthenticated, unknown_room
-from builtin_plugins.rooms.answers import DONE, base64_answer, listed, succeeded
+from builtin_plugins.rooms.answers import (
+    DONE,
+    base64_answer,
+    listed,
+    listed_by_and_by,
+    succeeded,
+)
 from builtin_plugins.rooms.bodies import header, last_integer, read_object
 from builtin_plugins.rooms.core import Core
 from builtin_plugins.rooms.files import Files
@@ -113,8 +119,8 @@ class OpenFace(Plugin):
     @route("POST", "/compact_poll", **described("poll"))
     def compact_poll(self, request: Request) -> Response:
         """What is new in many rooms, in one call."""
-        results = self.polling.answers(read_entries(read_object(request)))
-        return listed("results", ",".join(results))
+        entries = read_entries(read_object(request))
+        return listed_by_and_by("results", self.polling.answers(entries))
 
     @route("POST", "/messages", **described("post_message"))
     def post_message(self, request: Request) -> Response:

@@ -7,7 +7,7 @@ deletions. All answers are JSON texts, put together from texts that the database
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -116,8 +116,9 @@ class Polling:
         self._activity = activity
         self._log = log
 
-    def answers(self, entries: Sequence[Entry]) -> list[str]:
-        """The results as JSON texts, one for each entry; never raises an Exception."""
+    def answers(self, entries: Sequence[Entry]) -> Iterator[str]:
+        """The results as JSON texts, one for each entry, made while they are asked for; never
+        raises an Exception."""
         digests = [digest_of(entry.token) for entry in entries]
         callers: Sequence[Caller | StageboxError | None] = [None] * len(entries)
         if len(entries) > 1:
@@ -128,7 +129,8 @@ class Polling:
                 callers = self._access.judge_many(asked)
             except StageboxError as error:
                 self._log.error("A poll of several rooms failed; trying each.", exc_info=error)
-        return [self._answer(*each) for each in zip(entries, digests, callers, strict=True)]
+        for each in zip(entries, digests, callers, strict=True):
+            yield self._answer(*each)
 
     def _answer(self, entry: Entry, digest: str, caller: Caller | StageboxError | None) -> str:
         try:

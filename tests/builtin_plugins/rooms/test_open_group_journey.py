@@ -107,6 +107,24 @@ def test_a_poll_of_many_rooms(rooms: Any) -> None:
     assert len(alice.ask("POST", "/compact_poll", body=most)["results"]) == 1000
 
 
+def test_a_poll_of_very_much(rooms: Any) -> None:
+    """It is made while it is sent, and is the same."""
+    rooms.set(rateLimitMessages=0)
+    room, other = rooms.add(), rooms.add()
+    alice = rooms.client(room, other)
+    posted = [alice.post(room, bytes(60_000)) for _ in range(20)]
+    kept = alice.post(other)
+    entries = [{"room_id": each, "auth_token": alice.tokens[each]} for each in (room, other) * 8]
+    results = alice.ask("POST", "/compact_poll", body={"requests": entries})["results"]
+    assert "content-length" not in alice.headers
+    assert [each["messages"] for each in results] == [posted[::-1], [kept]] * 8
+    call = rooms.plugin.context.services.get("rooms.call")
+    assert call("POST", "/compact_poll", {}, {}, json.dumps({"requests": entries}))[1] == {
+        "status_code": 200,
+        "results": results,
+    }
+
+
 ENTRY = {"room_id": "x", "auth_token": "y"}
 
 

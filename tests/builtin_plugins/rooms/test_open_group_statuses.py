@@ -251,6 +251,12 @@ def test_failures_have_an_incident(rooms: Any, monkeypatch: pytest.MonkeyPatch) 
     assert status == 500
     assert len(body["incident"]) == 12
     assert secret not in json.dumps(body)
+    call = rooms.plugin.context.services.get("rooms.call")
+    headers = {"Room": room, "Authorization": alice.tokens[room]}
+    status, body = call("GET", "/messages", "", headers)
+    assert status == body["status_code"] == 500
+    assert len(body["incident"]) == 12
+    assert call("POST", "/compact_poll", "", {}, "\ud800")[0] == 400
     alice.post(room)
     assert alice.poll(room)["status_code"] == 500
     monkeypatch.undo()

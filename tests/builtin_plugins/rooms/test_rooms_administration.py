@@ -177,6 +177,7 @@ def test_calls_without_a_transport(rooms: Any) -> None:
         "status_code": 200,
         "messages": [answer["message"]],
     }
+    assert call("GET", "/messages", {"limit": "x"}, headers)[0] == 400
     assert call("DELETE", "/messages/1", "", headers)[1] == {"status_code": 200}
     assert call("GET", "/messages")[0] == 400
     assert call("GET", "/messages", "", {"Room": room})[0] == 401
