@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
+from builtin_plugins.media.patterns import PatternTooSlow
 from builtin_plugins.media.scan_options import Rules
 from plugin_sdk import Logger
 
@@ -96,6 +97,8 @@ class Tree:
                 return self._files(folder)
             except FileNotFoundError:
                 raise FolderFailed("The folder does not exist any more") from None
+            except PatternTooSlow as slow:
+                raise FolderFailed(str(slow)) from None
             except OSError as error:
                 if attempt == len(_WAITS):
                     raise FolderFailed(error.strerror or "The folder cannot be read") from None

@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from builtin_plugins.media.ids import ID_PATTERN
+from builtin_plugins.media.patterns import MAX_LENGTH, compiled
 from plugin_sdk import Invalid, Problem, Request, UnsupportedMediaType, parse_json
 
 __all__ = [
@@ -165,11 +166,11 @@ class Fields:
         value = self._given.get(name)
         if value is None:
             return None
-        if not isinstance(value, str) or len(value) > 500:
-            raise self.refuse(name, "must be a text of at most 500 characters")
+        if not isinstance(value, str) or len(value) > MAX_LENGTH:
+            raise self.refuse(name, f"must be a text of at most {MAX_LENGTH} characters")
         try:
-            re.compile(value)
-        except (re.error, RecursionError, OverflowError):
+            compiled(value)
+        except ValueError:
             raise problem(self.path(name), "Invalid regex pattern") from None
         return value
 

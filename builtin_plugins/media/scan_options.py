@@ -3,14 +3,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from builtin_plugins.media.fields import Fields, problem
+from builtin_plugins.media.patterns import Pattern
 
-__all__ = ["DEFAULTS", "EXTENSIONS", "Rules", "check_scan_settings", "depth_of", "media_kind"]
+__all__ = [
+    "DEFAULTS",
+    "EXTENSIONS",
+    "Rules",
+    "check_scan_settings",
+    "depth_of",
+    "media_kind",
+]
 
 DEFAULTS: Final[Mapping[str, Any]] = {
     "rescan": False,
@@ -53,7 +60,8 @@ _NO_FILM_ENDS: Final = (
     *("-sample", ".sample", "_sample", "-trailer", ".trailer", "_trailer"),
     *("-behindthescenes", "-deleted", "-featurette", "-interview", "-scene", "-short", "-other"),
 )
-_PATTERNS: Final = ("filenamePattern", "includePattern", "excludePattern", "directoryPattern")
+_DIRECTORIES: Final = "directoryPattern"
+_PATTERNS: Final = ("filenamePattern", "includePattern", "excludePattern", _DIRECTORIES)
 
 
 def media_kind(text: str) -> str | None:
@@ -113,10 +121,10 @@ class Rules:
     depth: int
     follow: bool
     extensions: frozenset[str]
-    filename: re.Pattern[str] | None
-    include: re.Pattern[str] | None
-    exclude: re.Pattern[str] | None
-    directory: re.Pattern[str] | None
+    filename: Pattern | None
+    include: Pattern | None
+    exclude: Pattern | None
+    directory: Pattern | None
     only: frozenset[str]
     never: frozenset[str]
     smallest: int
@@ -124,8 +132,9 @@ class Rules:
 
     @classmethod
     def of(cls, options: Mapping[str, Any], kind: str) -> Rules:
-        def pattern(name: str, flags: int = 0) -> re.Pattern[str] | None:
-            return re.compile(options[name], flags) if options.get(name) else None
+        def pattern(name: str) -> Pattern | None:
+            text = options.get(name)
+            return Pattern(name, text, any_case=name == _DIRECTORIES) if text else None
 
         own = (each.strip().lstrip(".").lower() for each in options.get("fileExtensions", ()))
         return cls(
@@ -135,7 +144,7 @@ class Rules:
             filename=pattern("filenamePattern"),
             include=pattern("includePattern"),
             exclude=pattern("excludePattern"),
-            directory=pattern("directoryPattern", re.IGNORECASE),
+            directory=pattern(_DIRECTORIES),
             only=frozenset(each.casefold() for each in options.get("includeDirectories", ())),
             never=_NEVER
             | frozenset(each.casefold() for each in options.get("excludeDirectories", ())),
@@ -147,7 +156,7 @@ class Rules:
         """Whether a directory of this name may be entered."""
         if name[0] in ".@" or name.casefold() in self.never or "@eadir" in name.casefold():
             return False
-        return self.directory is None or self.directory.search(name) is not None
+        return self.directory is None or self.directory.found_in(name)
 
     def begins_with(self, name: str) -> bool:
         """Whether an immediate sub-folder of the root is wanted."""
@@ -167,13 +176,13 @@ class Rules:
             or lower.endswith(_NO_FILM_ENDS)
         ):
             return False
-        return self.filename is None or self.filename.search(name) is not None
+        return self.filename is None or self.filename.found_in(name)
 
     def wants(self, relative: str) -> bool:
         """Whether a path relative to the scan root is wanted."""
-        if self.include is not None and self.include.search(relative) is None:
+        if self.include is not None and not self.include.found_in(relative):
             return False
-        return self.exclude is None or self.exclude.search(relative) is None
+        return self.exclude is None or not self.exclude.found_in(relative)
 
     def fits(self, size: int) -> bool:
         return size >= self.smallest and (self.largest is None or size <= self.largest)

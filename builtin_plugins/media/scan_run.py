@@ -14,6 +14,7 @@ from builtin_plugins.media.discovery import FolderFailed, Stopped, Tree, is_gone
 from builtin_plugins.media.film_scan import FilmScan
 from builtin_plugins.media.folder_plan import Folder, KindOfScan, Known, Plan
 from builtin_plugins.media.lookups import Lookups
+from builtin_plugins.media.patterns import PatternTooSlow
 from builtin_plugins.media.scan_jobs import BATCHES, Overtaken
 from builtin_plugins.media.scan_options import Rules
 from builtin_plugins.media.show_scan import ShowScan
@@ -157,7 +158,7 @@ class ScanRun:
             names, entries = self._tree.batch_folders()
         except OSError:
             raise ScanFailed(f"Scan root is not readable: {self.job['scan_path']}") from None
-        except FolderFailed as failure:
+        except (FolderFailed, PatternTooSlow) as failure:
             raise ScanFailed(str(failure)) from None
         if not entries and self._library_has_files():
             raise ScanFailed("Scan root is empty; nothing was removed")

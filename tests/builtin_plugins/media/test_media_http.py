@@ -178,6 +178,10 @@ def test_settings_and_their_defaults(client):
         ({"scanSettings": {"fileExtensions": ["x" * 11]}}, "scanSettings.fileExtensions.0"),
         ({"scanSettings": {"fileExtensions": "mkv"}}, "scanSettings.fileExtensions"),
         ({"scanSettings": {"filenamePattern": "("}}, "scanSettings.filenamePattern"),
+        (
+            {"scanSettings": {"filenamePattern": "((x{900}){900}){900}"}},
+            "scanSettings.filenamePattern",
+        ),
         ({"scanSettings": {"directoryPattern": 5}}, "scanSettings.directoryPattern"),
         ({"scanSettings": {"minFileSize": -1}}, "scanSettings.minFileSize"),
         ({"scanSettings": {"rescan": "yes"}}, "scanSettings.rescan"),

@@ -496,3 +496,16 @@ def test_providers_are_told_where_it_lies(client, script, plant, tmp_path):
         ("B", {"path": str(shows / "B")}),
         ("C", {}),
     ]
+
+
+def test_patterns_have_a_time_limit(client, plant, tmp_path):
+    root = plant(tmp_path / "films", f"{'a' * 60}!/A.mkv", f"B/{'a' * 60}!.mkv", "C/C.mkv")
+    job = client.scan(root, filenamePattern="^((a|a)*)\\.mkv$|C")
+    assert (job["status"], job["failedFolderNames"]) == ("COMPLETED", ["B"])
+    assert [Path(path).name for _, path, _ in client.films()] == ["C.mkv"]
+    job = client.scan(root, directoryPattern="^(a|a)*$")
+    assert (job["status"], job["error"]) == (
+        "FAILED",
+        "The pattern directoryPattern takes too long",
+    )
+    assert len(client.films()) == 1
