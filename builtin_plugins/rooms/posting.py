@@ -11,6 +11,7 @@ from builtin_plugins.rooms.core import Core
 from builtin_plugins.rooms.names import decode_base64, json_integer
 from builtin_plugins.rooms.signatures import SIGNATURE_BYTES, verify
 from plugin_sdk import (
+    DatabaseUnavailable,
     Forbidden,
     Invalid,
     NotFound,
@@ -27,7 +28,7 @@ _TOGETHER: Final = 64
 _DRAW: Final = """
     UPDATE open_groups SET last_server_id = last_server_id + 1, last_timestamp =
         CASE WHEN last_timestamp >= :now THEN last_timestamp + 1 ELSE :now END
-    WHERE id = :room RETURNING last_server_id, last_timestamp
+    WHERE id = :room AND last_server_id < 2147483647 RETURNING last_server_id, last_timestamp
 """
 _INSERT: Final = """
     INSERT INTO messages (id, room_id, sender_id, timestamp, server_id, data, signature)
@@ -114,6 +115,9 @@ class Posting:
             with self._core.transaction():
                 for post in batch:
                     self._attempt(post)
+        except DatabaseUnavailable as error:  # for all of them, and trying again takes long
+            for post in batch:
+                post.error = error
         except Exception as error:
             if len(batch) > 1:  # the fault of one must not be that of the others
                 for post in batch:
@@ -139,7 +143,8 @@ class Posting:
     def _insert(self, caller: Caller, draft: Draft, now: int) -> dict[str, Any]:
         db, room = self._db, caller.room
         drawn = db.one(_DRAW, {"room": room, "now": now})
-        assert drawn is not None
+        if drawn is None:
+            raise Unavailable("This room has no numbers left for messages: make another one.")
         number, timestamp = drawn["last_server_id"], drawn["last_timestamp"]
         row = {
             "id": f"{room}-{number}",

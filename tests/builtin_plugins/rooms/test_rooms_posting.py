@@ -1,0 +1,111 @@
+"""Posts that are committed together do not share their faults."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from plugin_sdk import DatabaseUnavailable
+
+
+class Together:
+    """Holds the turn until all posts wait, so that they go into one transaction."""
+
+    def __init__(self, posting: Any) -> None:
+        self._posting = posting
+
+    def post(self, wait_until: Callable[..., None], calls: list[Callable[[], Any]]) -> list[Any]:
+        outcomes: list[Any] = [None] * len(calls)
+
+        def run(at: int) -> None:
+            outcomes[at] = calls[at]()
+
+        threads = [threading.Thread(target=run, args=(at,)) for at in range(len(calls))]
+        with self._posting._turn:
+            for number, thread in enumerate(threads, 1):
+                thread.start()
+                wait_until(lambda number=number: len(self._posting._queue) == number)
+        for thread in threads:
+            thread.join()
+        return outcomes
+
+
+def test_each_gets_its_own_answer(
+    rooms: Any, refused: Callable[..., int], wait_until: Callable[..., None]
+) -> None:
+    room, other, gone = rooms.add(), rooms.add(), rooms.add()
+    people = [rooms.client(room, other, gone) for _ in range(4)]
+    for _ in range(5):
+        people[1].post(room)
+    targets = [room, room, gone, other]
+    together = Together(rooms.plugin.posting)
+    original = rooms.plugin.access.confirm
+
+    def confirm(caller: Any, **named: Any) -> Any:
+        if caller.room == gone:  # removed by another process in the meantime
+            rooms.db.table("open_groups").delete(gone)
+        return original(caller, **named)
+
+    rooms.plugin.posting._access.confirm = confirm
+    try:
+        statuses = together.post(
+            wait_until,
+            [
+                lambda person=person, target=target: refused(person.post, target)
+                for person, target in zip(people, targets, strict=True)
+            ],
+        )
+    finally:
+        del rooms.plugin.posting._access.confirm
+    assert statuses == [200, 429, 404, 200]
+    assert [each["server_id"] for each in people[0].messages(room)] == [6, 5, 4, 3, 2, 1]
+    assert len(people[0].messages(other)) == 1
+
+
+def test_the_fault_of_one_is_not_that_of_others(
+    rooms: Any,
+    refused: Callable[..., int],
+    wait_until: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = rooms.add()
+    people = [rooms.client(room) for _ in range(3)]
+    posting = rooms.plugin.posting
+    original = posting._tell
+
+    def tell(caller: Any, row: Any) -> None:
+        original(caller, row)
+        if caller.key == people[1].key:
+            raise RuntimeError("after everything was written")
+
+    monkeypatch.setattr(posting, "_tell", tell)
+    together = Together(posting)
+    calls = [lambda person=person: refused(person.post, room) for person in people]
+    assert together.post(wait_until, calls) == [200, 500, 200]
+    assert [each["server_id"] for each in people[0].messages(room)] == [2, 1]
+
+
+def test_a_database_that_is_away_is_so_for_all(
+    rooms: Any,
+    refused: Callable[..., int],
+    wait_until: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = rooms.add()
+    people = [rooms.client(room) for _ in range(3)]
+    tried = []
+
+    def away() -> Any:
+        tried.append(1)
+        raise DatabaseUnavailable
+
+    monkeypatch.setattr(rooms.plugin.core, "transaction", away)
+    together = Together(rooms.plugin.posting)
+    calls = [lambda person=person: refused(person.post, room) for person in people]
+    assert together.post(wait_until, calls) == [503] * 3
+    assert len(tried) == 1
+    monkeypatch.undo()
+    assert people[0].post(room)["server_id"] == 1
