@@ -10,7 +10,7 @@ from typing import Any, Final
 from host.db.signals import Signals
 from host.providers import ProviderRegistry
 from host.realtime.fanout import FanOut
-from plugin_sdk import Logger, Principal, Realtime
+from plugin_sdk import Invalid, Logger, Principal, Realtime, dump_json
 
 __all__ = ["Broadcasting"]
 
@@ -43,9 +43,11 @@ class Broadcasting:
         self._here(message, _both(allow, permission), log)
         if allow is None and not self._reaches_all():
             try:
-                self._fanout.publish(json.dumps([permission, dict(message)], allow_nan=False))
-            except (TypeError, ValueError, RecursionError) as error:
-                if message.get("type") != _LOG_MESSAGE:  # that would go in circles
+                document = [permission, dict(message)]
+                dump_json(document)  # refuses what clients could not read
+                self._fanout.publish(json.dumps(document))
+            except (TypeError, ValueError, RecursionError, Invalid) as error:
+                if not _is_log_line(message):  # that would go in circles
                     log.error("A realtime message was not sent to other processes: %s", error)
 
     def _hear(self, text: str) -> None:
@@ -79,6 +81,10 @@ class _PluginRealtime(Realtime):
         permission: str | None = None,
     ) -> None:
         self._broadcasting.broadcast(message, allow, permission, self._log)
+
+
+def _is_log_line(message: Any) -> bool:
+    return isinstance(message, Mapping) and message.get("type") == _LOG_MESSAGE
 
 
 def _both(allow: _Allow | None, permission: str | None) -> _Allow | None:

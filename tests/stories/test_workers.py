@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -93,13 +94,19 @@ CODE = """
         def starts(self, request):
             return self.context.db.table("starts").count_where()
 
+        @route("POST", "/say/{word}", access="open")
+        def broadcast(self, request):
+            word = request.params["word"]
+            self.context.realtime.broadcast({"type": "worker:said", "word": word})
+            return os.getpid()
+
         @websocket("/echo", access="open")
         def echo(self, connection):
             connection.send(str(os.getpid()))
             connection.on_message(connection.send)
 """
 MANIFEST = {
-    "capabilities": ["db", "blobs", "websocket"],
+    "capabilities": ["db", "blobs", "realtime", "websocket"],
     "settings": {"type": "object", "properties": {"name": {"type": "string", "default": "a"}}},
 }
 BASE = "/api/plugins/worker"
@@ -230,6 +237,19 @@ def test_websockets_have_a_port_of_their_own(fleet):
         assert fleet.command("plugin", "disable", "worker").returncode == 0
         with pytest.raises(ConnectionClosed, match="1001"):
             connection.recv(timeout=10)
+
+
+def test_what_any_worker_broadcasts_the_sockets_hear_once(fleet):
+    url = httpx.get(fleet.url + "/api/health", trust_env=False).headers["stagebox-websocket"]
+    with connect(url + "/ws", compression=None) as connection:
+        assert json.loads(connection.recv(timeout=10))["type"] == "connection:established"
+        speakers = [ask(fleet, f"/say/{number}", "POST").json() for number in range(40)]
+        assert len(set(speakers)) == 2
+        words = [json.loads(connection.recv(timeout=10))["word"] for _ in range(40)]
+    assert sorted(words, key=int) == [str(number) for number in range(40)]
+    for speaker in set(speakers):
+        mine = [str(number) for number, each in enumerate(speakers) if each == speaker]
+        assert [word for word in words if word in mine] == mine
 
 
 def test_events_are_handled_once_and_jobs_at_the_start_run_once(fleet, wait_until):
