@@ -6,9 +6,10 @@ does not match before a final line break (ECMA 262, which JSON Schema refers to)
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Protocol
 
 from host.suggestions import suggestion_suffix
@@ -45,6 +46,21 @@ def _validator_class() -> Any:
 
 def check_schema(schema: Mapping[str, Any]) -> None:
     """Raises Invalid unless this is a valid 2020-12 schema without references to elsewhere."""
+    try:
+        text = json.dumps(schema)
+    except (TypeError, ValueError):  # written in Python: let the library say what is wrong
+        _check(schema)
+        return
+    _check_text(text)
+
+
+@lru_cache(maxsize=512)
+def _check_text(text: str) -> None:
+    """Remembers what is valid: the library takes milliseconds to find that."""
+    _check(json.loads(text))
+
+
+def _check(schema: Mapping[str, Any]) -> None:
     from jsonschema import SchemaError
 
     try:
