@@ -288,7 +288,7 @@ class Media(Plugin):
         """End scans without a sign of life; with days, delete old ones"""
         return self._scan_routes.cleanup(request)
 
-    @job(_SCAN, every=60.0, at_start=True)
+    @job(_SCAN, every=300.0, at_start=True)
     def scan(self, run: JobRun) -> int:
         """Scans the folders that wait, one after the other"""
         return self._scanner.work(run)
