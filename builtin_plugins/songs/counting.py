@@ -1,5 +1,6 @@
 """Numbers of the library, and covers by chance (songs contract, 3.4 to 3.6)."""
 
+
 from __future__ import annotations
 
 import random
@@ -12,6 +13,8 @@ __all__ = ["random_covers", "stats", "tuning_names"]
 
 _FEW: Final = 400
 _TRIES: Final = 20
+_NEAR: Final = 8
+_WITH_COVER: Final = "SELECT track_id FROM tracks WHERE has_cover AND track_id"
 
 
 def stats(db: Database) -> dict[str, Any]:
@@ -42,23 +45,28 @@ def random_covers(db: Database, count: int) -> list[str]:
     neighbourhood one is taken, since gaps differ.
     """
     few = max(_FEW, count)
-    rows = _with_cover(db, "", few + 1)
+    rows = db.query(f"{_WITH_COVER} >= '' ORDER BY track_id LIMIT :few", {"few": few + 1})
     if len(rows) <= few:
-        return random.sample(rows, min(count, len(rows)))
+        return random.sample([row["track_id"] for row in rows], min(count, len(rows)))
     chosen: dict[str, None] = {}
-    for _ in range(count * _TRIES):
-        if len(chosen) == count:
+    for _ in range(_TRIES):
+        if len(chosen) >= count:
             break
-        neighbours = _with_cover(db, f"track_{random.getrandbits(128):032x}", 8)
-        if neighbours:
-            chosen.setdefault(random.choice(neighbours))  # noqa: S311 - no secret
-    return list(chosen)
+        chosen |= dict.fromkeys(_neighbours(db, count - len(chosen)))
+    return list(chosen)[:count]
 
 
-def _with_cover(db: Database, start: str, limit: int) -> list[str]:
-    rows = db.query(
-        "SELECT track_id FROM tracks WHERE has_cover AND track_id >= :start "
-        "ORDER BY track_id LIMIT :limit",
-        {"start": start, "limit": limit},
+def _neighbours(db: Database, count: int) -> list[str]:
+    """Of so many random points at least, in one statement; a point behind the last has none."""
+    wanted = 1
+    while wanted < count:
+        wanted *= 2
+    near = (
+        f"({_WITH_COVER} >= :point_{number} ORDER BY track_id LIMIT 1 OFFSET :far_{number})"
+        for number in range(wanted)
     )
-    return [row["track_id"] for row in rows]
+    points = {f"point_{n}": f"track_{random.getrandbits(128):032x}" for n in range(wanted)}
+    far = {f"far_{n}": random.randrange(_NEAR) for n in range(wanted)}  # noqa: S311 - no secret
+    columns = ", ".join(f"{each} AS n{number}" for number, each in enumerate(near))
+    found = db.one(f"SELECT {columns}", {**points, **far}) or {}
+    return [each for each in found.values() if each is not None]

@@ -185,3 +185,42 @@ def test_on_a_phone(open_page: Callable[..., Any], url: str, tmp_path: Path, sch
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
     page.screenshot(path=tmp_path / f"{scheme}.png")
     assert watched.complaints == []
+
+
+SIGN_IN = """async () => {
+    const send = (path, body) => fetch(path, {
+        method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+    });
+    await send("/api/setup/init", { name: "Ada", pin: "1234", recoveryPhrase: "a phrase" });
+    return (await send("/api/auth/login?cookie=1", { profileName: "Ada", pin: "1234" })).status;
+}"""
+
+
+def test_a_person_keeps_things(open_page: Callable[..., Any], url: str) -> None:
+    watched = open_page(url, "/songs")
+    page = watched.page
+    assert page.locator("#mine").is_hidden()
+    assert page.evaluate(SIGN_IN) == 200
+    page.reload()
+    page.locator("input[name=q]").fill("quill")
+    wait(page, "() => document.getElementById('count').innerText === '1 song'")
+    page.locator(".song").click()
+    page.get_by_role("button", name="Favourite").click()
+    wait(page, "() => document.getElementById('favorite').ariaPressed === 'true'")
+    wait(page, "() => document.querySelector('.song').innerText.startsWith('★')")
+    page.locator("input[name=q]").fill("")
+    page.get_by_label("my favourites").check()
+    wait(page, "() => document.getElementById('count').innerText === '1 song'")
+
+    wait(page, "() => document.getElementById('mix').readyState >= 1")
+    for second, name in ((2, "Begin here"), (5, "End here")):
+        page.evaluate("(t) => { document.getElementById('mix').currentTime = t; }", second)
+        page.get_by_role("button", name=name).click()
+    assert page.locator("#loop").inner_text() == "Loop from 0:02 to 0:05."
+    page.get_by_role("button", name="Keep").click()
+    wait(page, "() => document.querySelectorAll('#kept li').length === 1")
+    page.get_by_role("button", name="Delete Loop 1").click()
+    wait(page, "() => document.querySelectorAll('#kept li').length === 0")
+    page.get_by_role("button", name="Favourite").click()
+    wait(page, "() => document.getElementById('favorite').ariaPressed === 'false'")
+    assert watched.complaints == []

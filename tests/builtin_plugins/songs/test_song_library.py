@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from builtin_plugins.songs.artists import ArtistsQuery, artists_json
-from builtin_plugins.songs.counting import random_covers, stats, tuning_names
+from builtin_plugins.songs.counting import _neighbours, random_covers, stats, tuning_names
 from builtin_plugins.songs.facts import Arrangement, SongFacts, Stem
 from builtin_plugins.songs.filters import LibraryQuery, words_of
 from builtin_plugins.songs.identity import fold, letter_of
@@ -361,4 +361,39 @@ def test_pages_walk_one_covering_index(
         assert any(f"tracks USING COVERING INDEX {index}" in step for step in walks), steps
         inner = steps[: next(i for i, step in enumerate(steps) if step.startswith("SCAN p"))]
         assert not any("TEMP B-TREE" in step for step in inner), steps
+    db.close()
+
+
+@pytest.mark.one_engine
+def test_what_is_counted_and_drawn_reads_no_tracks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However large the library is: facets and artists are counted, covers have an index."""
+    monkeypatch.delenv("STAGEBOX_TEST_DATABASE", raising=False)
+    db: Any = open_database(tmp_path)
+    db.migrate([Migration("001-library", create_tables)])
+    statements: list[tuple[str, Any]] = []
+
+    class Watched:
+        def __getattr__(self, name: str) -> Any:
+            def call(sql: str, params: Any = None) -> Any:
+                statements.append((sql, params))
+                return getattr(db, name)(sql, params)
+
+            return call
+
+    watched: Any = Watched()
+    stats(watched)
+    tuning_names(watched)
+    random_covers(watched, 3)
+    _neighbours(watched, 3)
+    for sql, params in statements:
+        steps = [row["detail"] for row in db.query("EXPLAIN QUERY PLAN " + sql, params)]
+        reads = [
+            step for step in steps if step.startswith(("SCAN", "SEARCH")) and " tracks" in step
+        ]
+        assert all("INDEX tracks_with_cover" in step for step in reads), steps
+    assert (
+        sum("tracks_with_cover" not in sql and "FROM tracks" in sql for sql, _ in statements) == 2
+    )
     db.close()
