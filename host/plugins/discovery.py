@@ -103,9 +103,14 @@ def _lost(found: Found, winner: Found) -> PluginConflict:
 def find_installed(warnings: list[str]) -> list[Found]:
     """Plugins of installed packages, by their entry points; nothing of them is imported."""
     found: list[Found] = []
+    packages: dict[int, tuple[str, str]] = {}  # whose metadata are read once, not for each entry
     for entry in importlib.metadata.entry_points(group=GROUP):
-        distribution = entry.dist.name if entry.dist is not None else ""
-        version = entry.dist.version if entry.dist is not None else ""
+        distribution, version = "", ""
+        if entry.dist is not None:
+            if id(entry.dist) not in packages:
+                metadata = entry.dist.metadata
+                packages[id(entry.dist)] = (metadata["Name"], metadata["Version"])
+            distribution, version = packages[id(entry.dist)]
         if not is_plugin_id(entry.name):
             warnings.append(
                 f'The package {distribution} names a plugin "{entry.name}", which is no plugin id.'
