@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= .stagebox
+ENGINE ?= both
 INSTALLED := $(VENV)/.installed
 TESTED := $(VENV)/.test-installed
 CHECKED := $(VENV)/.dev-installed
@@ -10,14 +11,17 @@ EXAMPLES := examples/soundboard
 SOURCES := pyproject.toml $(EXAMPLES)/pyproject.toml
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# The tests start many processes: they shall not compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: serve test check bench soak clean
 
 serve: $(INSTALLED)  ## Install everything and serve on 127.0.0.1:8085
 	@test -d $(DATA) || $(BIN)/stagebox --data-dir $(DATA) plugin enable example.soundboard
 	$(BIN)/stagebox --data-dir $(DATA) serve
 
-test: $(TESTED)  ## Run all tests
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+test: $(TESTED)  ## Run all tests, those that keep data on SQLite and on PostgreSQL (ENGINE=sqlite: on that alone)
+	$(BIN)/python -m pytest -n 2 --dist worksteal --engine $(ENGINE) $(ARGS)
 
 soak: $(TESTED)  ## The slow tests that endure rather than show
 	$(BIN)/python -m pytest -m soak $(ARGS)
