@@ -144,7 +144,9 @@ class Host:
         # Logins may wait for other servers: they have slots of their own, more than a login
         # provider lets wait at once by default.
         logins = Slots(config.threads, max(2, config.threads * 5 // 8), 0)
-        self._host_routes = login_endpoints(self.access, self.clock, Gate("host", logins))
+        self._host_routes = login_endpoints(
+            self.access, self.clock, Gate("host", logins), self._emit
+        )
         self.web = WebLayer(
             self.access,
             self.logs.logger("web"),

@@ -11,6 +11,7 @@ from typing import cast
 import click
 
 from host.app import Host
+from host.cli.authoring import dev, new, pack_, test
 from host.cli.operator import OPERATOR
 from host.cli.session import configured, echo_json, fail, managed_host, wait_for
 from plugin_sdk import CAPABILITIES, Manifest, NotFound
@@ -23,7 +24,11 @@ _SERVER_SECONDS = 60.0
 
 @click.group()
 def plugin() -> None:
-    """List plugins, switch them on and off, install and remove them."""
+    """List plugins, switch them on and off, install and remove them; write your own."""
+
+
+for _command in (new, dev, test, pack_):
+    plugin.add_command(_command)
 
 
 @plugin.command("list")

@@ -25,6 +25,7 @@ __all__ = [
     "given_flags",
     "managed_host",
     "settings_from",
+    "telling_errors",
     "wait_for",
 ]
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from host.plugins.catalog import Endpoint
@@ -19,6 +19,7 @@ from plugin_sdk import (
     Forbidden,
     Invalid,
     Login,
+    Principal,
     Request,
     Response,
     Route,
@@ -32,6 +33,9 @@ _MAX_BODY: Final = 64 * 1024
 _MAX_DEPTH: Final = 64
 
 
+Emit = Callable[[str, Mapping[str, Any]], object]
+
+
 class LoginService(Protocol):
     """The part of the access service that signs in and out."""
 
@@ -39,9 +43,15 @@ class LoginService(Protocol):
     def logout(self, token: str) -> bool: ...
 
 
-def login_endpoints(access: LoginService, clock: Clock, gate: Gate) -> tuple[Endpoint, ...]:
-    """Both routes; ``gate`` bounds how many logins may wait at once."""
-    routes = _Routes(access, clock)
+def login_endpoints(
+    access: LoginService,
+    clock: Clock,
+    gate: Gate,
+    emit: Emit = lambda _name, _data: None,
+) -> tuple[Endpoint, ...]:
+    """Both routes; ``gate`` bounds how many logins may wait at once. ``emit`` hears
+    ``host.signed_in`` and ``host.signed_out`` with ``provider`` and ``userId``."""
+    routes = _Routes(access, clock, emit)
     login = Route(
         "POST",
         "/api/auth/login",
@@ -103,9 +113,13 @@ _LOGIN_ANSWER: Final = {
 
 
 class _Routes:
-    def __init__(self, access: LoginService, clock: Clock) -> None:
+    def __init__(self, access: LoginService, clock: Clock, emit: Emit) -> None:
         self._access = access
         self._clock = clock
+        self._emit = emit
+
+    def _tell(self, what: str, principal: Principal) -> None:
+        self._emit(what, {"provider": principal.provider, "userId": principal.id})
 
     def login(self, request: Request) -> Response:
         wants_cookie = request.query.get("cookie") == "1"
@@ -119,6 +133,7 @@ class _Routes:
         if not isinstance(body, dict):
             raise Invalid("The body must be a JSON object.")
         login = self._access.login(body, request)
+        self._tell("host.signed_in", login.principal)
         answer = {"token": login.token, "expiresAt": login.expires_at, **login.extra}
         if not wants_cookie:
             return Response(answer)
@@ -130,6 +145,7 @@ class _Routes:
     def logout(self, request: Request) -> Response:
         if request.token is None or not self._access.logout(request.token):
             raise Unauthenticated
+        self._tell("host.signed_out", request.principal)
         cookies = request.headers.get("cookie")
         if cookies and session_cookie(cookies) is not None:
             return Response.empty().with_headers(Set_Cookie=expired_cookie_header(request.scheme))

@@ -109,6 +109,7 @@ class Site:
     records: list[RequestRecord] = field(default_factory=list)
     hosts: set[str] = field(default_factory=set)
     slots: Slots = field(default_factory=lambda: Slots(16, 12, 2))
+    told: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     strict: bool = False
     """Whether wsgiref's validator stands between; it wants a Content-Type on every answer."""
 
@@ -118,7 +119,12 @@ class Site:
             self.access,
             self.log,
             request_id=request_id,
-            host_routes=login_endpoints(self.access, self.clock, Gate("host", self.slots)),
+            host_routes=login_endpoints(
+                self.access,
+                self.clock,
+                Gate("host", self.slots),
+                lambda name, data: self.told.append((name, data)),
+            ),
             allowed_hosts=lambda: frozenset(self.hosts),
             on_request=self.on_request,
         )

@@ -113,3 +113,13 @@ def test_the_loopback_rule_has_nothing_to_sign_out(site):
 def test_other_methods(site):
     assert site.get(LOGIN).headers["allow"] == "POST, OPTIONS"
     assert site.ask("OPTIONS", LOGOUT).status == 200
+
+
+def test_others_hear_who_came_and_went(site):
+    site.post(LOGIN, json={"name": "bob", "pin": "1"})
+    site.post(LOGIN, json={"name": "wrong"})
+    site.post(LOGOUT, token="bob")
+    site.post(LOGOUT, token="bob")
+    who = {"provider": "", "userId": "profile-1"}
+    assert site.told == [("host.signed_in", who), ("host.signed_out", who)]
+    assert "bob" not in str(site.told)

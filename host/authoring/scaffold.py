@@ -1,0 +1,63 @@
+"""``stagebox plugin new``: a plugin that works, tested and ready to be packed, in seven files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Final
+
+from host.plugins.discovery import is_plugin_id
+from plugin_sdk import Conflict, Invalid
+
+__all__ = ["scaffold"]
+
+_FILES: Final[Mapping[str, str]] = {
+    "plugin.json.txt": "$module/plugin.json",
+    "module.py.txt": "$module/__init__.py",
+    "test.py.txt": "tests/test_$module.py",
+    "pyproject.toml.txt": "pyproject.toml",
+    "README.md.txt": "README.md",
+    "ci.yml.txt": ".github/workflows/test.yml",
+    "gitignore.txt": ".gitignore",
+}
+
+
+def scaffold(plugin_id: str, into: Path, *, name: str = "", author: str = "") -> list[Path]:
+    """Writes the files below ``into``, which must not exist or be empty; they are returned.
+
+    Raises Invalid for an id that is none, Conflict for a folder with something in it."""
+    if not is_plugin_id(plugin_id):
+        raise Invalid(
+            f'"{plugin_id}" is no plugin id: lower-case letters, digits, "_", "-" and ".", with a '
+            'letter first, best with a word of yours in front: "ada.notes".'
+        )
+    if into.exists() and (not into.is_dir() or any(into.iterdir())):
+        raise Conflict(f'"{into}" is there already, and not empty.')
+    module = plugin_id.replace(".", "_").replace("-", "_")
+    words = {
+        "id": plugin_id,
+        "module": module,
+        "name": name or plugin_id.rpartition(".")[2].replace("-", " ").replace("_", " ").title(),
+        "author": author or "You",
+        "distribution": f"stagebox-{plugin_id.replace('.', '-').replace('_', '-')}",
+        "class": "".join(part.title() for part in module.split("_")),
+    }
+    written = []
+    for template, target in _FILES.items():
+        text = files("host.authoring").joinpath("templates", template).read_text("utf-8")
+        path = into / Template(target).substitute(words)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(_Text(text).substitute(words), encoding="utf-8")
+        written.append(path)
+    return written
+
+
+class _Text(Template):
+    """``@{id}``: neither Python nor TOML nor YAML has that."""
+
+    delimiter = "@"
+    pattern = r"""
+        (?P<escaped>(?!))|(?P<named>(?!))|@\{(?P<braced>[a-z]+)\}|(?P<invalid>(?!))
+    """  # type: ignore[assignment]  # Template compiles it

@@ -1,0 +1,113 @@
+"""``stagebox plugin new|dev|test|pack``: for people who write plugins."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import webbrowser
+from pathlib import Path
+
+import click
+
+from host.app import Host
+from host.authoring import Development, find_source, pack, scaffold
+from host.backup import BackupDesk
+from host.cli.session import telling_errors
+from host.config import load_config
+from plugin_sdk import Invalid
+
+__all__ = ["dev", "new", "pack_", "test"]
+
+_PATH = click.Path(path_type=Path)
+_DATA = ".stagebox"
+
+
+@click.command()
+@click.argument("plugin_id", metavar="ID")
+@click.argument("folder", required=False, type=_PATH)
+@click.option("--name", default="", help="As people shall read it.  [default: from the id]")
+@click.option("--author", default="", help="Your name, for the manifest.")
+def new(plugin_id: str, folder: Path | None, name: str, author: str) -> None:
+    """Begin a plugin: a folder with a manifest, a module, tests, and all that a package needs."""
+    with telling_errors():
+        into = folder or Path(plugin_id.rpartition(".")[2])
+        written = scaffold(plugin_id, into, name=name, author=author)
+    for path in written:
+        click.echo(f"  {path}")
+    click.echo(f"Serve it, and edit it while it runs:  stagebox plugin dev {into}")
+
+
+@click.command()
+@click.argument("path", type=_PATH, default=".")
+@click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:8085", show_default=True)
+@click.option("--open", "open_page", is_flag=True, help="Open its page in the browser.")
+@click.option(
+    "--data-dir",
+    type=_PATH,
+    help=f"Where data are kept.  [default: {_DATA} beside the plugin, nowhere for a single file]",
+)
+def dev(path: Path, listen: str, open_page: bool, data_dir: Path | None) -> None:
+    """Serve the plugin at PATH (a project, a plugin folder, or one Python file), and load it anew
+    whenever a file is saved.
+
+    A version that does not start leaves the one before at work; its traceback is printed.
+    """
+    with telling_errors(), tempfile.TemporaryDirectory(prefix="stagebox-") as temporary:
+        source = find_source(path)
+        if data_dir is None:
+            home = source.project or source.folder
+            data_dir = Path(temporary) / "data" if home is None else home / _DATA
+        flags = {"data_dir": str(data_dir), "listen": [listen], "log_level": "warn"}
+        config = load_config(flags, {})
+        host = Host(config, env=os.environ, log_stream=sys.stderr)
+        host.provide("backups", BackupDesk(config, os.environ))
+        development = Development(host, source, Path(temporary) / "plugin", click.echo)
+        stopping = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+        try:
+            development.start()
+            page = development.page()
+            click.echo(f"{page}  (Ctrl-C ends)")
+            if open_page:
+                webbrowser.open(page)
+            development.run(stopping)
+        finally:
+            development.stop()
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("path", type=_PATH, default=".")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def test(path: Path, arguments: tuple[str, ...]) -> None:
+    """Run the tests of the plugin at PATH; further ARGUMENTS go to pytest."""
+    with telling_errors():
+        source = find_source(path)
+        home = source.project or source.folder
+        if home is None:
+            raise Invalid("A plugin of one file has no tests: begin with `stagebox plugin new ID`.")
+        try:
+            import pytest  # noqa: F401  # is it there?
+        except ImportError:
+            raise Invalid("The tests need pytest: pip install stagebox[test]") from None
+    command = [sys.executable, "-m", "pytest", "-q", *arguments]
+    sys.exit(subprocess.run(command, cwd=home, check=False).returncode)  # noqa: S603
+
+
+@click.command("pack")
+@click.argument("path", type=_PATH, default=".")
+@click.option(
+    "--into", type=_PATH, help="Where the package goes.  [default: dist beside the plugin]"
+)
+def pack_(path: Path, into: Path | None) -> None:
+    """Make a package of the plugin at PATH that `stagebox plugin install` takes: a wheel where
+    there is a pyproject.toml, else a ZIP."""
+    with telling_errors():
+        source = find_source(path)
+        home = source.project or source.folder or Path()
+        package = pack(source, into or home / "dist")
+    click.echo(str(package))
