@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import socket
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -218,6 +219,41 @@ def test_too_large_is_told_before_the_body_comes(
     assert headers["connection"] == "close"
     assert set(body) == {"status_code", "error"}
     assert body["status_code"] == 413
+
+
+@pytest.mark.parametrize("path", ["/files", "/rooms/x/image"])
+def test_the_limit_of_uploads_follows_the_setting(rooms: Any, path: str) -> None:
+    rooms.set(maxFileBytes=20_000)
+    head = f"POST {path} HTTP/1.1\nHost: localhost\nContent-Length: 30001\n\n"
+    assert _early(rooms, head)[0] == 413
+    room = rooms.add()
+    alice = rooms.client(room)
+    assert alice.download(room, alice.upload(room, bytes(20_000))) == bytes(20_000)
+    rooms.set(maxFileBytes=200_000_000)
+    head = f"POST {path} HTTP/1.1\nHost: localhost\nContent-Length: 300000001\n\n"
+    assert _early(rooms, head)[0] == 413
+
+
+def test_polls_without_news_write_nothing(rooms: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = rooms.add()
+    alice = rooms.client(room)
+    alice.post(room)
+    assert rooms.plugin.context.events.settle()
+    writes = []
+    original = rooms.db.enter
+
+    def enter() -> Any:
+        if threading.current_thread().name.startswith("stagebox-http"):  # not what cleans up
+            writes.append(1)
+        return original()
+
+    monkeypatch.setattr(rooms.db, "enter", enter)
+    polls = [alice.poll(room, 1) for _ in range(20)] + [alice.poll(room) for _ in range(5)]
+    seen = list(writes)
+    alice.post(room)
+    assert writes
+    assert all(each["status_code"] == 200 for each in polls)
+    assert seen == []
 
 
 def test_chunked_bodies(rooms: Any) -> None:
