@@ -1,6 +1,5 @@
 """Numbers of the library, and covers by chance (songs contract, 3.4 to 3.6)."""
 
-
 from __future__ import annotations
 
 import random

@@ -65,8 +65,9 @@ class Media:
             return self._kept(self._context.blobs.get(key), _PNG, _tag(key))
         if not song.facts.has_cover:
             raise NotFound("This track has no cover.")
+        reader = reader_of(self._context, song)
         key = f"cover_{song.track_id}"
-        blob = self._copy(song, key, "cover", lambda: self._picture(song))
+        blob = self._copy(song, key, "cover", lambda: self._picture(song, reader))
         return self._kept(blob, _PNG, _tag(song.signature, "cover"))
 
     def audio(self, song: Song) -> Response:
@@ -126,9 +127,9 @@ class Media:
         stem = song.facts.stems[index]
         content_type = stem.mime_type or "application/octet-stream"
         tag = _tag(song.signature, str(index))
+        reader = reader_of(self._context, song)
         blob = self._found(song, key)
         if blob is None:
-            reader = reader_of(self._context, song)
             with self._locks[hash(key) % _LOCKS]:
                 blob = self._found(song, key)
                 if blob is None:
@@ -142,8 +143,7 @@ class Media:
                         blob = self._store(song, key, "sound", sound.stream, content_type)
         return self._kept(blob, content_type, tag)
 
-    def _picture(self, song: Song) -> bytes:
-        reader = reader_of(self._context, song)
+    def _picture(self, song: Song, reader: SongFormat) -> bytes:
         cover = _read(lambda: reader.cover(source_of(self._context, song)))
         png = as_png(cover.content) if cover is not None else None
         if png is None:

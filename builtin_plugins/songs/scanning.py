@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from builtin_plugins.songs.identity import clean, filename_of, track_id_of
@@ -15,7 +15,7 @@ from builtin_plugins.songs.reading import READING_SECONDS, Reading
 from builtin_plugins.songs.scan_state import Mode, ScanState
 from builtin_plugins.songs.walking import Candidate, Walk
 from builtin_plugins.songs.workers import ReadingPool
-from plugin_sdk import Context, SongFormat
+from plugin_sdk import Context, Invalid, SongFormat
 
 __all__ = ["Cancelled", "Scanner"]
 
@@ -24,6 +24,7 @@ _PAUSE: Final = 0.25
 """Seconds between two announcements, and at most until a reading is written."""
 _MANY: Final = 1000
 _SONGS_PER_WORKER: Final = 20
+_LONGEST: Final = 500
 
 
 class Cancelled(Exception):
@@ -169,7 +170,8 @@ class _Run:
                 seen.add(found.path)
                 track_id = _track_id(found.path)
                 if track_id is None:
-                    self._fail(found, "The name of the file is no Unicode text.")
+                    told = self._failure(found, "The name of the file is no Unicode text.")
+                    self._s._state.add_failure([told])
                 elif full or found.signature not in (
                     deleted.get(track_id),
                     unreadable.get(track_id),
@@ -229,27 +231,41 @@ class _Run:
     ) -> None:
         """One transaction: songs, counters, progress and what is told of them."""
         good: dict[str, Found] = {}
-        failures: list[dict[str, str]] = []
+        bad: dict[Candidate, str] = {}
         for candidate, reading in readings:
             self._done += 1
-            filename = filename_of(candidate.path)
+            path, kind, signature, _ = candidate
             if reading.facts is not None:
-                signature = candidate.signature
-                good[filename] = Found(
-                    filename, candidate.path, candidate.format, signature, reading.facts
-                )
+                filename = filename_of(path)
+                good[filename] = Found(filename, path, kind, signature, reading.facts)
             else:
+                bad[candidate] = "" if reading.gone else reading.message
                 if reading.fault:
-                    self._s._context.log.warning("%s: %s", filename, reading.fault)
-                self._fail(candidate, reading.message, failures)
-        bad = [candidate for candidate, reading in readings if reading.facts is None]
+                    self._s._context.log.warning("%s: %s", filename_of(path), reading.fault)
         with self._db.transaction():
-            for outcome in self._s._index.put(list(good.values())) if good else ():
+            outcomes, refused = self._put(list(good.values()))
+            for outcome in outcomes:
                 self._note(outcome, good[outcome.filename], known)
-            self._refuse(bad, readings, known)
-            if failures:
-                self._s._state.add_failure(failures)
+            for found in refused:
+                lost = Candidate(found.path, found.format, found.signature, 0.0)
+                bad[lost] = "The song holds values that cannot be kept."
+            self._refuse(bad, known)
             self._announce(current)
+
+    def _put(self, batch: Sequence[Found]) -> tuple[list[Outcome], Sequence[Found]]:
+        """What became of them, and those that no database takes (a number beyond 64 bits)."""
+        if not batch:
+            return [], ()
+        try:
+            with self._db.transaction():
+                return self._s._index.put(batch), ()
+        except (Invalid, ValueError, OverflowError) as error:
+            if len(batch) == 1:
+                self._s._context.log.warning("%s: %s", batch[0].filename, error)
+                return [], batch
+        middle = len(batch) // 2
+        first, second = self._put(batch[:middle]), self._put(batch[middle:])
+        return [*first[0], *second[0]], [*first[1], *second[1]]
 
     def _note(self, outcome: Outcome, found: Found, known: Mapping[str, _Known]) -> None:
         before = known.get(found.path)
@@ -260,42 +276,36 @@ class _Run:
         self._counters[what] += 1
         self._tell(f"song_{what}", outcome.track_id, outcome.filename)
 
-    def _refuse(
-        self,
-        bad: Sequence[Candidate],
-        readings: Iterable[tuple[Candidate, Reading]],
-        known: Mapping[str, _Known],
-    ) -> None:
-        """Unreadable songs are remembered with their signature, and are shown no more."""
-        messages = {candidate.path: reading for candidate, reading in readings}
-        for candidate in bad:
-            filename = filename_of(candidate.path)
-            if messages[candidate.path].gone:
-                continue
-            self._db.table("unreadable").upsert(
-                {
-                    "track_id": track_id_of(filename),
-                    "filename": filename,
-                    "signature": candidate.signature,
-                    "message": messages[candidate.path].message,
-                }
-            )
-        shown = [
-            each.path for each in bad if (song := known.get(each.path)) is not None and song.track
-        ]
+    def _refuse(self, bad: Mapping[Candidate, str], known: Mapping[str, _Known]) -> None:
+        """Unreadable songs are remembered with their signature, and are shown no more. One that
+        has no message went while it was read."""
+        shown = []
+        failures = []
+        for candidate, message in bad.items():
+            failures.append(self._failure(candidate, message or "The file has vanished."))
+            song = known.get(candidate.path)
+            if song is not None and song.track:
+                shown.append(candidate.path)
+            if message:
+                filename = filename_of(candidate.path)
+                self._db.table("unreadable").upsert(
+                    {
+                        "track_id": track_id_of(filename),
+                        "filename": filename,
+                        "signature": candidate.signature,
+                        "message": failures[-1]["message"],
+                    }
+                )
+        if failures:
+            self._s._state.add_failure(failures)
         self._index_orphan(shown)
 
-    def _fail(
-        self, candidate: Candidate, message: str, failures: list[dict[str, str]] | None = None
-    ) -> None:
+    def _failure(self, candidate: Candidate, message: str) -> dict[str, str]:
+        """Counts and logs it; as ``failures`` of the status shows it."""
         self._counters["failed"] += 1
-        name = clean(filename_of(candidate.path))
-        self._s._context.log.warning("A song could not be read: %s: %s", name, message)
-        told = {"file": name, "message": message}
-        if failures is not None:
-            failures.append(told)
-        else:
-            self._s._state.add_failure([told])
+        told = {"file": clean(filename_of(candidate.path)), "message": clean(message)[:_LONGEST]}
+        self._s._context.log.warning("A song could not be read: %(file)s: %(message)s", told)
+        return told
 
     # Cleaning up
 

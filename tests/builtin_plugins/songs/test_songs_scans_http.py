@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,7 +30,8 @@ class Sleepy(FakeSongFormat):
             os._exit(3)
         if "fails" in source.path.name:
             raise ZeroDivisionError("secret detail")
-        return super().metadata(source)
+        found = super().metadata(source)
+        return replace(found, tuning=(10**30,)) if "beyond" in source.path.name else found
 
 
 class SleepyFormats(Plugin):
@@ -180,11 +182,12 @@ def test_one_song_never_stops_the_others(
 ) -> None:
     monkeypatch.setattr("builtin_plugins.songs.scanning.READING_SECONDS", 2.0)
     library = make_library(SleepyFormats)
-    for name in ("a hangs", "b crashes", "c fails", "d", "e"):
+    for name in ("a hangs", "b crashes", "c fails", "d", "e", "f beyond", "g"):
         FakeSongFormat.write(library.folder / f"{name}.sleepy", title=name)
     status = library.scan()
-    assert counters(status) == {"added": 2, "failed": 3}
-    assert library.titles("sort=title") == ["d", "e"]
+    assert counters(status) == {"added": 3, "failed": 4}
+    assert library.titles("sort=title") == ["d", "e", "g"]
+    assert counters(library.scan()) == {"unchanged": 3}
     assert not any("secret detail" in each["message"] for each in status["failures"])
 
 
