@@ -6,11 +6,12 @@ import hashlib
 import io
 import re
 from collections.abc import Callable
-from typing import Final
-
-from PIL import Image, UnidentifiedImageError
+from typing import TYPE_CHECKING, Final
 
 from plugin_sdk import Blobs, Http, Logger, StageboxError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 __all__ = ["FORMATS", "IMAGE_NAME", "MAX_BYTES", "Pictures", "checked_picture"]
 
@@ -31,6 +32,8 @@ _EXTENSIONS: Final = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp", "GIF": "gif"}
 def checked_picture(content: bytes) -> tuple[Image.Image, str]:
     """The decoded picture and the extension of its format. Raises ValueError for bytes that are
     no PNG, JPEG, WebP or GIF, or are one of more than 40 megapixels."""
+    from PIL import Image, UnidentifiedImageError  # a host starts faster without it
+
     try:
         picture = Image.open(io.BytesIO(content), formats=tuple(_EXTENSIONS))
         if picture.width * picture.height > MAX_PIXELS:

@@ -10,8 +10,6 @@ import math
 import re
 from typing import Any, Final
 
-import regex  # type: ignore[import-untyped]  # the package brings no types
-
 __all__ = ["Pattern", "PatternTooSlow", "compiled"]
 
 MAX_LENGTH: Final = 500
@@ -27,6 +25,8 @@ class PatternTooSlow(Exception):
 def compiled(text: str, *, any_case: bool = False) -> Any:
     """Raises ValueError for what is no pattern of Python, or repeats counts of counts: those are
     written out when they are compiled."""
+    import regex  # type: ignore[import-untyped]  # no types; a host starts faster without it
+
     try:
         re.compile(text)
         counts = (max(int(each or 0) for each in found) for found in _COUNTED.findall(text))

@@ -10,9 +10,10 @@ from __future__ import annotations
 import colorsys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from PIL import Image
+if TYPE_CHECKING:
+    from PIL import Image
 
 __all__ = ["NAMES", "Swatch", "boxes_of", "colours", "named_swatches", "swatches_of"]
 
@@ -85,6 +86,8 @@ def swatches_of(picture: Image.Image) -> list[Swatch]:
 
 def _histogram(picture: Image.Image) -> dict[Rgb, int]:
     """Pixels by cell; those that are nearly clear or nearly white do not count."""
+    from PIL import Image  # a host starts faster without it
+
     rgba = picture.convert("RGBA")
     size = (max(1, int(rgba.width / 5)), max(1, int(rgba.height / 5)))
     small = rgba.resize(size, Image.Resampling.BOX)
