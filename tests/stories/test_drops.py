@@ -101,7 +101,9 @@ class Relay(BaseHTTPRequestHandler):
             for name, value in self.headers.items()
             if name.lower() in ("x-qabel-new-since", "if-modified-since")
         }
-        answer = httpx.get(self.server.behind + self.path, headers=wanted, verify=_PLAIN)  # type: ignore[attr-defined]
+        answer = httpx.get(
+            self.server.behind + self.path, headers=wanted, verify=_PLAIN, timeout=30
+        )  # type: ignore[attr-defined]
         self.send_response(answer.status_code)
         for name in ("content-type", "x-qabel-latest", "last-modified"):
             if name in answer.headers:
@@ -202,8 +204,8 @@ def test_kill_9_between_fetch_and_answer_loses_nothing(
         box = new_box(drop_server)
         relay_box = relay.url + box.removeprefix(drop_server.url)
         bob, alice = Person(served, relay_box, nobody), Person(None, dead())
+        bob.puts("/settings", "poll_interval", 0)  # first: a round of the background takes long
         bob.know(alice)
-        bob.puts("/settings", "poll_interval", 0)
         for turn, pause in enumerate((0.0, 0.1)):
             for number in range(turn * 20, turn * 20 + 20):
                 pdu = bob.sealed(alice, number)
