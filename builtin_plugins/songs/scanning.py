@@ -7,6 +7,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from builtin_plugins.songs.identity import clean, filename_of, track_id_of
@@ -120,7 +121,10 @@ class _Run:
     def scan(self) -> Mapping[str, int]:
         known = self._known()
         tasks, seen, closed = self._compare(known)
-        gone = self._vanished(known, seen, closed)
+        found = {filename_of(task.path) for task in tasks}  # perhaps in another Unicode form
+        gone = [
+            path for path in self._vanished(known, seen, closed) if filename_of(path) not in found
+        ]
         self._total = len(tasks)
         self._tell_each = len(tasks) + len(gone) <= _MANY
         self._s._state.update(
@@ -167,6 +171,8 @@ class _Run:
         try:
             for found in walk.songs():
                 self._check()
+                if _has_twin(self._root, found.path):
+                    continue
                 seen.add(found.path)
                 track_id = _track_id(found.path)
                 if track_id is None:
@@ -339,6 +345,19 @@ class _Run:
         name = filename_of(current).rpartition("/")[2]
         self._s._state.update(done=self._done, current=name, **self._counters)
         self._s._emit("scan_progressed", done=self._done, total=self._total, current=name)
+
+
+def _has_twin(root: str, path: str) -> bool:
+    """Whether another file has the same name but for its Unicode form: the composed one counts."""
+    if path.isascii():
+        return False
+    composed = filename_of(path)
+    if composed == path:
+        return False
+    try:
+        return not Path(root, path).samefile(Path(root, composed))
+    except OSError:
+        return False
 
 
 def _track_id(path: str) -> str | None:

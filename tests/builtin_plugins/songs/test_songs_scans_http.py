@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -158,8 +159,17 @@ def test_what_is_passed_over(library: Any, tmp_path: Path) -> None:
     library.write(deep, title="Deep")
     os.mkdir(os.fsencode(library.folder) + b"/caf\xe9")  # noqa: PTH102 - no text
     FakeSongFormat.write(Path(os.fsdecode(os.fsencode(library.folder) + b"/caf\xe9/a.fakesong")))
+    for form in ("NFC", "NFD"):  # one name, one song
+        library.write(unicodedata.normalize(form, "é.fakesong"), title=form)
     status = library.scan()
-    assert counters(status) == {"added": 1, "failed": 1}
+    assert counters(status) == {"added": 2, "failed": 1}
+    assert sorted(library.titles()) == ["Deep", "NFC"]
+    assert counters(library.scan()) == {"unchanged": 2, "failed": 1}
+    (library.folder / unicodedata.normalize("NFC", "é.fakesong")).unlink()
+    library.scan()
+    assert sorted(library.titles()) == ["Deep", "NFD"]
+    (library.folder / unicodedata.normalize("NFD", "é.fakesong")).unlink()
+    library.scan()
     assert library.titles() == ["Deep"]
     assert library.songs()[0]["filename"] == deep
 
