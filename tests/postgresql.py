@@ -19,6 +19,8 @@ _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "max_connections": "200",
+    "wal_level": "minimal",  # nobody replicates it: copies of databases are files alone
+    "max_wal_senders": "0",
     "shared_buffers": "64MB",
     "autovacuum": "off",
     "log_min_messages": "fatal",

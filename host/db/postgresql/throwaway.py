@@ -14,6 +14,7 @@ from psycopg.errors import DuplicateDatabase, UniqueViolation
 __all__ = ["database_for"]
 
 _MAINTENANCE: Final = "postgres"
+_STRATEGIES: Final = 150000
 
 
 def database_for(url: str, folder: Path) -> str:
@@ -22,8 +23,11 @@ def database_for(url: str, folder: Path) -> str:
     template = urlsplit(url).path.removeprefix("/") or _MAINTENANCE
     digest = hashlib.sha256(str(folder.absolute()).encode()).hexdigest()
     name = f"{template}_{digest[:20]}"
-    make = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
     with psycopg.connect(_named(url, _MAINTENANCE), autocommit=True) as connection:
+        strategy = ""  # without WAL to send, copying files takes a quarter of the time
+        if connection.info.server_version >= _STRATEGIES:
+            strategy = " STRATEGY FILE_COPY"
+        make = sql.SQL("CREATE DATABASE {} TEMPLATE {}" + strategy)
         known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
         if known.fetchone() is None:
             try:
