@@ -30,12 +30,15 @@ from host.server.elsewhere import GranianGateway, websocket_url
 
 __all__ = ["serve_fleet"]
 
-_STOP_SECONDS: Final = 30.0
+_STOP_SECONDS: Final = 25.0
+_AGAIN_SECONDS: Final = 3.0
 _GRACE_SECONDS: Final = 18.0
 """For requests under way; the rest of the time before the supervisor kills is for the host."""
 _SOCKETS_SECONDS: Final = 5.0
 _PATIENCE_SECONDS: Final = 3.0
 _LOOK_SECONDS: Final = 0.5
+_LISTENING: Final = "0A"
+"""The state in /proc/net/tcp."""
 _EXIT_PRIORITY: Final = 100
 
 
@@ -187,7 +190,7 @@ class Worker:
         self._sockets: Server | None = None
         self._lock: int | None = None
         self._ending = threading.Event()
-        self._leave_at = 0.0
+        self._again_at = self._leave_at = 0.0
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
 
     def start(self) -> None:
@@ -226,19 +229,21 @@ class Worker:
                 self._take_sockets(log)
 
     def _pass_on(self) -> None:
-        """Sees to it that this process ends once it was asked to. granian may have heard that too
-        early, or not at all: it is told again until it has ended; requests under way may take as
-        long as the supervisor waits, less what the rest needs."""
+        """Sees to it that this process ends once it was asked to. What granian hears before it
+        serves it forgets: so it is told again if it still listens a while later, and never while
+        it ends, which a second signal would stop. Requests under way have their time."""
         if not self._stopping.asked():
             return
         now = time.monotonic()
-        self._leave_at = self._leave_at or now + _GRACE_SECONDS
-        if now < self._leave_at:
+        if not self._again_at:
+            self._again_at, self._leave_at = now + _AGAIN_SECONDS, now + _GRACE_SECONDS
+        if now >= self._leave_at:
+            self._host.log.warning("Requests were still under way; the worker ends without them.")
+            self._take_down()
+            os._exit(0)
+        if now >= self._again_at and _listens(address(self._member.address)[1]):
+            self._again_at = now + _AGAIN_SECONDS
             os.kill(os.getpid(), signal.SIGTERM)
-            return
-        self._host.log.warning("Requests were still under way; the worker ends without them.")
-        self._take_down()
-        os._exit(0)
 
     def _listening(self) -> bool:
         host, port = address(self._member.address)
@@ -281,6 +286,25 @@ class Worker:
     def _close_gone(self) -> None:
         if self._sockets is not None:
             self._sockets.hub.close_gone()
+
+
+def _listens(port: int) -> bool:
+    """Whether this very process listens there: others may too. Where the system has no /proc
+    that cannot be told, and counts as no."""
+    found = set()
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        lines = table.read_text().splitlines()[1:] if table.exists() else []
+        for fields in map(str.split, lines):
+            if fields[3] == _LISTENING and fields[1].endswith(f":{port:04X}"):
+                found.add(f"socket:[{fields[9]}]")
+    return any(_target(each) in found for each in Path("/proc/self/fd").glob("*"))
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except OSError:  # closed meanwhile
+        return ""
 
 
 def _reachable(host: str) -> str:
