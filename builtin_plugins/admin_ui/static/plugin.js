@@ -1,0 +1,156 @@
+import { Refusal, ask, bytes, byId, confirm, el, may, plural, ready, record, say, when, work } from "./desk.js";
+import { mark, refuse, valid } from "./fields.js";
+import { fields, read } from "./settings-form.js";
+import { disable, enable } from "./switching.js";
+
+const id = byId("plugin").dataset.id;
+const api = `/api/plugins/${encodeURIComponent(id)}`;
+let plugin = null;
+
+const items = (title, list) => list.length ? [el("dt", {}, title), ...list.map((item) => el("dd", {}, item))] : [];
+
+function showHead() {
+  document.querySelector("main h1").textContent = plugin.name;
+  document.title = `${plugin.name} · Stagebox`;
+  byId("about").textContent = plugin.description;
+  byId("state").textContent = plugin.state;
+  byId("state").className = `state ${plugin.state}`;
+  byId("version").textContent = `${id} ${plugin.version}`;
+  byId("source").textContent = plugin.source;
+  const fault = byId("fault");
+  fault.hidden = !plugin.error && !plugin.conflicts.length;
+  fault.replaceChildren(
+    ...(plugin.error ? [el("p", {}, el("strong", {}, plugin.error.code), ` ${plugin.error.message}`), plugin.error.incident ? el("p", {}, `Incident ${plugin.error.incident}: the log below says more.`) : ""] : []),
+    ...plugin.conflicts.map((each) => el("p", {}, `${each.source} ${each.version}: ${each.message}`)));
+  const switches = [];
+  if (may("MANAGE_PLUGINS") && !(plugin.enabled && plugin.protected)) {
+    const button = el("button", { type: "button", class: plugin.enabled ? null : "main" }, plugin.enabled ? "Disable" : "Enable");
+    button.addEventListener("click", () => work(button, async () => {
+      const now = await (plugin.enabled ? disable : enable)(plugin);
+      if (!now) return;
+      await load();
+      if (!now.error) say(`${now.name} is ${now.state}.`);
+      byId("switches").querySelector("button")?.focus();
+    }));
+    switches.push(button);
+  }
+  if (plugin.protected) switches.push(el("small", {}, "Stagebox needs it: it cannot be disabled."));
+  if (plugin.state === "active" && plugin.hasSettingsHtml) switches.push(el("a", { class: "button", href: `${api}/settings` }, "Its own settings page"));
+  byId("switches").replaceChildren(...switches);
+  byId("brings").replaceChildren(
+    ...items("Routes below", [plugin.routes.prefix]),
+    ...items("Capabilities", plugin.capabilities),
+    ...items("Permissions", plugin.permissions.map((each) => `${each.name}: ${each.description}`)),
+    ...items("Providers", plugin.providers.map((each) => `${each.type}: ${each.name}`)),
+    ...items("Needs", plugin.requires),
+    ...items("Pages", plugin.frontend.pages.map((each) => el("a", { href: each.url }, each.title))),
+    ...items("Authors", plugin.authors.map((each) => each.name)),
+    ...items("License", plugin.license ? [plugin.license] : []),
+    ...items("Home", plugin.homepage ? [homepage(plugin.homepage)] : []));
+}
+
+/** A link only when it leads to the web: manifests are written by strangers. */
+const homepage = (url) => (/^https?:\/\//.test(url) ? el("a", { href: url, rel: "noreferrer" }, url) : url);
+
+async function showSettings() {
+  const form = byId("settings");
+  byId("settings-part").hidden = !plugin.hasSettings;
+  if (!plugin.hasSettings) return;
+  let values = await ask(`${api}/config`);
+  const schema = plugin.settingsSchema;
+  const save = may("MANAGE_SETTINGS") ? el("p", { class: "buttons" }, el("button", { class: "main" }, "Save settings")) : null;
+  form.replaceChildren(...fields(schema, values), ...(save ? [save] : []));
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    if (!valid(form)) return;
+    work(form.querySelector("button"), async () => {
+      try {
+        values = await ask(`${api}/config`, { method: "PUT", body: read(form, schema, values) });
+        say("The settings are saved.");
+      } catch (error) {
+        if (error.input) {
+          mark(error.input, error.message);
+          error.input.focus();
+        } else if (!(error instanceof Refusal) || !refuse(form, error).found) throw error;
+      }
+    });
+  };
+}
+
+/** What purging would remove, in rows and bytes. */
+function kept(data) {
+  const rows = data.tables.reduce((sum, each) => sum + each.rows, 0);
+  return `${plural(data.keys, "value")}, ${plural(rows, "row")} in ${plural(data.tables.length, "table")} (${bytes(data.bytes)}), ${plural(data.blobs.count, "file")} (${bytes(data.blobs.bytes)})`;
+}
+
+const tables = (data) => data.tables.length
+  ? el("table", {}, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Table"), el("th", { scope: "col", class: "number" }, "Rows"))),
+    el("tbody", {}, data.tables.map((each) => el("tr", {}, el("td", {}, each.name), el("td", { class: "number" }, each.rows.toLocaleString())))))
+  : "";
+
+const dataOf = () => ask(`/api/admin/plugins/${encodeURIComponent(id)}/data`);
+
+async function showData() {
+  if (!may("ADMIN")) return;
+  byId("data-part").hidden = false;
+  const data = await dataOf();
+  byId("data").textContent = `It keeps ${kept(data)}.`;
+  byId("tables").replaceChildren(tables(data));
+  byId("export").href = `/api/admin/plugins/${encodeURIComponent(id)}/export`;
+  byId("purge").disabled = plugin?.enabled ?? false;
+  byId("purge").title = plugin?.enabled ? "Disable it first" : "";
+  byId("uninstall").hidden = plugin?.source !== "folder";
+}
+
+byId("purge").addEventListener("click", ({ currentTarget }) => work(currentTarget, async () => {
+  const data = await dataOf();
+  const settings = el("input", { type: "checkbox", id: "purge-all" });
+  const preview = [el("p", {}, `This removes ${kept(data)}, for good. Export it before if you are not sure.`), tables(data),
+    plugin && !plugin.protected ? el("p", { class: "check" }, settings, el("label", { for: "purge-all" }, "its settings and permissions as well")) : ""];
+  if (!(await confirm(`Purge ${plugin?.name ?? id}?`, preview, "Purge", { danger: true }))) return;
+  await ask(`${api}/purge`, { body: { scope: settings.checked ? "all" : "data" } });
+  await load();
+  say(`Nothing is left of what ${plugin?.name ?? id} kept.`);
+}));
+
+byId("uninstall").addEventListener("click", ({ currentTarget }) => work(currentTarget, async () => {
+  const purge = el("input", { type: "checkbox", id: "with-data" });
+  const text = [el("p", {}, "Its code is removed. What it keeps stays, unless you say otherwise:"),
+    el("p", { class: "check" }, purge, el("label", { for: "with-data" }, `purge ${kept(await dataOf())}`))];
+  if (!(await confirm(`Uninstall ${plugin.name}?`, text, "Uninstall", { danger: true }))) return;
+  await ask(`${api}?purge=${purge.checked}`, { method: "DELETE" });
+  location.assign("/admin/plugins");
+}));
+
+async function showFigures() {
+  if (!may("ADMIN")) return;
+  const { load, startedAt } = await ask("/api/admin/overview");
+  const own = load.find((each) => each.plugin === id);
+  byId("figures-part").hidden = !own;
+  if (!own) return;
+  const mean = own.calls ? `, ${((1000 * own.seconds) / own.calls).toFixed(1)} ms each` : "";
+  byId("figures").textContent = `${plural(own.calls, "call")} since ${when(startedAt)}: ${own.seconds} seconds in all${mean}; ${plural(own.failures, "failure")}.`;
+}
+
+async function showLog() {
+  if (!may("ADMIN")) return;
+  byId("log-part").hidden = false;
+  const found = await ask(`/api/admin/log?${new URLSearchParams({ plugin: id, limit: 50 })}`);
+  byId("log").replaceChildren(...(found.length ? found.toReversed().map(record) : [el("p", {}, "No records.")]));
+}
+
+async function load() {
+  try {
+    plugin = await ask(api);
+    showHead();
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    plugin = null;
+    document.querySelector("main h1").textContent = id;
+    byId("about").textContent = "This plugin is not installed. What it kept is still here.";
+  }
+  await Promise.all([plugin ? showSettings() : null, showData(), showFigures(), showLog()]);
+  ready("plugin");
+}
+
+work(null, load);

@@ -1,0 +1,36 @@
+/** Switching plugins on and off, with everything said before it happens. */
+
+import { ask, byId, confirm, el } from "./desk.js";
+
+const meanings = () => {
+  const list = [...(byId("capabilities")?.children ?? [])];
+  return new Map(list.filter((each) => each.tagName === "DT").map((each) => [each.textContent, each.nextElementSibling.textContent]));
+};
+
+/** What a plugin may do and what it adds, as elements for a dialog. */
+export function declared(plugin) {
+  const known = meanings();
+  const list = (title, items) => items.length ? [el("h3", {}, title), el("ul", {}, items.map((item) => el("li", {}, item)))] : [];
+  const trust = plugin.bundled
+    ? "It is part of Stagebox."
+    : "Its code runs inside of this host and can do whatever the host's process may. Enable it only if you trust who made it.";
+  return [
+    el("p", {}, trust),
+    ...list("It asks for", plugin.capabilities.map((each) => known.get(each) ?? each)),
+    ...list("It brings permissions that you can grant", plugin.permissions.map((each) => `${each.name}: ${each.description}`)),
+    ...list("It offers to play the role of", plugin.providers.map((each) => `${each.type}: ${each.name}`)),
+    ...list("It needs", plugin.requires ?? []),
+  ];
+}
+
+/** The plugin as it is then, or null when the visitor did not want it after all. */
+export async function enable(plugin) {
+  if (!(await confirm(`Enable ${plugin.name} ${plugin.version}?`, declared(plugin), "Enable"))) return null;
+  return ask(`/api/plugins/${plugin.id}/enable`, { method: "POST" });
+}
+
+export async function disable(plugin) {
+  const text = el("p", {}, "Its pages and routes go away at once. What it keeps stays.");
+  if (!(await confirm(`Disable ${plugin.name}?`, text, "Disable"))) return null;
+  return ask(`/api/plugins/${plugin.id}/disable`, { method: "POST" });
+}
