@@ -85,6 +85,8 @@ class Route:
     trailing_slash: bool = False
     """Whether the path with one slash more is the same route; else that is an unknown path."""
     identify: bool = True
+    secret_path: bool = False
+    """Whether the path's fields are secrets: logs show the template in its place."""
 
     @property
     def audited(self) -> bool:
@@ -138,6 +140,7 @@ def route(
     audit: bool | None = None,
     trailing_slash: bool = False,
     identify: bool = True,
+    secret_path: bool = False,
 ) -> Callable[[_Handler], _Handler]:
     """Marks a method ``(self, request: Request)`` as a route; see `Route` for the words.
 
@@ -170,6 +173,7 @@ def route(
             audit=audit,
             trailing_slash=trailing_slash,
             identify=identify,
+            secret_path=secret_path,
         )
         return _mark(handler, declared)
 

@@ -64,7 +64,14 @@ class DropServer(Plugin):
             for each in super().routes()
         ]
 
-    @route("GET", "/drops/{id}", access="open", errors=(304, 400, 404), tags=_TAGS)
+    @route(
+        "GET",
+        "/drops/{id}",
+        access="open",
+        errors=(304, 400, 404),
+        tags=_TAGS,
+        secret_path=True,
+    )
     def read(self, request: Request) -> Response:
         """The messages of a box, oldest first, as multipart/mixed
 
@@ -77,7 +84,14 @@ class DropServer(Plugin):
             return nothing(condition)
         return box_answer(span, () if request.method == "HEAD" else self._messages.read(span))
 
-    @route("POST", "/drops/{id}", access="open", errors=(400, 404, 413), tags=_TAGS)
+    @route(
+        "POST",
+        "/drops/{id}",
+        access="open",
+        errors=(400, 404, 413),
+        tags=_TAGS,
+        secret_path=True,
+    )
     def post(self, request: Request) -> Response:
         """Put a message into a box; the body is the message"""
         box = _box(request.params["id"])

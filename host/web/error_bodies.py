@@ -100,17 +100,18 @@ class Errors:
         *,
         inside: bool = False,
         leased: bool = False,
+        shown: str = "",
     ) -> Rendered:
         """Renders whatever was raised. What nobody intended becomes a 500 that says nothing but
         its incident, which the log explains; it is laid to the plugin when it came from
-        ``inside`` its code."""
+        ``inside`` its code. ``shown`` stands for a path that must not be logged."""
         incident = None
         if not isinstance(error, StageboxError) or error.status == 500:
             incident = new_incident()
             self._log.error(
                 "%s %s failed.",
                 request.method,
-                request.path,
+                shown or request.path,
                 exc_info=error,
                 extra={
                     "plugin": owner.plugin_id if inside else "",

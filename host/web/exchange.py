@@ -54,6 +54,7 @@ class Exchange:
         "peer",
         "plugin_id",
         "principal_id",
+        "shown",
         "size",
         "started",
         "status",
@@ -72,6 +73,8 @@ class Exchange:
         self.method = method
         self.path = path
         self.peer = peer
+        self.shown = ""
+        """What logs say in place of a path that holds a secret."""
         self.plugin_id = ""
         self.principal_id = ""
         self.status = 0
@@ -106,7 +109,7 @@ class Exchange:
             done(
                 RequestRecord(
                     self.method,
-                    self.path,
+                    self.shown or self.path,
                     self.status,
                     perf_counter() - self.started,
                     self.id,

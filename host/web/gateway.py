@@ -139,6 +139,7 @@ class Gateway:
         outcome = filters.judge(request, lambda: table.owner(exchange.path))
         if outcome.answer is not None:
             exchange.plugin_id = table.owner(exchange.path).plugin_id
+            exchange.shown = table.find(exchange.path).resource.shown
             exchange.principal_id = outcome.principal_id
         memo = environ.get(MEMO)
         if memo is not None:

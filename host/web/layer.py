@@ -112,8 +112,9 @@ class WebLayer:
         rendered = outcome.answer or self._tools.errors.render(error, request, owner)
         if self._on_request is not None:
             plugin_id = owner.plugin_id
+            shown = self.gateway.table.find(path).resource.shown or path
             self._on_request(
-                RequestRecord("-", path, rendered.status, 0.0, request.id, plugin_id, "", "", 0)
+                RequestRecord("-", shown, rendered.status, 0.0, request.id, plugin_id, "", "", 0)
             )
         named = {name.lower() for name in headers}
         found = [pair for pair in rendered.headers if pair[0] not in named]

@@ -51,7 +51,9 @@ class Responder:
         fields: tuple[tuple[str, str], ...],
         tools: Tools,
         guard: Guard | None,
+        shown: str = "",
     ) -> None:
+        """``shown`` is what logs say in place of a path that holds a secret."""
         route = endpoint.route
         self.owner: Owner = endpoint
         self._max_body = route.max_body
@@ -73,6 +75,7 @@ class Responder:
         self._query = QuerySchema(route.query) if route.query is not None else None
         self._private = is_private(endpoint.path)
         self._summary = route.summary
+        self._shown = shown
         self._on_deed = tools.on_deed if route.audited else None
 
     @property
@@ -92,6 +95,8 @@ class Responder:
     def __call__(self, req: falcon.Request, resp: falcon.Response, **captured: str) -> None:
         exchange: Exchange = req.env[EXCHANGE]
         exchange.plugin_id = self._plugin_id
+        if self._shown:
+            exchange.shown = self._shown
         gate = self._gate
         try:
             gate.enter(wake=req.env.get(_WAKE))
@@ -221,7 +226,10 @@ class Responder:
         exchange: Exchange = req.env[EXCHANGE]
         request = bare_request(req.env, req.path, req.params, exchange.id, self._params(captured))
         errors = self._tools.errors
-        send(resp, errors.answer(error, request, self.owner, inside=inside, leased=leased))
+        rendered = errors.answer(
+            error, request, self.owner, inside=inside, leased=leased, shown=self._shown
+        )
+        send(resp, rendered)
 
 
 class Refuser:
@@ -235,8 +243,10 @@ class Refuser:
         make: Callable[[], StageboxError],
         tools: Tools,
         guard: Guard | None = None,
+        shown: str = "",
     ) -> None:
         self.owner = owner
+        self._shown = shown
         self._make = make
         self._tools = tools
         self._guard = guard
@@ -244,6 +254,7 @@ class Refuser:
     def __call__(self, req: falcon.Request, resp: falcon.Response, **_captured: str) -> None:
         exchange: Exchange = req.env[EXCHANGE]
         exchange.plugin_id = self.owner.plugin_id
+        exchange.shown = self._shown
         refusal = None if self._guard is None else self._guard.refusal(req)
         if refusal is None:
             request = bare_request(req.env, req.path, req.params, exchange.id)
@@ -256,14 +267,18 @@ class Options:
 
     max_body: Final = 1024 * 1024
 
-    def __init__(self, owner: Owner, allow: str, guard: Guard | None = None) -> None:
+    def __init__(
+        self, owner: Owner, allow: str, guard: Guard | None = None, shown: str = ""
+    ) -> None:
         self.owner = owner
+        self._shown = shown
         self._allow = allow
         self._guard = guard
 
     def __call__(self, req: falcon.Request, resp: falcon.Response, **_captured: str) -> None:
         exchange: Exchange = req.env[EXCHANGE]
         exchange.plugin_id = self.owner.plugin_id
+        exchange.shown = self._shown
         refusal = None if self._guard is None else self._guard.refusal(req)
         if refusal is not None:
             send(resp, refusal)

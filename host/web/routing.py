@@ -42,7 +42,7 @@ class Methods(dict[str, Answerer]):
 class Resource:
     """One path template with all its methods; what Falcon's router finds."""
 
-    __slots__ = ("methods", "takes_empty", "template", "trailing_slash")
+    __slots__ = ("methods", "shown", "takes_empty", "template", "trailing_slash")
 
     def __init__(
         self,
@@ -51,12 +51,15 @@ class Resource:
         *,
         takes_empty: bool,
         trailing_slash: bool = False,
+        shown: str = "",
     ) -> None:
         self.template = template
         self.methods = methods
         self.takes_empty = takes_empty
         """Whether an empty segment may match: only ``{rest:path}`` takes one."""
         self.trailing_slash = trailing_slash
+        self.shown = shown
+        """What logs say in place of a path that holds a secret."""
 
 
 class Match(NamedTuple):
@@ -152,18 +155,20 @@ class RouteSet:
         *,
         socket: bool,
     ) -> None:
+        owner, tools, guard = self.owner, self._tools, self._guard
+        shown = next((each.path for each, _ in group if each.route.secret_path), "")
         responders: dict[str, Answerer] = {}
         for endpoint, fields in group:
-            responder = Responder(endpoint, fields, self._tools, self._guard)
+            responder = Responder(endpoint, fields, tools, guard, shown)
             responders[endpoint.route.method] = responder
         if socket and "GET" not in responders:
-            responders["GET"] = Refuser(self.owner, UpgradeRequired, self._tools, self._guard)
+            responders["GET"] = Refuser(owner, UpgradeRequired, tools, guard, shown)
         if "GET" in responders:
             responders["HEAD"] = responders["GET"]
         allow = ", ".join(method for method in _ORDER if method in {*responders, "OPTIONS"})
-        methods = Methods(Refuser(self.owner, _not_allowed(allow), self._tools, self._guard))
+        methods = Methods(Refuser(owner, _not_allowed(allow), tools, guard, shown))
         methods.update(responders)
-        methods["OPTIONS"] = Options(self.owner, allow, self._guard)
+        methods["OPTIONS"] = Options(owner, allow, guard, shown)
         slashed = any(endpoint.route.trailing_slash for endpoint, _ in group)
         self._slashed = self._slashed or slashed
         resource = Resource(
@@ -171,6 +176,7 @@ class RouteSet:
             methods,
             takes_empty=":path}" in template,
             trailing_slash=slashed,
+            shown=shown,
         )
         try:
             self._router.add_route(template, resource)

@@ -389,3 +389,20 @@ def test_the_limit_of_a_body_may_follow_a_setting(site):
     limits[0] = 50
     assert site.layer.body_limit("POST", "/api/plugins/x/up") == 50
     assert site.post("/api/plugins/x/up", json="abcdef").json == "abcdef"
+
+
+def test_a_path_that_is_a_secret_is_in_no_log(site):
+    site.add(
+        "x",
+        Route("GET", "/box/{id}", lambda r: 1 / 0, access="open", secret_path=True),
+        Route("POST", "/box/{id}", lambda r: {}, access="open", body={}, max_body=3),
+    )
+    path = "/api/plugins/x/box/s3cret"
+    for method in ("GET", "HEAD", "POST", "PUT", "OPTIONS"):
+        site.ask(method, path, body=b"1")
+    site.layer.render_error(413, "PAYLOAD_TOO_LARGE", "too much", path, {})
+    assert {record.path for record in site.records} == {"/api/plugins/x/box/{id}"}
+    assert len(site.records) == 6
+    logged = [record.getMessage() for record in site.log.records]
+    assert len(logged) == 2, "both failures"
+    assert "s3cret" not in str(logged)
