@@ -319,6 +319,7 @@ class JobService:
         if not self._owners.renew():
             self._log.warning("This process was taken for dead; its jobs run elsewhere now.")
             self._runner.lose_all()
+            self._take_over()  # what it began since then too: nobody else would
             self._owners.enter()
         now = time.monotonic()
         if now - self._renewed_at > self._lease_seconds:
@@ -328,6 +329,8 @@ class JobService:
 
     def _look_after_others(self) -> None:
         """Unless this process itself could not renew its lease for a while."""
+        if self.owner not in self._owners.living():
+            self._beat()
         now = time.monotonic()
         if now >= self._judges_at and now - self._renewed_at <= self._lease_seconds:
             self._take_over()

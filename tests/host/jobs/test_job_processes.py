@@ -262,11 +262,12 @@ def test_who_was_taken_for_dead_gives_up(
         engine.open("host").table(OWNERS).delete(service.owner)
         service._store.take_over(0)
     service._beat()
-    eventually(lambda: len(work.runs) == 2)  # its first run was told to stop, its second begun
+    eventually(lambda: len(work.runs) >= 2)  # its first run was told to stop, its second begun
     assert "taken for dead" in caplog.text
     work.go.set()
     info = finished(service, job.id)
-    assert (info.state, info.result, info.attempt) == ("succeeded", "done", 2)
+    assert (info.state, info.result) == ("succeeded", "done")
+    assert info.attempt >= 2  # what began between the burial and the notice begins once more
 
 
 def test_process_identity() -> None:
