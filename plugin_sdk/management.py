@@ -334,7 +334,8 @@ class PluginDataReader(Protocol):
         ...
 
     def sizes(self, plugin_id: str) -> Mapping[str, int]:
-        """``keys``, ``bytes`` (of the database), for a plugin with or without data."""
+        """``keys``, ``bytes`` (of the database), for a plugin with or without data; ``host`` stands
+        for the host itself."""
         ...
 
     def tables(self, plugin_id: str) -> Mapping[str, int]:

@@ -332,7 +332,7 @@ class Operations(Plugin):
         try:
             self.plugins.entry(plugin_id)
         except NotFound:
-            if not self.data.sizes(plugin_id)["bytes"]:
+            if plugin_id == "host" or not self.data.sizes(plugin_id)["bytes"]:
                 raise
         return plugin_id
 

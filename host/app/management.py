@@ -230,6 +230,8 @@ class DataReader(PluginDataReader):
         return PluginBlobs(plugin_id, lambda: self._providers.active("storage"))
 
     def sizes(self, plugin_id: str) -> Mapping[str, int]:
+        if plugin_id == "host":
+            return {"keys": 0, "bytes": self._engine.size("host")}
         if not is_plugin_id(plugin_id) or not self._engine.exists(plugin_id):
             return {"keys": 0, "bytes": 0}
         database = self._engine.open(plugin_id)

@@ -102,6 +102,7 @@ def test_the_overview_says_how_the_host_is(host):
     assert 0 < found["disk"]["free"] <= found["disk"]["total"]
     kept = {each["plugin"]: each["bytes"] for each in found["database"]["plugins"]}
     assert kept["board"] > 0
+    assert found["database"]["host"] > 0
     assert found["database"]["bytes"] == found["database"]["host"] + sum(kept.values())
     assert found["plugins"]["active"] > 5
     load = {each["plugin"]: each for each in found["load"]}
