@@ -34,7 +34,7 @@ from tests.postgresql import PostgresqlServer
 OPENERS = frozenset(
     {
         *("TestHost", "make_host", "stagebox", "open_engine", "open_database", "database_of"),
-        *("database_engine", "postgresql_url"),
+        *("installed", "database_engine", "postgresql_url"),
     }
 )
 """Functions, classes and fixtures behind which there is a database."""
