@@ -1,4 +1,4 @@
-"""``stagebox plugin new|dev|test|pack``: for people who write plugins."""
+"""``stagebox plugin new|dev|check|test|pack``: for people who write plugins."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ import click
 
 from host.app import Host
 from host.authoring import Development, find_source, pack, scaffold
+from host.authoring.checking import Report, check_plugin
 from host.backup import BackupDesk
-from host.cli.session import telling_errors
+from host.cli.session import echo_json, telling_errors
 from host.config import load_config
 from plugin_sdk import Invalid
 
-__all__ = ["dev", "new", "pack_", "test"]
+__all__ = ["check", "dev", "new", "pack_", "test"]
 
 _PATH = click.Path(path_type=Path)
 _DATA = ".stagebox"
@@ -111,3 +112,32 @@ def pack_(path: Path, into: Path | None) -> None:
         home = source.project or source.folder or Path()
         package = pack(source, into or home / "dist")
     click.echo(str(package))
+
+
+@click.command()
+@click.argument("path", type=_PATH, default=".")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+@click.option("--no-run", is_flag=True, help="Only read the files; run nothing of the plugin.")
+def check(path: Path, as_json: bool, no_run: bool) -> None:
+    """Look for mistakes in the plugin at PATH (a project, a plugin folder, or one Python file).
+
+    The status is 1 with errors, 0 with warnings only. The plugin is run in a process of its own.
+    """
+    with telling_errors():
+        report = check_plugin(path, run=not no_run)
+    if as_json:
+        echo_json(report.as_json())
+    else:
+        _tell(report)
+    sys.exit(1 if report.errors else 0)
+
+
+def _tell(report: Report) -> None:
+    for finding in report.findings:
+        place = ":".join(str(part) for part in (finding.file, finding.line) if part)
+        click.echo(f"{place}: {finding.rule.severity} {finding.rule.name}: {finding.message}")
+        click.echo(f"    {finding.rule.hint}")
+    if report.findings:
+        click.echo(f"{report.errors} errors, {report.warnings} warnings")
+    else:
+        click.echo(f"{report.plugin_id or 'The plugin'}: nothing to mend.")

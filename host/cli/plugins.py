@@ -11,7 +11,7 @@ from typing import cast
 import click
 
 from host.app import Host
-from host.cli.authoring import dev, new, pack_, test
+from host.cli.authoring import check, dev, new, pack_, test
 from host.cli.operator import OPERATOR
 from host.cli.session import configured, echo_json, fail, managed_host, wait_for
 from plugin_sdk import CAPABILITIES, Manifest, NotFound
@@ -27,7 +27,7 @@ def plugin() -> None:
     """List plugins, switch them on and off, install and remove them; write your own."""
 
 
-for _command in (new, dev, test, pack_):
+for _command in (new, dev, check, test, pack_):
     plugin.add_command(_command)
 
 
