@@ -36,7 +36,7 @@ async function restore(name) {
 }
 
 const row = ({ name, size, modifiedAt }) =>
-  el("li", { "data-name": name }, el("div", { class: "head" }, el("h3", {}, name), el("small", {}, `${bytes(size)}, ${when(modifiedAt)}`),
+  el("li", { "data-name": name }, el("div", { class: "head" }, el("h2", {}, name), el("small", {}, `${bytes(size)}, ${when(modifiedAt)}`),
     el("span", { class: "buttons" },
       el("a", { class: "button", href: archive(name), download: name, "aria-label": `Download ${name}` }, "Download"),
       button("Restore…", () => restore(name), { "aria-label": `Restore ${name}` }),

@@ -67,9 +67,12 @@ export function say(text) {
   byId("said").textContent = text;
 }
 
-/** Runs what a button does: once at a time, and with its trouble shown. */
+/** Runs what a button does: once at a time, and with its trouble shown. The button is not
+ *  disabled meanwhile, which would take the focus from it. */
 export async function work(button, action, place) {
-  if (button) button.disabled = true;
+  if (button?.getAttribute("aria-disabled") === "true") return undefined;
+  const focused = button !== null && document.activeElement === button;
+  button?.setAttribute("aria-disabled", "true");
   try {
     trouble(null, place);
     return await action();
@@ -77,8 +80,16 @@ export async function work(button, action, place) {
     trouble(error, place);
     return undefined;
   } finally {
-    if (button) button.disabled = false;
+    button?.removeAttribute("aria-disabled");
+    if (focused && !button.isConnected && document.activeElement === document.body) goOnFrom(button);
   }
+}
+
+/** The keyboard goes on from the button that took the place of one that is gone. */
+function goOnFrom(gone) {
+  const label = gone.getAttribute("aria-label");
+  const next = label && [...document.querySelectorAll("main button")].find((each) => each.getAttribute("aria-label") === label);
+  (next || byId("main")).focus();
 }
 
 export const button = (text, action, attributes = {}) => {

@@ -31,7 +31,7 @@ export function valid(form) {
 /** Shows what the host said of each field; returns what belongs to none of them. */
 export function refuse(form, error) {
   const rest = [];
-  let first = null;
+  const wrong = new Set();
   for (const { path, message } of error.details ?? []) {
     const parts = path.split(".");
     let input = null;
@@ -41,10 +41,10 @@ export function refuse(form, error) {
       continue;
     }
     mark(input, message);
-    first ??= input;
+    wrong.add(input);
   }
-  first?.focus();
-  return { found: first !== null, rest };
+  [...form.elements].find((input) => wrong.has(input))?.focus();
+  return { found: wrong.size > 0, rest };
 }
 
 export const fieldsOf = (form) => Object.fromEntries(new FormData(form));

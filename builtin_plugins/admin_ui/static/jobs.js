@@ -6,7 +6,7 @@ const DONE = new Set(["succeeded", "failed", "cancelled"]);
 
 /** A row that is changed in place, so that the focus stays where it is. */
 function makeRow(id) {
-  const title = el("h3", {});
+  const title = el("h2", {});
   const state = el("span", {});
   const cancel = el("button", { type: "button" }, "Cancel");
   const bar = el("progress", {});

@@ -13,12 +13,13 @@ function row(plugin) {
     if (!now) return;
     plugins = plugins.map((each) => (each.id === now.id ? now : each));
     show();
+    document.querySelector(`[data-id="${CSS.escape(now.id)}"] button`)?.focus();
     if (now.error) trouble(now.error);
     else say(`${now.name} is ${now.state}.`);
   }));
   return el("li", { "data-id": plugin.id },
     el("div", { class: "head" },
-      el("h3", {}, el("a", { href: `/admin/plugins/${plugin.id}` }, plugin.name)),
+      el("h2", {}, el("a", { href: `/admin/plugins/${plugin.id}` }, plugin.name)),
       el("span", { class: `state ${plugin.state}` }, plugin.state),
       el("small", {}, `${plugin.version}, ${plugin.source}`), button),
     plugin.description ? el("p", {}, plugin.description) : null,

@@ -11,7 +11,7 @@ const lines = (schema) => kind(schema) === "array" && schema.items?.type === "st
 export function fields(schema, values, path = []) {
   return Object.entries(schema.properties ?? {}).map(([name, each]) => {
     const here = [...path, name];
-    const value = values?.[name] ?? each.default;
+    const value = values && name in values ? values[name] : each.default;
     if (plain(each)) {
       return el("fieldset", {}, el("legend", {}, each.title ?? words(name)), each.description ? el("p", { class: "faint" }, each.description) : null, fields(each, value, here));
     }
@@ -42,7 +42,7 @@ function control(schema, value, attributes) {
     case "string":
       return el("input", { ...attributes, type: schema.writeOnly ? "password" : "text", autocomplete: schema.writeOnly ? "new-password" : "off", maxlength: schema.maxLength, value });
     default: {
-      const text = lines(schema) ? (value ?? []).join("\n") : value === undefined ? "" : JSON.stringify(value, null, 2);
+      const text = lines(schema) ? (value ?? []).join("\n") : (value ?? null) === null ? "" : JSON.stringify(value, null, 2);
       const made = el("textarea", { ...attributes, rows: Math.min(12, Math.max(3, text.split("\n").length)), spellcheck: "false" });
       made.value = text;
       return made;
@@ -76,6 +76,7 @@ function taken(input, schema) {
     case "string":
       return input.value === "" && schema.default === undefined ? undefined : input.value;
     default:
+      if (!input.value.trim() && schema.default === undefined) return undefined;
       if (lines(schema)) return input.value.split("\n").map((line) => line.trim()).filter(Boolean);
       if (!input.value.trim()) return undefined;
       try {

@@ -30,7 +30,8 @@ export async function enable(plugin) {
 }
 
 export async function disable(plugin) {
-  const text = el("p", {}, "Its pages and routes go away at once. What it keeps stays.");
+  const own = plugin.id === "admin_ui" ? " These very pages are part of it: you come back to them by `stagebox plugin enable admin_ui`." : "";
+  const text = el("p", {}, `Its pages and routes go away at once. What it keeps stays.${own}`);
   if (!(await confirm(`Disable ${plugin.name}?`, text, "Disable"))) return null;
   return ask(`/api/plugins/${plugin.id}/disable`, { method: "POST" });
 }
