@@ -18,6 +18,7 @@ _FILES: Final = {
     "highway.js": _SCRIPT,
     "list.js": _SCRIPT,
     "player.js": _SCRIPT,
+    "scan.js": _SCRIPT,
 }
 _HEADERS: Final = {"Cache-Control": "no-cache"}
 

@@ -224,3 +224,31 @@ def test_a_person_keeps_things(open_page: Callable[..., Any], url: str) -> None:
     page.get_by_role("button", name="Favourite").click()
     wait(page, "() => document.getElementById('favorite').ariaPressed === 'false'")
     assert watched.complaints == []
+
+
+def test_looking_for_songs(open_page: Callable[..., Any], tmp_path: Path) -> None:
+    """From an empty library: what to do, how far it is, what could not be read."""
+    folder = tmp_path / "songs"
+    folder.mkdir()
+    with TestHost(tmp_path / "host") as host:
+        watched = open_page(host.url, "/songs")
+        page = watched.page
+        wait(page, "() => document.getElementById('count').innerText === '0 songs'")
+        assert "dlcDir" in page.locator("#empty").inner_text()
+        assert page.locator("#rail").is_hidden()
+        host.host.settings.update("songs", {"dlcDir": str(folder)})  # begins a scan by itself
+        deadline = time.monotonic() + 60
+        while host.get("/api/scan-status").json()["status"] != "complete":
+            assert time.monotonic() < deadline, "the scan did not end"
+            time.sleep(0.05)
+        write_pack(folder / "played.feedpak")
+        (folder / "broken.feedpak").write_bytes(b"no archive")
+        page.get_by_role("button", name="Look for songs").click()
+        wait(page, "() => document.getElementById('count').innerText === '1 song'", seconds=60)
+        wait(page, "() => !document.getElementById('failures').hidden")
+        assert page.locator("#failures").text_content().count("broken.feedpak") == 1
+        wait(page, "() => !document.getElementById('look').disabled")
+        assert page.locator("#empty").is_hidden()
+        assert page.locator("#scanning").is_hidden()
+        page.screenshot(path=tmp_path / "scanned.png")
+        assert watched.complaints == []

@@ -2,6 +2,7 @@
 import { ask, trouble } from "/songs/api.js";
 import { SongList } from "/songs/list.js";
 import { Player } from "/songs/player.js";
+import { Scan } from "/songs/scan.js";
 
 const LETTERS = ["#", ..."ABCDEFGHIJKLMNOPQRSTUVWXYZ"];
 const PAUSE = 150; // milliseconds without a key before it is searched
@@ -15,8 +16,23 @@ const player = new Player({ profile, changed: () => list.redraw() });
 const list = new SongList(find("list"), find("rows"), {
   counted: (total) => {
     find("count").textContent = total === 1 ? "1 song" : `${total.toLocaleString("en")} songs`;
+    find("empty").hidden = total > 0 || filtered();
+    find("shelf").hidden = !find("empty").hidden;
   },
   chosen: (song) => player.open(song),
+});
+
+function filtered() {
+  const query = new FormData(form);
+  return [...query].some(([name, value]) => name !== "sort" && value);
+}
+
+const scan = new Scan({
+  bar: find("scanning"),
+  text: find("scanned"),
+  button: find("look"),
+  failures: find("failures"),
+  changed: () => refresh(),
 });
 
 function refresh() {
@@ -24,6 +40,7 @@ function refresh() {
   for (const [name, value] of [...query]) if (!value) query.delete(name);
   find("rail").hidden = (query.get("sort") ?? "artist") !== "artist";
   trouble(null);
+  find("shelf").hidden = false; // the list asks for what is in sight
   list.show(query).catch(trouble);
 }
 
@@ -47,6 +64,7 @@ find("rail").append(...LETTERS.map((letter) => {
 }));
 
 refresh();
+scan.follow().catch(trouble);
 for (const { name, count } of await ask("/api/library/tuning-names").catch(() => [])) {
   form.elements.tunings.add(new Option(`${name} (${count})`, name));
 }
