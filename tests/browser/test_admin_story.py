@@ -1,4 +1,5 @@
-"""A new administrator's first day at the desk, from the first run to a restored backup."""
+"""A new administrator's first day at the desk, from the first run to a restored backup: on a phone,
+in the dark, with nothing but a keyboard."""
 
 from __future__ import annotations
 
@@ -48,63 +49,90 @@ def host(tmp_path: Path, write_plugin: Callable[..., Path]) -> Iterator[TestHost
         yield host
 
 
+def reach(target: Any) -> Any:
+    """Goes there by Tab, as far as it takes."""
+    expect(target).to_be_visible()
+    for _ in range(300):
+        if target.evaluate("(element) => element === document.activeElement"):
+            return target.page.keyboard
+        target.page.keyboard.press("Tab")
+    raise AssertionError(f"no key leads to {target}")
+
+
+def press(target: Any, key: str = "Enter") -> None:
+    reach(target).press(key)
+
+
+def write(target: Any, text: str) -> None:
+    keyboard = reach(target)
+    keyboard.press("Control+A")
+    keyboard.type(text)
+
+
+def go(page: Any, title: str) -> None:
+    press(page.get_by_role("button", name="Menu"))
+    press(page.get_by_role("link", name=title, exact=True))
+    expect(page.get_by_role("heading", level=1)).to_have_text(title)
+    page.wait_for_selector("main:not(:has([aria-busy]))")
+
+
 def set_up(page: Any) -> None:
     """The wizard, with what a person gets wrong at first."""
     expect(page).to_have_title("Set up · Stagebox")
     create = page.get_by_role("button", name="Create the administrator")
-    create.click()
+    press(create)
     expect(page.locator("#name")).to_have_attribute("aria-invalid", "true")
-    page.get_by_label("Your name").fill("Ada")
-    page.get_by_label("PIN", exact=True).fill("2718")
-    page.get_by_label("PIN once more").fill("2781")
-    page.get_by_label("Recovery phrase").fill("lovelace engine")
-    create.click()
+    write(page.get_by_label("Your name"), "Ada")
+    write(page.get_by_label("PIN", exact=True), "2718")
+    write(page.get_by_label("PIN once more"), "2781")
+    write(page.get_by_label("Recovery phrase"), "lovelace engine")
+    press(create)
     expect(page.locator("#pin2-wrong")).to_have_text("The two PINs differ.")
-    page.get_by_label("PIN once more").fill("2718")
-    create.click()
+    write(page.get_by_label("PIN once more"), "2718")
+    press(create)
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
     expect(page.locator("#visitor")).to_have_text("Ada")
 
 
 def enable_soundboard(page: Any) -> None:
-    page.get_by_role("link", name="Plugins", exact=True).click()
+    go(page, "Plugins")
     row = page.locator(f'[data-id="{SOUNDBOARD}"]')
     expect(row.locator(".state")).to_have_text("disabled")
-    row.get_by_role("button", name="Enable").click()
+    press(row.get_by_role("button", name="Enable"))
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("example.soundboard:edit")
     expect(dialog).to_contain_text("Keeps files in the active storage")
-    dialog.get_by_role("button", name="Cancel").click()
+    press(dialog.get_by_role("button", name="Cancel"))
     expect(row.locator(".state")).to_have_text("disabled")
-    row.get_by_role("button", name="Enable").click()
-    dialog.get_by_role("button", name="Enable").click()
+    press(row.get_by_role("button", name="Enable"))
+    press(dialog.get_by_role("button", name="Enable"))
     expect(row.locator(".state")).to_have_text("active")
 
 
 def set_settings(page: Any, host: TestHost) -> None:
-    page.get_by_role("link", name="Soundboard", exact=True).first.click()
+    press(page.get_by_role("link", name="Soundboard", exact=True).first)
     expect(page.get_by_role("heading", level=1)).to_have_text("Soundboard")
     favourites = page.get_by_label("Favourites per room")
     expect(favourites).to_have_value("100")
-    favourites.fill("0")
+    write(favourites, "0")
     save = page.get_by_role("button", name="Save settings")
-    save.click()
+    press(save)
     expect(page.locator("#setting-maxSounds-wrong")).to_contain_text("1")
-    favourites.fill("12")
-    page.get_by_label("Title").fill("Horns")
-    save.click()
+    write(favourites, "12")
+    write(page.get_by_label("Title"), "Horns")
+    press(save)
     expect(page.locator("#said")).to_have_text("The settings are saved.")
     assert dict(host.host.settings.shown(SOUNDBOARD))["maxSounds"] == 12
 
 
 def grant_permission(page: Any) -> None:
-    page.get_by_role("link", name="People").click()
-    page.get_by_role("button", name="New group").click()
+    go(page, "People")
+    press(page.get_by_role("button", name="New group"))
     dialog = page.get_by_role("dialog")
-    dialog.get_by_role("textbox", name="Name").fill("Players")
-    dialog.get_by_label("Ada").check()
-    dialog.get_by_label("example.soundboard:edit").check()
-    dialog.get_by_role("button", name="Save").click()
+    write(dialog.get_by_role("textbox", name="Name"), "Players")
+    press(dialog.get_by_label("Ada"), "Space")
+    press(dialog.get_by_label("example.soundboard:edit"), "Space")
+    press(dialog.get_by_role("button", name="Save"))
     group = page.locator("#groups li", has_text="Players")
     expect(group).to_contain_text("example.soundboard:edit")
     expect(group).to_contain_text("Ada")
@@ -112,20 +140,20 @@ def grant_permission(page: Any) -> None:
 
 def watch_job(page: Any) -> None:
     job = page.evaluate("fetch('/api/plugins/worker/go', {method: 'POST'}).then((a) => a.json())")
-    page.get_by_role("link", name="Jobs").click()
+    go(page, "Jobs")
     row = page.locator(f'[data-id="{job["id"]}"]')
     bar = row.get_by_role("progressbar")
     expect(bar).to_have_attribute("max", "10")
     expect(row).to_contain_text("3 of 10 · three of ten")
-    row.get_by_role("button", name="Cancel").click()
+    press(row.get_by_role("button", name="Cancel"))
     expect(row.locator(".state")).to_have_text("cancelled")
     expect(bar).to_be_hidden()
 
 
 def back_up(page: Any) -> str:
-    page.get_by_role("link", name="Backups").click()
+    go(page, "Backups")
     expect(page.locator("#none")).to_be_visible()
-    page.get_by_role("button", name="Back up now").click()
+    press(page.get_by_role("button", name="Back up now"))
     row = page.locator("#backups li")
     expect(row).to_have_count(1)
     expect(page.locator("#said")).to_have_text("The backup is complete.")
@@ -134,14 +162,14 @@ def back_up(page: Any) -> str:
 
 def disable_and_purge(page: Any, host: TestHost) -> None:
     page.goto(f"/admin/plugins/{SOUNDBOARD}")
-    page.get_by_role("button", name="Disable").click()
-    page.get_by_role("dialog").get_by_role("button", name="Disable").click()
+    press(page.get_by_role("button", name="Disable"))
+    press(page.get_by_role("dialog").get_by_role("button", name="Disable"))
     expect(page.locator("#state")).to_have_text("disabled")
-    page.get_by_role("button", name="Purge").click()
+    press(page.get_by_role("button", name="Purge"))
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("1 value")
-    dialog.get_by_label("its settings and permissions as well").check()
-    dialog.get_by_role("button", name="Purge").click()
+    press(dialog.get_by_label("its settings and permissions as well"), "Space")
+    press(dialog.get_by_role("button", name="Purge"))
     expect(page.locator("#said")).to_contain_text("Nothing is left")
     assert dict(host.host.settings.shown(SOUNDBOARD))["maxSounds"] == 100
 
@@ -158,10 +186,10 @@ def restart_in_place(host: TestHost) -> None:
 
 def restore(page: Any, host: TestHost, name: str, restarts: Restarts, wait_until: Any) -> None:
     page.goto("/admin/backups")
-    page.get_by_role("button", name=f"Restore {name}").click()
+    press(page.get_by_role("button", name=f"Restore {name}"))
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("is replaced")
-    dialog.get_by_role("button", name="Restore and restart").click()
+    press(dialog.get_by_role("button", name="Restore and restart"))
     wait_until(lambda: page.evaluate("true") and restarts.asked.is_set())
     expect(page.get_by_role("heading", name="Restarting")).to_be_visible()
     restart_in_place(host)
@@ -176,7 +204,9 @@ def test_a_new_administrators_first_day(
 ) -> None:
     restarts = Restarts()
     host.host.provide("process", restarts)
-    watched = open_page(host.url, "/admin")
+    watched = open_page(
+        host.url, "/admin", viewport={"width": 390, "height": 800}, color_scheme="dark"
+    )
     page = watched.page
     set_up(page)
     enable_soundboard(page)
@@ -189,9 +219,9 @@ def test_a_new_administrators_first_day(
     restore(page, host, name, restarts, wait_until)
     away = "net::ERR_CONNECTION_REFUSED"  # while the host was away
     assert [each for each in watched.complaints if away not in each] == []
-    page.get_by_role("button", name="Sign out").click()
+    press(page.get_by_role("button", name="Sign out"))
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    page.get_by_label("Name").first.fill("Ada")
-    page.get_by_label("PIN", exact=True).fill("2718")
-    page.get_by_role("button", name="Sign in").click()
+    write(page.get_by_label("Name").first, "Ada")
+    write(page.get_by_label("PIN", exact=True), "2718")
+    press(page.get_by_role("button", name="Sign in"))
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()

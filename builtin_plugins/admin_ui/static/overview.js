@@ -16,6 +16,17 @@ const table = (heads, rows) =>
     el("thead", {}, el("tr", {}, heads.map((head, at) => el("th", { scope: "col", class: at ? "number" : null }, head)))),
     el("tbody", {}, rows.map((row) => el("tr", {}, row.map((cell, at) => el("td", { class: at ? "number" : null }, cell))))));
 
+const shown = new Map();
+
+/** Fills a place when its content changed, and nobody at the keyboard is in it. */
+function fill(id, content, make) {
+  const place = byId(id);
+  const text = JSON.stringify(content);
+  if (shown.get(id) === text || (place !== document.activeElement && place.contains(document.activeElement))) return;
+  shown.set(id, text);
+  place.replaceChildren(...[make(content)].flat());
+}
+
 async function show() {
   const [found, health] = await Promise.all([ask("/api/admin/overview"), ask("/health")]);
   byId("exposed").hidden = !found.exposed;
@@ -30,11 +41,11 @@ async function show() {
     card("Databases", bytes(found.database.bytes), `the host's own: ${bytes(found.database.host)}`),
     card("Plugins", `${found.plugins.active ?? 0} active`, states.join(", ")),
     card("Jobs", `${found.jobs.running} running`, `${found.jobs.queued} waiting`));
-  byId("errors").replaceChildren(...(found.lastErrors.length ? found.lastErrors.toReversed().map(record) : [el("p", {}, "None.")]));
+  fill("errors", found.lastErrors, (errors) => (errors.length ? errors.toReversed().map(record) : el("p", {}, "None.")));
   const sizes = new Map(found.database.plugins.map((each) => [each.plugin, each.bytes]));
   const load = new Map(found.load.map((each) => [each.plugin, each]));
   const ids = [...new Set([...sizes.keys(), ...load.keys()])];
-  byId("sizes").replaceChildren(table(
+  fill("sizes", [found.database.plugins, found.load], () => table(
     ["Plugin", "Database", "Calls", "Failures", "Seconds"],
     ids.map((id) => [el("a", { href: `/admin/plugins/${id}` }, id), sizes.has(id) ? bytes(sizes.get(id)) : "", load.get(id)?.calls ?? "", load.get(id)?.failures ?? "", load.get(id)?.seconds ?? ""])));
   ready("cards");
