@@ -12,6 +12,7 @@ from typing import Any
 
 from builtin_plugins.accounts.attempts import Attempts
 from builtin_plugins.accounts.callers import id_of, profile_changes, session_answer
+from builtin_plugins.accounts.explaining import explain
 from builtin_plugins.accounts.first_run import FirstRun
 from builtin_plugins.accounts.freshness import Freshness
 from builtin_plugins.accounts.grants import Grants
@@ -328,6 +329,12 @@ class Accounts(Plugin):
     def set_account_pin(self, io: CommandIO, name: str, pin: str) -> None:
         """Give a profile another PIN; ends its lock and all its sessions."""
         io.print(f"{self._operator.set_pin(name, pin)} has another PIN.")
+
+    @command("why", _NAME, Argument("permission", "UPLOAD, or rooms:moderate"), group="")
+    def why(self, io: CommandIO, name: str, permission: str) -> None:
+        """Why a profile may do something, or may not: groups, and what plugins decide."""
+        for line in explain(self.context, self._profiles, name, permission):
+            io.print(line)
 
 
 def _created_profile(profile: dict[str, Any]) -> Response:
