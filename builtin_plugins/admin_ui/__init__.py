@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from builtin_plugins.admin_ui.desk import DESK, PERMISSIONS, DeskPage, page_named
 from builtin_plugins.admin_ui.rendering import Renderer, static_file
-from plugin_sdk import CAPABILITIES, NotFound, Plugin, Request, Response, route
+from plugin_sdk import CAPABILITIES, NotFound, Page, Plugin, Request, Response, route
 from plugin_sdk.management import PluginEntry, PluginManagement
 
 __all__ = ["AdminDesk", "plugin"]
@@ -21,6 +21,9 @@ class AdminDesk(Plugin):
     def enable(self) -> None:
         self._plugins: PluginManagement = self.context.services.get("host.plugins")
         self._renderer = Renderer()
+
+    def pages(self) -> list[Page]:
+        return [Page("/admin", "Administration", "🛠", 0)]
 
     @route("GET", "/admin/setup", access="open", documented=False)
     def setup(self, request: Request) -> Response:
@@ -86,11 +89,11 @@ class AdminDesk(Plugin):
         return frozenset(name for name in PERMISSIONS if allowed(request.principal, name))
 
     def _pages_of_plugins(self) -> list[dict[str, str]]:
-        """Pages and panels that active plugins contribute, in their order."""
+        """Pages that other active plugins contribute, in their order."""
         found = [
             (page.order, page.title, page.icon, url)
             for entry in self._plugins.entries()
-            if entry.state == "active"
+            if entry.state == "active" and entry.id != self.context.plugin_id
             for page, url in _pages(entry)
         ]
         return [{"title": title, "icon": icon, "url": url} for _, title, icon, url in sorted(found)]

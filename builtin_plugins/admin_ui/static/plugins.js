@@ -58,6 +58,8 @@ install.addEventListener("submit", (event) => {
     const plan = await ask("/api/plugins?preview=true", { form: sent() });
     const known = plugins.find((each) => each.id === plan.id);
     const about = declared({ bundled: false, capabilities: [], permissions: [], providers: [], requires: [], ...plan });
+    const added = known ? [...plan.addedCapabilities, ...plan.addedPermissions] : [];
+    if (added.length) about.unshift(el("p", { class: "warning" }, `New in this version: ${added.join(", ")}.`));
     if (!(await confirm(`${known ? "Upgrade to" : "Install"} ${plan.name} ${plan.version}?`, about, known ? "Upgrade" : "Install"))) return;
     const now = await ask("/api/plugins?accept=true", { form: sent() });
     install.reset();

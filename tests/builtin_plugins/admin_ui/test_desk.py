@@ -142,6 +142,8 @@ def test_pages_of_plugins_are_listed_while_they_are_active(host, people):
     def listed() -> list[str]:
         return pages_offered(text(host, "/admin", people["Ada"]))
 
+    assert listed().count("/admin") == 1  # not among the pages of plugins as well
+    assert [page.title for page in host.entry("admin_ui").pages] == ["Administration"]
     assert "/docs" in listed()
     host.disable("api_docs")
     assert "/docs" not in listed()
