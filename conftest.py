@@ -26,9 +26,14 @@ import psycopg
 import pytest
 
 import host.testing
+from host.app import Host
+from host.config import load_config
 from host.db.postgresql import PostgresqlEngine
 from host.db.postgresql.throwaway import database_for
+from host.plugins.discovery import find_installed
+from host.plugins.loading import Loader
 from host.testing import TEST_DATABASE
+from plugin_sdk.testing import FakeContext
 from tests.postgresql import PostgresqlServer
 
 OPENERS = frozenset(
@@ -42,6 +47,7 @@ OPENERS = frozenset(
 FAKES = frozenset({"FakeContext", "fake_context", "PluginSuite"})
 """Behind which there is one when the plugin keeps data of its own."""
 
+_PREPARED = f"{TEST_DATABASE}_PREPARED"
 _EVERYWHERE = ("database_engine", "_databases_go")
 _ROOT = Path(__file__).parent
 _OURS = (str(_ROOT / "tests"), str(_ROOT / "examples"))
@@ -184,7 +190,7 @@ def _parameters(item: pytest.Item) -> dict[str, Any]:
     return callspec.params if callspec is not None else {}
 
 
-def _refuse(folder: Path) -> str:
+def _refuse(_folder: Path, **_options: Any) -> str:
     raise RuntimeError(
         "This test keeps data, which conftest.py cannot see: let it use the fixture "
         "database_engine, so that it runs on each engine."
@@ -240,6 +246,32 @@ def postgresql_template(postgresql_server: PostgresqlServer) -> str:
     return url
 
 
+@pytest.fixture(scope="session")
+def prepared_template(postgresql_template: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a copy that has the tables of the host and of all bundled plugins too, and not a
+    row: to make them takes most of a host's start."""
+    folder = tmp_path_factory.mktemp("prepared")
+    url = database_for(postgresql_template, folder)
+    made = url.rpartition("/")[2]
+    host = Host(
+        load_config({"data_dir": str(folder), "database": url}, {}), env={}, log_stream=None
+    )
+    try:
+        host.open()
+        for found in find_installed([]):
+            if found.bundled:
+                plugin = Loader().load(found)(FakeContext(found.id))
+                if steps := list(plugin.migrations()):
+                    host.engine.open(found.id).migrate(steps)
+    finally:
+        host.stop()
+    name = f"prepared_{postgresql_template.rpartition('/')[2]}"
+    with psycopg.connect(postgresql_template.rpartition("/")[0] + "/postgres") as connection:
+        connection.autocommit = True
+        connection.execute(f'ALTER DATABASE "{made}" RENAME TO "{name}"')
+    return name
+
+
 @pytest.fixture(scope="session", autouse=True)
 def database_engine(request: pytest.FixtureRequest) -> Iterator[str]:
     """The engine on which `host.testing` opens databases: ``sqlite`` or ``postgresql``."""
@@ -247,8 +279,10 @@ def database_engine(request: pytest.FixtureRequest) -> Iterator[str]:
     engine = getattr(request, "param", "sqlite" if chosen == "both" else chosen)
     if engine == "postgresql":
         os.environ[TEST_DATABASE] = request.getfixturevalue("postgresql_template")
+        os.environ[_PREPARED] = request.getfixturevalue("prepared_template")
     yield engine
     os.environ.pop(TEST_DATABASE, None)
+    os.environ.pop(_PREPARED, None)
 
 
 class MadeDatabases:

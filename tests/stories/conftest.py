@@ -20,10 +20,16 @@ from host.testing import database_of
 class Served:
     """`stagebox serve` in a process of its own."""
 
-    def __init__(self, data_dir: Path, *options: str, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *options: str,
+        env: dict[str, str] | None = None,
+        prepared: bool = False,
+    ) -> None:
         self.data_dir = data_dir
         self.options = options
-        database = {"STAGEBOX_DATABASE": database_of(data_dir)}
+        database = {"STAGEBOX_DATABASE": database_of(data_dir, prepared=prepared)}
         self.env = {**os.environ, "STAGEBOX_DATA_DIR": str(data_dir), **database, **(env or {})}
         self.url = ""
         self.process: subprocess.Popen[str]
@@ -99,7 +105,7 @@ def serve(tmp_path: Path, server: str) -> Iterator[Callable[..., Served]]:
     def start(*options: str, data_dir: Path | None = None, **more: Any) -> Served:
         folder = data_dir or tmp_path / "served"
         folder.mkdir(exist_ok=True)
-        served = Served(folder, "--server", server, *options, **more)
+        served = Served(folder, "--server", server, *options, prepared=True, **more)
         started.append(served)
         return served.start()
 

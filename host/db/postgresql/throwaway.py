@@ -17,12 +17,14 @@ _MAINTENANCE: Final = "postgres"
 _STRATEGIES: Final = 150000
 
 
-def database_for(url: str, folder: Path) -> str:
-    """The URL of this folder's database; unless it is there, it is made as a copy of the one that
-    ``url`` names, to which nobody may be connected. It begins with that one's name."""
-    template = urlsplit(url).path.removeprefix("/") or _MAINTENANCE
+def database_for(url: str, folder: Path, template: str = "") -> str:
+    """The URL of this folder's database; unless it is there, it is made as a copy of ``template``,
+    which is the database that ``url`` names unless it is given. Nobody may be connected to it. The
+    name begins with that of the one in ``url``."""
+    base = urlsplit(url).path.removeprefix("/") or _MAINTENANCE
+    template = template or base
     digest = hashlib.sha256(str(folder.absolute()).encode()).hexdigest()
-    name = f"{template}_{digest[:20]}"
+    name = f"{base}_{digest[:20]}"
     with psycopg.connect(_named(url, _MAINTENANCE), autocommit=True) as connection:
         strategy = ""  # without WAL to send, copying files takes a quarter of the time
         if connection.info.server_version >= _STRATEGIES:
