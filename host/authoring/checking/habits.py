@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 from host.authoring.checking.findings import Finding
@@ -15,6 +16,7 @@ __all__ = ["check_habits"]
 
 _SQL: Final = frozenset({"query", "iterate", "one", "value", "values", "execute", "executemany"})
 _DATABASES: Final = frozenset({"db", "_db", "database", "_database"})
+_VALUE_FOLLOWS: Final = re.compile(r"([=<>'\"]|\bLIKE|\bVALUES *\()\s*$", re.I)
 _ABSOLUTE: Final = re.compile(r"(/(home|Users|root|tmp|var|etc|opt|srv|mnt)/\S+|[A-Za-z]:\\\S+)")
 _BROAD: Final = frozenset({"Exception", "BaseException"})
 _WAITING: Final = frozenset({"route", "websocket", "event_handler"})
@@ -60,18 +62,31 @@ def _call(subject: Subject, module: Module, node: ast.Call) -> Iterator[Finding]
 
 
 def _is_composed(sql: ast.expr) -> bool:
-    """f"… {name}", "…" % name, "…".format(name), "…" + name; constants (in capitals) are safe."""
+    """f"… = {name}", "… = " + name, "…" % name, "…".format(name). What is no value (a list of
+    parameters, an order) and what is written in capitals, as constants are, passes."""
     if isinstance(sql, ast.JoinedStr):
-        return any(isinstance(each, ast.FormattedValue) and not _is_constant(each.value)
-                   for each in sql.values)  # fmt: skip
+        return any(
+            isinstance(value, ast.FormattedValue)
+            and not _is_constant(value.value)
+            and _before_value(before)
+            for before, value in pairwise(sql.values)
+        )
     if isinstance(sql, ast.BinOp) and isinstance(sql.op, ast.Mod):
         return isinstance(sql.left, ast.Constant)
     if isinstance(sql, ast.BinOp) and isinstance(sql.op, ast.Add):
-        parts = (sql.left, sql.right)
-        return any(not isinstance(each, ast.Constant) and not _is_constant(each)
-                   and not (isinstance(each, ast.BinOp) and not _is_composed(each))
-                   for each in parts)  # fmt: skip
+        if _is_composed(sql.left):
+            return True
+        plain = isinstance(sql.right, ast.Constant) or _is_constant(sql.right)
+        return not plain and _before_value(sql.left)
     return called(sql)[-1:] == ("format",)
+
+
+def _before_value(node: ast.expr) -> bool:
+    """Whether a value is to follow this part of a statement."""
+    if isinstance(node, ast.BinOp):
+        node = node.right
+    text = node.value if isinstance(node, ast.Constant) else None
+    return isinstance(text, str) and _VALUE_FOLLOWS.search(text) is not None
 
 
 def _is_constant(node: ast.expr) -> bool:
