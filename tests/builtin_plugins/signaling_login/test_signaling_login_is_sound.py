@@ -53,3 +53,9 @@ class TestSignalingLoginKeepsThePromises(AuthSuite):
     def stored(self, context: FakeContext) -> Path:
         assert context.db.tables() == ["lives", "tokens"]
         return context._own_folder()  # where its database lies
+
+    @pytest.mark.one_engine  # looks into files; the rows are the same on the other
+    def test_no_token_is_kept_in_clear(
+        self, provider: AuthProvider, good_login: Mapping[str, Any], stored: Path | None
+    ) -> None:
+        super().test_no_token_is_kept_in_clear(provider, good_login, stored)

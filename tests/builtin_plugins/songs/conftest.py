@@ -136,15 +136,19 @@ class LiveLibrary:
 
     def scan(self, *, full: bool = False) -> dict[str, Any]:
         """Runs a scan to its end; its status."""
+        before = self.status()["startedAt"]
         reply = self.host.post("/api/rescan/full" if full else "/api/rescan")
         assert reply.status == 202, reply.content
-        return self.settled()
+        return self.settled(after=before)
 
-    def settled(self) -> dict[str, Any]:
+    def settled(self, after: str | None = None) -> dict[str, Any]:
+        """The status of the scan that ended last; of one that began later than ``after``, as one
+        that is asked for begins a moment later."""
         deadline = time.monotonic() + 60
         while True:
             status: dict[str, Any] = self.status()
-            if not status["running"] and status["status"] != "idle":
+            over = not status["running"] and status["status"] != "idle"
+            if over and (after is None or status["startedAt"] != after):
                 return status
             assert time.monotonic() < deadline, status
             time.sleep(0.02)

@@ -14,6 +14,8 @@ import pytest
 from host.backup import Archive
 from plugin_sdk import Conflict, NotFound, ProviderUnavailable, Unavailable
 
+pytestmark = pytest.mark.one_engine  # files of SQLite; test_served_backups has the other
+
 KEPT = "/api/plugins/keeper/kept"
 
 

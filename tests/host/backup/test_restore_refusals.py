@@ -15,6 +15,8 @@ from host.backup import occupied, swap
 from host.backup.occupancy import alone
 from plugin_sdk import Conflict, Invalid, StageboxError, Unavailable
 
+pytestmark = pytest.mark.one_engine  # files of SQLite; test_served_backups has the other
+
 
 def _helpers():
     spec = importlib.util.spec_from_file_location("_bk", Path(__file__).with_name("conftest.py"))
