@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -91,10 +92,7 @@ def test(path: Path, arguments: tuple[str, ...]) -> None:
         home = source.project or source.folder
         if home is None:
             raise Invalid("A plugin of one file has no tests: begin with `stagebox plugin new ID`.")
-        try:
-            import pytest  # noqa: F401  # is it there?
-        except ImportError:
-            raise Invalid("The tests need pytest: pip install stagebox[test]") from None
+        _need_pytest("The tests need pytest: pip install stagebox[test]")
     command = [sys.executable, "-m", "pytest", "-q", *arguments]
     sys.exit(subprocess.run(command, cwd=home, check=False).returncode)  # noqa: S603
 
@@ -124,12 +122,23 @@ def check(path: Path, as_json: bool, no_run: bool) -> None:
     The status is 1 with errors, 0 with warnings only. The plugin is run in a process of its own.
     """
     with telling_errors():
+        if not no_run:
+            _need_pytest(
+                "To run the plugin, the test kit is needed: pip install stagebox[test], or check "
+                "with --no-run."
+            )
         report = check_plugin(path, run=not no_run)
     if as_json:
         echo_json(report.as_json())
     else:
         _tell(report)
     sys.exit(1 if report.errors else 0)
+
+
+def _need_pytest(otherwise: str) -> None:
+    """`plugin_sdk.testing` needs it too. Raises Invalid with this sentence."""
+    if importlib.util.find_spec("pytest") is None:
+        raise Invalid(otherwise)
 
 
 def _tell(report: Report) -> None:
