@@ -105,12 +105,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def keeps_data(item: Any) -> bool:
     """Whether a test is to run on each engine."""
-    if item.get_closest_marker("one_engine") or item.get_closest_marker("browser"):
-        return False  # a page is the same whatever keeps what it shows
+    if _is_for_one(item):
+        return False
     names = _names_of(item)
     if names & OPENERS:
         return True
     return bool(names & FAKES) and ("db" in names or _declares_database(item.path))
+
+
+def _is_for_one(item: Any) -> bool:
+    """A page is the same whatever keeps what it shows."""
+    return any(item.get_closest_marker(name) is not None for name in ("one_engine", "browser"))
 
 
 def _is_left_out(item: Any) -> bool:
@@ -199,7 +204,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[Any]:
     chosen = item.config.getoption("engine")
     if chosen not in ("both", "all") or "database_engine" in _parameters(item):
         return (yield)
-    if item.get_closest_marker("one_engine") is not None or keeps_data(item):
+    if _is_for_one(item) or keeps_data(item):
         return (yield)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(host.testing, "database_of", _refuse)
