@@ -14,6 +14,8 @@ from host.authoring.reference import examples, hooks_reference
 from plugin_sdk import HOOK_NAMES, Plugin, hookspecs, testing
 from plugin_sdk.testing import FakeCommandIO, FakeContext, request, signed_in
 
+pytestmark = pytest.mark.one_engine  # what a page shows is the same on either
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "guide" / "hooks.md"
 TESTING = ROOT / "docs" / "guide" / "testing.md"
