@@ -27,6 +27,7 @@ NAMES = (
     "sockets",
     "dispatch",
     "signed_in",
+    "engines",
     "drops",
     "rooms",
     "local_rest",

@@ -67,14 +67,16 @@ class Bench:
         small: int = 0,
         bench: bool = False,
         settings: Mapping[str, Mapping[str, Any]] | None = None,
+        database: str = "",
     ) -> Path:
-        """A new one with so many small plugins, all enabled, and the plugin ``bench`` or not."""
+        """A new one with so many small plugins, all enabled, and the plugin ``bench`` or not; its
+        data are in files unless it has a ``database``."""
         self._numbers += 1
         data_dir = self.folder / f"data{self._numbers}"
         enabled = add_small_plugins(data_dir, small)
         if bench:
             enabled.append(add_plugin(data_dir))
-        return prepare(data_dir, enabled, settings)
+        return prepare(data_dir, enabled, settings, database)
 
     def serve(self, data_dir: Path, *options: str) -> tuple[Child, str]:
         """A serving process, and its address."""

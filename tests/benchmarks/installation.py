@@ -78,10 +78,12 @@ def prepare(
     data_dir: Path,
     enabled: Iterable[str] = (),
     settings: Mapping[str, Mapping[str, Any]] | None = None,
+    database: str = "",
 ) -> Path:
     """Notes which plugins are on, and their settings; runs none of them."""
     data_dir.mkdir(parents=True, exist_ok=True)
-    host = Host(load_config({"data_dir": str(data_dir)}, {}), env={}, log_file=False)
+    config = load_config({"data_dir": str(data_dir), "database": database or None}, {})
+    host = Host(config, env={}, log_file=False)
     try:
         host.open()
         with host.database.transaction():

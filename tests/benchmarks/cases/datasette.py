@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import urllib.request
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,9 @@ from typing import Any
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.environments import environment
 from tests.benchmarks.load import Load, median_of, press, rate_figure
-from tests.benchmarks.plugins.bench import ROW_COLUMNS, sample_row
 from tests.benchmarks.processes import Child, free_port, wait_until_ready
 from tests.benchmarks.results import Aim, Row
+from tests.benchmarks.rows import write_rows
 
 TITLE = "rows of a table as JSON, and a plugin's route, against Datasette"
 
@@ -35,7 +33,7 @@ _PATHS = {
 
 def run(bench: Bench) -> None:
     programs = environment(bench.tools / "datasette", [_DATASETTE])
-    database = _write_database(bench.folder / "rows.db")
+    database = write_rows(bench.folder / "rows.db", _ROWS)
     port = str(free_port())
     script = Path(__file__).parents[1] / "peers" / "datasette_server.py"
     peer = bench.child(Child([programs / "python", script, database, port]))
@@ -70,22 +68,6 @@ def _row(what: str, ours: list[Load], theirs: list[Load], limit: float) -> Row:
         rate_figure("Datasette", median_of(theirs)),
         Aim("ratio", ">=", limit),
     )
-
-
-def _write_database(file: Path) -> Path:
-    """The same rows as the plugin has, in the same journal mode."""
-    names = ", ".join(ROW_COLUMNS)
-    marks = ", ".join(f":{name}" for name in ROW_COLUMNS)
-    columns = ", ".join(
-        f"{name} {kind}{' PRIMARY KEY' if name == 'id' else ''}"
-        for name, kind in ROW_COLUMNS.items()
-    )
-    with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"CREATE TABLE rows ({columns})")
-        rows = (sample_row(number) for number in range(1, _ROWS + 1))
-        connection.executemany(f"INSERT INTO rows ({names}) VALUES ({marks})", rows)
-    return file
 
 
 def _check_equal(url: str, peer_url: str) -> None:
