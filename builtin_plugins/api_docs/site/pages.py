@@ -23,7 +23,7 @@ _PAGE_ASSETS: Final = ("site.css", "site.js", "theme.js")
 _SECTIONS: Final = {"": "Stagebox", "guide": "Guides", "api": "HTTP APIs"}
 _FIRST: Final = (
     "index", "guide/quickstart", "guide/install", "guide/admin", "guide/plugins",
-    "guide/hooks", "guide/testing",
+    "guide/desk", "guide/hooks", "guide/testing",
 )  # fmt: skip
 _MISSING: Final = "# Page not found\n\nThere is no such page. Try the search or the list of pages."
 
