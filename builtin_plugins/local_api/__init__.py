@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 from builtin_plugins.local_api.exposure import Exposure
 from builtin_plugins.local_api.health import HEALTH, health
 from builtin_plugins.local_api.hookspecs import LocalApiHooks
-from builtin_plugins.local_api.profile import PROFILE, Profiles, require_token
+from builtin_plugins.local_api.profile import PROFILE, Profiles
 from builtin_plugins.local_api.service import Announcer
 from plugin_sdk import (
     Argument,
@@ -82,6 +82,7 @@ class LocalApi(Plugin):
     @route(
         "GET",
         "/api/profile",
+        access="token",
         returns=PROFILE,
         operation_id="getProfile",
         tags=["local"],
@@ -91,7 +92,6 @@ class LocalApi(Plugin):
 
         As stored; while there is none, the user of the token.
         """
-        require_token(request)
         return Response(self._profiles.of(request.principal), headers=_NO_STORE)
 
     @command("set-meta", Argument("key", "Its key, any text"), Argument("value", "The text"))

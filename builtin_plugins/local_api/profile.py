@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from plugin_sdk import Principal, Request, Services, Unauthenticated
+from plugin_sdk import Principal, Services
 
-__all__ = ["CURRENT_USER", "PROFILE", "Profiles", "require_token"]
+__all__ = ["CURRENT_USER", "PROFILE", "Profiles"]
 
 CURRENT_USER: Final = "metoyou_currentUserId"
 """The meta key that names the current local user (section 4.4)."""
@@ -22,13 +22,6 @@ PROFILE: Final[dict[str, Any]] = {
     },
     "description": "The current local user as stored, else the user of the token",
 }
-
-
-def require_token(request: Request) -> None:
-    """The contract wants a token from everybody, the local administrator included (2.1). Raises
-    Unauthenticated."""
-    if request.token is None:
-        raise Unauthenticated("This needs a token: Authorization: Bearer <token>.")
 
 
 class Profiles:

@@ -86,6 +86,7 @@ class Network(httpcore.NetworkBackend):
         raise UpstreamFailed(f"{host} does not take connections at port {port}.") from failure
 
     def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
+        """No address leads here: only http and https URLs are taken."""
         raise NotImplementedError
 
 

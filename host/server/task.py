@@ -143,7 +143,7 @@ class AnswerTask(_Task):
     complete = True
 
     def answer(self) -> Answer:
-        """The answer."""
+        """The answer; every kind of these tasks gives its own."""
         raise NotImplementedError
 
     def execute(self) -> None:

@@ -65,11 +65,11 @@ CODE = """
         def file(self, request):
             return Response.file(self.context.blobs.get(request.params["name"]))
 
-        @route("POST", "/work", access="open")
+        @route("POST", "/tasks", access="open")
         def work(self, request):
             return self.context.jobs.start("walk").id
 
-        @route("GET", "/work/{id}", access="open")
+        @route("GET", "/tasks/{id}", access="open")
         def look(self, request):
             info = self.context.jobs.get(request.params["id"])
             return {"state": info.state, "result": info.result, "done": info.done,
@@ -173,10 +173,10 @@ def test_a_host_that_dies_loses_nothing_that_it_promised(pair, wait_until):
                 except httpx.TransportError:
                     return
 
-    job = a.client.post(f"{BASE}/work").json()
+    job = a.client.post(f"{BASE}/tasks").json()
     writer = threading.Thread(target=write)
     writer.start()
-    wait_until(lambda: b.client.get(f"{BASE}/work/{job}").json()["done"] >= 5)
+    wait_until(lambda: b.client.get(f"{BASE}/tasks/{job}").json()["done"] >= 5)
     runner = b.client.get(f"{BASE}/all/steps").json()[0]["pid"]
     victim, other = (a, b) if runner == a.process.pid else (b, a)
     wait_until(lambda: len(promised) >= 20)
@@ -186,9 +186,9 @@ def test_a_host_that_dies_loses_nothing_that_it_promised(pair, wait_until):
     writer.join()
     # the other one finishes the job where it had been saved
     wait_until(
-        lambda: other.client.get(f"{BASE}/work/{job}").json()["state"] == "succeeded", seconds=60
+        lambda: other.client.get(f"{BASE}/tasks/{job}").json()["state"] == "succeeded", seconds=60
     )
-    info = other.client.get(f"{BASE}/work/{job}").json()
+    info = other.client.get(f"{BASE}/tasks/{job}").json()
     assert (info["result"], info["attempt"]) == ({"walked": 60}, 2)
     steps = other.client.get(f"{BASE}/all/steps").json()
     assert {step["step"] for step in steps} == set(range(1, 61))

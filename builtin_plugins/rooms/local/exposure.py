@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from plugin_sdk import Forbidden, NotFound, Request, Unauthenticated
+from plugin_sdk import Forbidden, NotFound, Request
 from plugin_sdk.management import SettingsManagement
 
-__all__ = ["LanGuard", "require_token"]
+__all__ = ["LanGuard"]
 
 
 class LanGuard:
@@ -28,10 +28,3 @@ class LanGuard:
             return self._settings.values("local_api").get("exposeOnLan") is True
         except NotFound:
             return False
-
-
-def require_token(request: Request) -> None:
-    """The contract wants a token from everybody, the local administrator included (2.1). Raises
-    Unauthenticated."""
-    if request.token is None:
-        raise Unauthenticated("This needs a token: Authorization: Bearer <token>.")

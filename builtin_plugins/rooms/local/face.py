@@ -20,7 +20,7 @@ from builtin_plugins.rooms.local.described import (
     array_of,
 )
 from builtin_plugins.rooms.local.exporting import export
-from builtin_plugins.rooms.local.exposure import LanGuard, require_token
+from builtin_plugins.rooms.local.exposure import LanGuard
 from builtin_plugins.rooms.local.importing import run_import
 from builtin_plugins.rooms.local.numbers import page_of, whole_number
 from builtin_plugins.rooms.store import RoomsStore
@@ -65,54 +65,56 @@ class LocalFace(Plugin):
 
     # Rooms
 
-    @route("GET", "/api/rooms", returns=array_of(ROOM), operation_id="listRooms", tags=_TAGS)
+    @route(
+        "GET",
+        "/api/rooms",
+        returns=array_of(ROOM),
+        operation_id="listRooms",
+        access="token",
+        tags=_TAGS,
+    )
     def read_rooms(self, request: Request) -> Response:
         """All rooms, by name"""
-        require_token(request)
         return _long_list(self.store.room_texts())
 
     @route(
         "GET", "/api/rooms/{roomId}", returns=ROOM, errors=(404,),
-        operation_id="getRoom", tags=_TAGS,
+        operation_id="getRoom", access="token", tags=_TAGS,
     )  # fmt: skip
     def read_room(self, request: Request) -> Response:
         """One room"""
-        require_token(request)
         return _one(self.store.room_text(request.params["roomId"]), "room")
 
     @route(
         "GET", "/api/rooms/{roomId}/users", returns=array_of(USER),
-        operation_id="listRoomUsers", tags=_TAGS,
+        operation_id="listRoomUsers", access="token", tags=_TAGS,
     )  # fmt: skip
     def read_room_users(self, request: Request) -> Response:
         """The members of a room, by display name
 
         Role and times of the membership are laid over the user.
         """
-        require_token(request)
         return _long_list(self.store.member_texts(request.params["roomId"]))
 
     @route(
         "GET", "/api/rooms/{roomId}/messages", returns=array_of(MESSAGE), extra=PAGE,
-        operation_id="listRoomMessages", tags=_TAGS,
+        operation_id="listRoomMessages", access="token", tags=_TAGS,
     )  # fmt: skip
     def read_room_messages(self, request: Request) -> Response:
         """A page of the messages of a room, oldest first
 
         What is no whole number falls back to the default; limits are clamped.
         """
-        require_token(request)
         page = page_of(request.query)
         room_id = request.params["roomId"]
         return _list(self.store.message_texts(room_id, page.limit, page.offset, page.descending))
 
     @route(
         "GET", "/api/rooms/{roomId}/messages/since", returns=array_of(MESSAGE), extra=SINCE,
-        errors=(400,), operation_id="listRoomMessagesSince", tags=_TAGS,
+        errors=(400,), operation_id="listRoomMessagesSince", access="token", tags=_TAGS,
     )  # fmt: skip
     def read_room_messages_since(self, request: Request) -> Response:
         """All messages of a room behind a moment, oldest first"""
-        require_token(request)
         since = whole_number(request.query.all("sinceTimestamp"))
         if since is None:
             problem = Problem("sinceTimestamp", "must be a whole number (milliseconds)")
@@ -121,20 +123,18 @@ class LocalFace(Plugin):
 
     @route(
         "GET", "/api/rooms/{roomId}/bans", returns=array_of(BAN),
-        operation_id="listRoomBans", tags=_TAGS,
+        operation_id="listRoomBans", access="token", tags=_TAGS,
     )  # fmt: skip
     def read_room_bans(self, request: Request) -> Response:
         """The bans of a room that are active now"""
-        require_token(request)
         return _long_list(self.store.ban_texts(request.params["roomId"]))
 
     @route(
         "GET", "/api/rooms/{roomId}/bans/{userId}", returns=BANNED,
-        operation_id="isUserBanned", tags=_TAGS,
+        operation_id="isUserBanned", access="token", tags=_TAGS,
     )  # fmt: skip
     def read_banned(self, request: Request) -> Response:
         """Whether a user is banned from a room now, by either name of the user"""
-        require_token(request)
         banned = self.store.is_banned(request.params["roomId"], request.params["userId"])
         return Response({"isBanned": banned}, headers=_NO_STORE)
 
@@ -142,47 +142,42 @@ class LocalFace(Plugin):
 
     @route(
         "GET", "/api/messages/{messageId}", returns=MESSAGE, errors=(404,),
-        operation_id="getMessage", tags=_TAGS,
+        operation_id="getMessage", access="token", tags=_TAGS,
     )  # fmt: skip
     def read_message(self, request: Request) -> Response:
         """One message, also a deleted one"""
-        require_token(request)
         return _one(self.store.message_text(request.params["messageId"]), "message")
 
     @route(
         "GET", "/api/messages/{messageId}/reactions", returns=array_of(REACTION),
-        operation_id="listMessageReactions", tags=_TAGS,
+        operation_id="listMessageReactions", access="token", tags=_TAGS,
     )  # fmt: skip
     def read_message_reactions(self, request: Request) -> Response:
         """The reactions to a message, oldest first"""
-        require_token(request)
         return _list(self.store.reaction_texts(request.params["messageId"]))
 
     @route(
         "GET", "/api/messages/{messageId}/attachments", returns=array_of(ATTACHMENT),
-        operation_id="listMessageAttachments", tags=_TAGS,
+        operation_id="listMessageAttachments", access="token", tags=_TAGS,
     )  # fmt: skip
     def read_message_attachments(self, request: Request) -> Response:
         """What is attached to a message, without the bytes"""
-        require_token(request)
         return _list(self.store.attachment_texts(request.params["messageId"]))
 
     @route(
         "GET", "/api/users/{userId}", returns=USER, errors=(404,),
-        operation_id="getUser", tags=_TAGS,
+        operation_id="getUser", access="token", tags=_TAGS,
     )  # fmt: skip
     def read_user(self, request: Request) -> Response:
         """One user, by id or by oderId"""
-        require_token(request)
         return _one(self.store.user_text(request.params["userId"]), "user")
 
     @route(
         "GET", "/api/attachments", returns=array_of(ATTACHMENT),
-        operation_id="listAttachments", tags=_TAGS,
+        operation_id="listAttachments", access="token", tags=_TAGS,
     )  # fmt: skip
     def read_attachments(self, request: Request) -> Response:
         """All attachments, in the order of their messages"""
-        require_token(request)
         return _long_list(self.store.all_attachment_texts())
 
     # Commands
