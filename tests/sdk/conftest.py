@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 from xml.etree import ElementTree
 
 import pytest
@@ -33,6 +34,7 @@ class Outcome:
 
 
 RunPytest = Callable[..., Outcome]
+_STUCK_SECONDS: Final = 60
 
 
 @pytest.fixture
@@ -60,26 +62,35 @@ def run_pytest(tmp_path: Path) -> RunPytest:
         report = tmp_path / "report.xml"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "plugin_sdk.testing.plugin"]
         command += ["-p", "no:cacheprovider", f"--junitxml={report}", *arguments]
+        command += ["-o", f"faulthandler_timeout={_STUCK_SECONDS}"]  # says where it hangs
         command += [f"test_inner.py::{name}" for name in only] or ["test_inner.py"]
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env={
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]),
-                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-                "PYTEST_ADDOPTS": "",
-                "PYTHONDONTWRITEBYTECODE": "1",
-            },
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                command,
+                cwd=folder,
+                env={
+                    **os.environ,
+                    "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]),
+                    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+                    "PYTEST_ADDOPTS": "",
+                    "PYTHONDONTWRITEBYTECODE": "1",
+                },
+                capture_output=True,
+                text=True,
+                timeout=_STUCK_SECONDS + 40,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as stuck:
+            pytest.fail(f"It hangs.\n{_text(stuck.stdout)}\n{_text(stuck.stderr)}")
         assert report.exists(), done.stdout + done.stderr
         return _outcome(report, done.stdout + done.stderr)
 
     return run
+
+
+def _text(output: bytes | str | None) -> str:
+    """What an ended process had said; not decoded then, whatever was asked for."""
+    return output.decode(errors="replace") if isinstance(output, bytes) else output or ""
 
 
 def _outcome(report: Path, output: str) -> Outcome:
