@@ -68,6 +68,9 @@ class Hub(RealtimeProvider):
     def broadcast(
         self, message: Mapping[str, Any], *, allow: Callable[[Principal], bool] | None = None
     ) -> None:
+        with self._order:  # or one that was greeted a moment ago might be overlooked
+            if not self._connections:
+                return  # before anything is rendered for nobody
         try:
             frame = _frame(message)
         except Exception as error:  # whatever the caller passed: it must not suffer from us

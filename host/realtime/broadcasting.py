@@ -10,7 +10,7 @@ from typing import Any, Final
 from host.db.signals import Signals
 from host.providers import ProviderRegistry
 from host.realtime.fanout import FanOut
-from plugin_sdk import Invalid, Logger, Principal, Realtime, dump_json
+from plugin_sdk import Invalid, Logger, Principal, Realtime, RealtimeProvider, check_json
 
 __all__ = ["Broadcasting"]
 
@@ -39,33 +39,40 @@ class Broadcasting:
     def broadcast(
         self, message: Mapping[str, Any], allow: _Allow | None, permission: str | None, log: Logger
     ) -> None:
-        """See `plugin_sdk.Realtime.broadcast`."""
-        self._here(message, _both(allow, permission), log)
-        if allow is None and not self._reaches_all():
-            try:
-                document = [permission, dict(message)]
-                dump_json(document)  # refuses what clients could not read
-                self._fanout.publish(json.dumps(document))
-            except (TypeError, ValueError, RecursionError, Invalid) as error:
-                if not _is_log_line(message):  # that would go in circles
-                    log.error("A realtime message was not sent to other processes: %s", error)
+        """See `plugin_sdk.Realtime.broadcast`. Nothing is rendered for nobody: a provider without
+        clients need not, and other processes are told of it only if there are some."""
+        provider = self._provider()
+        if provider is not None:
+            _tell(provider, message, _both(allow, permission), log)
+        if allow is not None or self._fanout.alone or getattr(provider, "reaches_all", False):
+            return
+        try:
+            document = [permission, dict(message)]
+            check_json(document)  # refuses what clients could not read
+            self._fanout.publish(json.dumps(document))
+        except (TypeError, ValueError, RecursionError, Invalid) as error:
+            if not _is_log_line(message):  # that would go in circles
+                log.error("A realtime message was not sent to other processes: %s", error)
 
     def _hear(self, text: str) -> None:
         permission, message = json.loads(text)
-        self._here(message, _both(None, permission), self._log)
+        provider = self._provider()
+        if provider is not None:
+            _tell(provider, message, _both(None, permission), self._log)
 
-    def _here(self, message: Mapping[str, Any], allow: _Allow | None, log: Logger) -> None:
-        for entry in self._providers.entries("realtime"):
-            if entry.active:
-                try:
-                    self._providers.active("realtime").broadcast(message, allow=allow)
-                except Exception as error:  # a foreign provider: the caller must not suffer
-                    log.error("Realtime provider %s failed.", entry.name, exc_info=error)
-
-    def _reaches_all(self) -> bool:
-        """Whether the active provider carries messages to the clients of all processes itself."""
+    def _provider(self) -> RealtimeProvider | None:
+        """The active one."""
         chain = self._providers.chain("realtime")
-        return bool(chain) and bool(getattr(chain[0], "reaches_all", False))
+        return chain[0] if chain else None
+
+
+def _tell(
+    provider: RealtimeProvider, message: Mapping[str, Any], allow: _Allow | None, log: Logger
+) -> None:
+    try:
+        provider.broadcast(message, allow=allow)
+    except Exception as error:  # a foreign provider: the caller must not suffer
+        log.error("Realtime provider %s failed.", provider.name, exc_info=error)
 
 
 class _PluginRealtime(Realtime):

@@ -3,10 +3,14 @@
 Nothing here waits for a database but two threads of its own: a sender with a short queue, and a
 listener. Signals are not kept, so while the database is away what is published waits in that queue
 (the oldest goes when it is full), and is sent when all listeners have had time to come back.
+
+Who listens asks who else does, and everybody who is asked says so: a process that is alone knows
+it, and need not publish. One that was killed counts as there until this process ends.
 """
 
 from __future__ import annotations
 
+import math
 import secrets
 import threading
 import time
@@ -31,6 +35,14 @@ _TIDY_SECONDS: Final = 60.0
 _LAST_SECONDS: Final = 2.0
 _MAX_PUBLISHERS: Final = 1024
 
+# Said by one fan-out to the others. What is published is JSON, so none of these is taken for it.
+_WHO: Final = "who"
+_HERE: Final = "here"
+_BYE: Final = "bye"
+_ANSWER_SECONDS: Final = 1.0
+"""So long after hearing its own question a process waits for answers before it takes itself to be
+alone; one that has begun to listen cannot have clients any sooner."""
+
 
 class FanOut:
     """``heard`` is called with each text of another process, on the listener's thread; those of
@@ -48,10 +60,19 @@ class FanOut:
         self._dropped = 0
         self._last: dict[str, int] = {}
         """The number of the last text of each publisher."""
+        self._others: set[str] = set()
+        """Publishers that have not said good-bye."""
+        self._certain_from = math.inf
+        """From when on nobody in ``_others`` means that there is nobody."""
         self._listening = threading.Event()
         self._ended = threading.Event()
         self._sender: threading.Thread | None = None
         self._listener: threading.Thread | None = None
+
+    @property
+    def alone(self) -> bool:
+        """Whether certainly no other process listens."""
+        return not self._others and time.monotonic() >= self._certain_from
 
     def start(self, *, listen: bool = True) -> None:
         """Begins to carry. ``listen``: also to hear; returns once it does, unless the database
@@ -67,6 +88,8 @@ class FanOut:
 
     def stop(self) -> None:
         """What still waits is sent, unless that takes more than two seconds."""
+        if self._others or (self._number and self._listener is None):
+            self.publish(_BYE)
         with self._change:
             self._ended.set()
             self._change.notify_all()
@@ -150,9 +173,12 @@ class FanOut:
         while not self._ended.is_set():
             texts: list[str] = []
             if self._try(lambda: texts.extend(self._signals.receive(self._patience())), reported):  # noqa: B023
-                self._listening.set()
+                if not self._listening.is_set():
+                    self.publish(_WHO)
+                    self._listening.set()
                 reported = False
             else:
+                self._certain_from = math.inf
                 self._listening.clear()
                 reported = True
                 self._ended.wait(_AGAIN_SECONDS)
@@ -165,14 +191,30 @@ class FanOut:
     def _take(self, signal: str) -> None:
         publisher, _, rest = signal.partition(" ")
         number, _, text = rest.partition(" ")
-        if publisher == self._id or not number.isdecimal():
+        if publisher == self._id:
+            if text == _WHO:
+                self._certain_from = time.monotonic() + _ANSWER_SECONDS
+            return
+        if not number.isdecimal():
             return
         if int(number) <= self._last.get(publisher, 0):
             return  # it was sent again after an error
         self._last.pop(publisher, None)
         self._last[publisher] = int(number)  # the last one spoken to stays the longest
         if len(self._last) > _MAX_PUBLISHERS:
-            del self._last[next(iter(self._last))]
+            oldest = next(iter(self._last))
+            del self._last[oldest]
+            self._others.discard(oldest)
+        if text == _BYE:
+            self._others.discard(publisher)
+            return
+        self._others.add(publisher)
+        if text == _WHO:
+            self.publish(_HERE)
+        elif text != _HERE:
+            self._pass_on(text)
+
+    def _pass_on(self, text: str) -> None:
         try:
             self._heard(text)
         except Exception as error:  # one message must not cost the others

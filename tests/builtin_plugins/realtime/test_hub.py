@@ -58,6 +58,14 @@ def test_who_comes_later_gets_what_is_sent_later(hub: Hub) -> None:
     assert types(late)[1:] == ["test:two"]
 
 
+def test_nothing_is_made_for_nobody(hub: Hub) -> None:
+    class Unreadable(dict[str, object]):
+        def get(self, *_: object) -> object:
+            raise AssertionError("somebody looked")
+
+    hub.broadcast(Unreadable(), allow=lambda _principal: pytest.fail("somebody was asked"))
+
+
 def test_a_filter_chooses_by_principal(hub: Hub) -> None:
     admin = joined(hub, 1, principal=signed_in("ADMIN"))
     nobody = joined(hub, 2)

@@ -10,7 +10,7 @@ import pytest
 from websockets.sync.client import connect
 
 from host.providers import ProviderRegistry, Registered
-from host.realtime import Broadcasting
+from host.realtime import Broadcasting, fanout
 from host.testing import open_engine
 from plugin_sdk import Plugin, Principal, RealtimeProvider, Request, route
 
@@ -95,6 +95,31 @@ class Recorder(RealtimeProvider):
 
 class Everywhere(Recorder):
     reaches_all = True
+
+
+class Unreadable(dict):
+    """Fails whoever looks at what is in it."""
+
+    def __iter__(self):  # or dict() would not ask for keys either
+        raise TypeError("it was rendered for nobody")
+
+    keys = __iter__
+
+
+def test_a_process_that_is_alone_renders_nothing_for_others(
+    wait_until, tmp_path, monkeypatch, caplog
+) -> None:
+    monkeypatch.setattr(fanout, "_ANSWER_SECONDS", 0.0)
+    engine = open_engine(tmp_path)
+    broadcasting = Broadcasting(
+        ProviderRegistry(engine.open("host")), engine.signals(), logging.getLogger("test.realtime")
+    )
+    broadcasting.start()
+    wait_until(lambda: broadcasting._fanout.alone)
+    broadcasting.of(broadcasting._log).broadcast(Unreadable(type="test:nobody"))
+    broadcasting.stop()
+    engine.close()
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("kind", [Recorder, Everywhere])

@@ -211,6 +211,42 @@ def test_garbage_and_a_failing_reader_harm_nothing(party, wait_until, caplog) ->
     assert b.heard == ["good"]
 
 
+def test_one_knows_whether_it_is_alone(party, wait_until, monkeypatch) -> None:
+    monkeypatch.setattr(module, "_ANSWER_SECONDS", 0.05)
+    a = party()
+    wait_until(lambda: a.fanout.alone)
+    b = party()
+    wait_until(lambda: not a.fanout.alone)
+    b.fanout.publish("news")
+    wait_until(lambda: a.heard)
+    assert not b.fanout.alone
+    b.fanout.stop()
+    wait_until(lambda: a.fanout.alone)
+    assert a.heard == ["news"]
+
+
+def test_nobody_who_cannot_know_takes_itself_to_be_alone(party, wait_until, monkeypatch) -> None:
+    monkeypatch.setattr(module, "_ANSWER_SECONDS", 0.0)
+    a = party()
+    speaker = party(listen=False)
+    assert not speaker.fanout.alone
+    wait_until(lambda: a.fanout.alone)
+    a.signals.down = True
+    a.signals.wake()
+    wait_until(lambda: not a.fanout.alone)
+    a.signals.down = False
+    wait_until(lambda: a.fanout.alone)
+
+
+def test_one_that_only_spoke_is_gone_when_it_ends(party, wait_until, monkeypatch) -> None:
+    monkeypatch.setattr(module, "_ANSWER_SECONDS", 0.0)
+    a, speaker = party(), party(listen=False)
+    speaker.fanout.publish("word")
+    wait_until(lambda: a.heard and not a.fanout.alone)
+    speaker.fanout.stop()
+    wait_until(lambda: a.fanout.alone)
+
+
 @pytest.mark.one_engine
 def test_a_database_that_dies_and_comes_back(
     party, wait_until, make_postgresql_server, caplog
