@@ -13,12 +13,12 @@ from builtin_plugins.songs.filling import fill
 from builtin_plugins.songs.handover import take_over
 from builtin_plugins.songs.highway import highway
 from builtin_plugins.songs.index import LibraryIndex
-from builtin_plugins.songs.library_scans import JOB, Scans
+from builtin_plugins.songs.library_scans import JOB, Scans, scan_state
 from builtin_plugins.songs.media import Media
 from builtin_plugins.songs.pages import page, page_file
+from builtin_plugins.songs.panel import panel
 from builtin_plugins.songs.people import People
 from builtin_plugins.songs.personal import Favorites, Loops, Scores, forget_profile
-from builtin_plugins.songs.scan_state import ScanState
 from builtin_plugins.songs.scanning import Scanner
 from builtin_plugins.songs.shapes import (
     ARTISTS_QUERY,
@@ -41,16 +41,18 @@ from builtin_plugins.songs.shapes import (
     TRACK,
 )
 from builtin_plugins.songs.songbook import Songbook
-from builtin_plugins.songs.tables import create_tables
+from builtin_plugins.songs.tables import create_scanned, create_tables
 from plugin_sdk import (
     JSON,
     MULTIPART,
+    PANEL,
     Argument,
     CommandIO,
     Database,
     Event,
     JobRun,
     Page,
+    Panel,
     Plugin,
     Request,
     Response,
@@ -75,6 +77,10 @@ class Songs(Plugin):
     def create_tables(self, db: Database) -> None:
         create_tables(db)
 
+    @migration("002-scanned")
+    def create_scanned(self, db: Database) -> None:
+        create_scanned(db)
+
     def enable(self) -> None:
         context = self.context
         db, clock, events = context.db, context.clock, context.events
@@ -87,13 +93,10 @@ class Songs(Plugin):
         self._scores = Scores(db, clock, events, songbook, people)
         self._favorites = Favorites(db, events, songbook, people)
         self._loops = Loops(db, clock, songbook, people)
-        state = ScanState(db, clock)
+        self._state = state = scan_state(context)
         self._scans = Scans(context, index, state, Scanner(context, index, state, media.sweep))
         take_over(context)
         context.settings.on_change(self._scans.settings_changed)
-
-    def disable(self) -> None:
-        self._scans.forget()
 
     # The page
 
@@ -107,8 +110,13 @@ class Songs(Plugin):
         """What the page is made of"""
         return page_file(request.params["file"])
 
-    def pages(self) -> Sequence[Page]:
-        return [Page("/songs", "Songs", "🎸", order=30)]
+    @route("GET", "/songs/panel", permission="ADMIN", returns=PANEL, documented=False)
+    def panel(self, request: Request) -> Any:
+        """The library and its scan at a glance"""
+        return panel(self._answers.stats(), self._state.status())
+
+    def pages(self) -> Sequence[Page | Panel]:
+        return [Page("/songs", "Songs", "🎸", 30), Panel("/songs/panel", "Songs", 30)]
 
     # Library
 
@@ -174,16 +182,16 @@ class Songs(Plugin):
     @route("GET", "/api/scan-status", access="open", returns=SCAN, tags=_LIBRARY)
     def scan_status(self, request: Request) -> Any:
         """How the present or last scan stands"""
-        return self._scans.status()
+        return self._state.status()
 
-    @job(JOB, attempts=2)
+    @job(JOB)
     def scan(self, run: JobRun) -> None:
         """Looks through the song folder"""
         self._scans.run(run)
 
     @job("begin", at_start=True)
     def begin(self, run: JobRun) -> None:
-        """Forgets the scan of the last start, and begins one if that is wished"""
+        """Begins a scan if that is wished at each start"""
         self._scans.begin()
 
     @job("look", every=60.0)
@@ -388,7 +396,7 @@ class Songs(Plugin):
 
     def diagnostics(self) -> Mapping[str, Any]:
         db = self.context.db
-        scan = self._scans.status()
+        scan = self._state.status()
         return {
             "songs": db.table("songs").count_where(),
             "tracks": db.table("tracks").count_where(),

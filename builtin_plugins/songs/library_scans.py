@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Final
+from typing import Final
 
 from builtin_plugins.songs.index import LibraryIndex, chunks
 from builtin_plugins.songs.scan_state import Mode, ScanState
 from builtin_plugins.songs.scanning import Cancelled, Scanner
-from plugin_sdk import CommandIO, Context, JobRun, Response, Unavailable
+from plugin_sdk import CommandIO, Context, JobRun, NotFound, Response
+from plugin_sdk.management import HostInfo
 
-__all__ = ["JOB", "Scans"]
+__all__ = ["JOB", "Scans", "scan_state"]
 
 JOB: Final = "scan"
 _MINUTE_MS: Final = 60_000
@@ -28,7 +29,6 @@ class Scans:
         self._state = state
         self._scanner = scanner
         self._folder = _folder(context)
-        self._serves = False
 
     def request(self, mode: Mode) -> bool:
         """True when a run was on, which another one follows now."""
@@ -38,41 +38,40 @@ class Scans:
         return queued
 
     def accepted(self, mode: Mode) -> Response:
-        self._serves = True
         return Response({"ok": True, "queued": self.request(mode)}, 202)
-
-    def status(self) -> dict[str, Any]:
-        self._serves = True
-        return self._state.status()
 
     def run(self, run: JobRun) -> None:
         """The job: the run that was asked for, and those that were wished meanwhile."""
-        self._serves = True
         mode = self._state.present()
-        if mode is not None and run.attempt > 1:
+        if mode is not None and self._state.interrupted(run.attempt):
             self._state.restart()
+        failed: Exception | None = None
         while mode is not None:
             try:
                 mode = self._scanner.run(mode, lambda: run.cancelled)
             except Cancelled:
+                if self._is_cancelled(run):
+                    self._state.reset()
                 return
-            except Exception:
-                self._scanner.fail()
-                raise
+            except Exception as error:
+                self._context.log.exception("A scan failed.")
+                failed = error
+                mode = self._scanner.fail()
+        if failed is not None:
+            raise failed
 
     def begin(self) -> None:
-        """Once after each start: forgets the last run, begins one if that is wished."""
-        self._serves = True
-        if not self._active():
-            self._state.reset()
+        """Once after each start. A run that the last process could not end goes on now: it lists
+        the folder anew."""
         settings = self._context.settings
-        if settings["scanOnStart"] and settings["dlcDir"]:
+        if settings["scanOnStart"] and settings["dlcDir"] and self._state.present() is None:
             self.request("incremental")
 
     def tick(self) -> None:
-        """Every minute: is it time, and does a run hang that nobody runs?"""
-        if self._state.stale() and not self._active():
-            self._state.reset()
+        """Every minute: was a run asked for that nobody sees to, is it time for another one?"""
+        if self._state.abandoned():
+            self._context.jobs.start(JOB)
+            return
         settings = self._context.settings
         minutes = settings["scanIntervalMinutes"]
         last = self._state.last_begun()
@@ -88,15 +87,11 @@ class Scans:
         if self._folder and self._folder != before:
             self.request("incremental")
 
-    def forget(self) -> None:
-        """At the end of a process that serves: the next one knows nothing of the last run."""
-        if self._serves and self._state.present() is None:
-            self._state.reset()
-
     def by_command(self, io: CommandIO, mode: Mode) -> int:
         """Runs here, or waits for the run that follows the one that is on."""
-        if self._state.request(mode):
-            self._wait()
+        while self._state.request(mode, command=True):
+            if self._followed():
+                break
         else:
             self._run_here(mode)
         status = self._state.status()
@@ -114,18 +109,19 @@ class Scans:
             while wished is not None:
                 wished = self._scanner.run(wished, lambda: False)
         except BaseException:  # Ctrl-C too
-            self._scanner.fail()
+            if self._scanner.fail() is not None:  # a server asked for it
+                self._context.jobs.start(JOB)
             raise
 
-    def _wait(self) -> None:
-        """Until the run that follows the present one is over."""
+    def _followed(self) -> bool:
+        """Waits until the run that follows the present one is over. False when nobody sees to
+        them any more."""
         begun = self._state.last_begun()
         while (last := self._state.last_begun()) is not None:
             if last != begun and self._state.present() is None:
-                return
-            if self._state.stale():
-                raise Unavailable("A scan is noted as running, but nothing is heard of it.")
+                return True
             time.sleep(_LOOK_SECONDS)
+        return False
 
     def cleanup_orphans(self) -> int:
         """Removes songs without a track, with everything that hangs on them; how many."""
@@ -138,9 +134,23 @@ class Scans:
                 self._index.remove(chunk)
         return len(rows)
 
-    def _active(self) -> bool:
-        jobs = self._context.jobs
+    def _is_cancelled(self, run: JobRun) -> bool:
+        """Whether the run is not to go on later either."""
+        try:
+            return self._context.jobs.get(run.id).cancel_requested
+        except NotFound:
+            return False
+
+
+def scan_state(context: Context) -> ScanState:
+    """The state that all processes share."""
+    info: HostInfo = context.services.get("host.info")
+
+    def awaited() -> bool:
+        jobs = context.jobs
         return bool(jobs.list(name=JOB, state="running") or jobs.list(name=JOB, state="queued"))
+
+    return ScanState(context.db, context.clock, lambda: info.life, awaited)
 
 
 def _folder(context: Context) -> str:

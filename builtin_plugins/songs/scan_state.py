@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, Literal
 
 from builtin_plugins.songs.rows import iso
 from plugin_sdk import Clock, Database
 
-__all__ = ["Mode", "ScanState"]
+__all__ = ["BEAT_SECONDS", "Mode", "ScanState"]
 
 Mode = Literal["incremental", "full"]
 
 _NAME: Final = "scan"
 _DONE: Final = "scanned"
-_STALE_MS: Final = 180_000
+BEAT_SECONDS: Final = 5.0
+"""A run is heard of at least so often."""
+_SILENT_MS: Final = 30_000
 _COUNTERS: Final = ("added", "changed", "removed", "unchanged", "failed")
 _MAX_FAILURES: Final = 100
 _IDLE: Final[Mapping[str, Any]] = {
@@ -32,44 +34,76 @@ _IDLE: Final[Mapping[str, Any]] = {
     "startedAt": None,
     "finishedAt": None,
 }
+_NEVER: Final[Mapping[str, Any]] = {
+    **_IDLE,
+    "at": 0,
+    "begun": None,
+    "command": False,
+    "life": "",
+}
 
 
 class ScanState:
     """One row that says everything: whether a run is on, how far it is, what shall follow it.
 
-    Whoever asks for a run and whoever ends one do so in transactions, so no wish is lost.
+    Whoever asks for a run and whoever ends one do so in transactions, so no wish is lost. What
+    the row says holds for one ``life`` of the service, so that a start need not remove it: it
+    would meet the first run of that start. Of a run that is on something is heard all the time,
+    or ``awaited`` says that a job for it waits or runs; otherwise it counts as over.
     """
 
-    def __init__(self, db: Database, clock: Clock) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        life: Callable[[], str],
+        awaited: Callable[[], bool],
+    ) -> None:
         self._db = db
         self._clock = clock
+        self._life = life
+        self._awaited = awaited
 
     def status(self) -> dict[str, Any]:
         """The answer of ``GET /api/scan-status``."""
-        state = self._read()
+        state = self._held()
         return {name: state[name] for name in _IDLE}
 
-    def request(self, mode: Mode) -> bool:
+    def request(self, mode: Mode, *, command: bool = False) -> bool:
         """Asks for a run. True when one is on: then another follows it. Otherwise it is noted as
-        begun, and the caller has to see to it."""
+        begun, and the caller has to see to it. ``command``: it runs without a job."""
         with self._db.transaction():
             state = self._read()
             if state["running"]:
-                wished = state.get("next")
-                state["next"] = "full" if "full" in (mode, wished) else mode
-                self._write(state)
-                return True
-            self._write(self._begun(mode))
+                wishes = {mode, state.get("next")}
+                if self._holds(state):
+                    state["next"] = _widest(wishes)
+                    self._write(state)
+                    return True
+                if state["life"] == self._life():  # what was promised then is done now
+                    mode = _widest({*wishes, state["mode"]})
+            self._write(self._begun(mode, command=command))
             return False
 
     def present(self) -> Mode | None:
         """The mode of the run that is on, None when none is."""
-        state = self._read()
+        state = self._held()
         mode: Mode = state["mode"]
         return mode if state["running"] else None
 
+    def abandoned(self) -> bool:
+        """Whether a run was asked for in this life of the service that nobody sees to."""
+        state = self._read()
+        same = state["life"] == self._life()
+        return same and bool(state["running"]) and not self._holds(state)
+
+    def interrupted(self, attempt: int) -> bool:
+        """Whether the run that is on was begun by a process or in a life that is over; of the job
+        that goes on with it this is the given attempt."""
+        return attempt > 1 or self._read()["life"] != self._life()
+
     def update(self, **changes: Any) -> None:
-        """Notes progress; inside of a transaction or not."""
+        """Notes progress; inside of a transaction or not. Without changes: a sign of life."""
         with self._db.transaction():
             self._write({**self._read(), **changes})
 
@@ -80,10 +114,14 @@ class ScanState:
             self._write(state)
 
     def restart(self) -> None:
-        """The same run from its beginning, after its process ended."""
+        """The same run once more, after its process ended; perhaps in another life."""
         with self._db.transaction():
             state = self._read()
-            self._write({**self._begun(state["mode"]), "next": state.get("next")})
+            again = self._begun(state["mode"], command=False)
+            again |= {name: state[name] for name in ("begun", "startedAt")}
+            if "next" in state:
+                again["next"] = state["next"]
+            self._write(again)
 
     def finish(self, **changes: Any) -> Mode | None:
         """Ends the run. The mode of the next one, which is noted as begun, if one was wished."""
@@ -93,27 +131,24 @@ class ScanState:
             state |= {**changes, "running": False, "finishedAt": iso(self._clock.ms())}
             if state["status"] == "complete":
                 self._db.table("states").upsert({"name": _DONE, "value": True})
-            self._write(self._begun(wished) if wished is not None else state)
+            if wished is not None:
+                state = self._begun(wished, command=state["command"])
+            self._write(state)
             return wished
 
     def reset(self) -> None:
         """Forgets the last run."""
         self._db.table("states").delete(_NAME)
 
-    def stale(self) -> bool:
-        """Whether a run is noted as on of which nothing was heard for long."""
-        state = self._read()
-        return bool(state["running"]) and self._clock.ms() - state["at"] > _STALE_MS
-
     def last_begun(self) -> int | None:
         """When the last run began, in milliseconds; None without one."""
-        begun: int | None = self._read().get("begun")
+        begun: int | None = self._held()["begun"]
         return begun
 
-    def _begun(self, mode: Mode) -> dict[str, Any]:
+    def _begun(self, mode: Mode, *, command: bool) -> dict[str, Any]:
         now = self._clock.ms()
         return {
-            **_IDLE,
+            **_NEVER,
             "status": "listing",
             "stage": "listing",
             "running": True,
@@ -121,12 +156,29 @@ class ScanState:
             "isFirstScan": self._db.table("states").get(_DONE) is None,
             "startedAt": iso(now),
             "begun": now,
+            "command": command,
+            "life": self._life(),
         }
+
+    def _held(self) -> dict[str, Any]:
+        state = self._read()
+        return state if self._holds(state) else dict(_NEVER)
+
+    def _holds(self, state: Mapping[str, Any]) -> bool:
+        same: bool = state["life"] == self._life()
+        if not state["running"]:
+            return same
+        heard = self._clock.ms() - state["at"] <= _SILENT_MS
+        return (heard and (same or state["command"])) or self._awaited()
 
     def _read(self) -> dict[str, Any]:
         row = self._db.table("states").get(_NAME)
-        return {**_IDLE, "at": 0} if row is None else row["value"]
+        return {**_NEVER, **({} if row is None else row["value"])}
 
     def _write(self, state: Mapping[str, Any]) -> None:
         value = {**state, "at": self._clock.ms()}
         self._db.table("states").upsert({"name": _NAME, "value": value})
+
+
+def _widest(wishes: Collection[Mode | None]) -> Mode:
+    return "full" if "full" in wishes else "incremental"

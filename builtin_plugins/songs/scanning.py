@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple
 from builtin_plugins.songs.identity import clean, filename_of, track_id_of
 from builtin_plugins.songs.index import Found, LibraryIndex, Outcome, chunks, listed
 from builtin_plugins.songs.reading import READING_SECONDS, Reading
-from builtin_plugins.songs.scan_state import Mode, ScanState
+from builtin_plugins.songs.scan_state import BEAT_SECONDS, Mode, ScanState
+from builtin_plugins.songs.scanned import Scanned
 from builtin_plugins.songs.walking import Candidate, Walk
 from builtin_plugins.songs.workers import ReadingPool
 from plugin_sdk import Context, Invalid, SongFormat
@@ -83,10 +84,10 @@ class Scanner:
         self._emit("scan_completed", **counters, durationMs=took)
         return self._state.finish(status="complete", stage="complete")
 
-    def fail(self) -> None:
-        """After an exception that nobody expected."""
+    def fail(self) -> Mode | None:
+        """After an exception that nobody expected; what `run` returns."""
         self._emit("scan_failed", error="INTERNAL_ERROR")
-        self._state.finish(status="error", stage="error", error="INTERNAL_ERROR")
+        return self._state.finish(status="error", stage="error", error="INTERNAL_ERROR")
 
     def _emit(self, what: str, **data: Any) -> None:
         self._context.events.emit(f"songs.{what}", data)
@@ -116,7 +117,9 @@ class _Run:
         self._tell_each = False
         self._done = self._total = 0
         self._announced = 0.0
+        self._heard = time.monotonic()
         self._current = ""
+        self._scanned = Scanned(self._db, mode, scanner._state.last_begun() or 0)
 
     def scan(self) -> Mapping[str, int]:
         known = self._known()
@@ -125,21 +128,33 @@ class _Run:
         gone = [
             path for path in self._vanished(known, seen, closed) if filename_of(path) not in found
         ]
-        self._total = len(tasks)
+        tasks, read = self._scanned.left_of(tasks)
+        self._counters.update(read)
+        self._done = read.total()
+        self._total = len(tasks) + self._done
         self._tell_each = len(tasks) + len(gone) <= _MANY
         self._s._state.update(
-            status="scanning", stage="importing", total=self._total, **self._counters
+            status="scanning",
+            stage="importing",
+            done=self._done,
+            total=self._total,
+            **self._counters,
         )
         self._import(tasks, known)
         self._check()
         self._s._state.update(stage="cleanup", current="")
         self._orphan(gone)
         self._s._state.update(done=self._done, current="", **self._counters)
+        self._scanned.forget()
         return self._counters
 
     def _check(self) -> None:
         if self._stopped():
             raise Cancelled
+        now = time.monotonic()
+        if now - self._heard >= BEAT_SECONDS:
+            self._heard = now
+            self._s._state.update()
 
     # Listing
 
@@ -249,13 +264,16 @@ class _Run:
                 if reading.fault:
                     self._s._context.log.warning("%s: %s", filename_of(path), reading.fault)
         with self._db.transaction():
+            ended: dict[str, str] = {}
             outcomes, refused = self._put(list(good.values()))
             for outcome in outcomes:
-                self._note(outcome, good[outcome.filename], known)
+                found = good[outcome.filename]
+                ended[found.path] = self._note(outcome, found, known)
             for found in refused:
                 lost = Candidate(found.path, found.format, found.signature, 0.0)
                 bad[lost] = "The song holds values that cannot be kept."
             self._refuse(bad, known)
+            self._scanned.keep((each for each, _ in readings), ended)
             self._announce(current)
 
     def _put(self, batch: Sequence[Found]) -> tuple[list[Outcome], Sequence[Found]]:
@@ -273,14 +291,16 @@ class _Run:
         first, second = self._put(batch[:middle]), self._put(batch[middle:])
         return [*first[0], *second[0]], [*first[1], *second[1]]
 
-    def _note(self, outcome: Outcome, found: Found, known: Mapping[str, _Known]) -> None:
+    def _note(self, outcome: Outcome, found: Found, known: Mapping[str, _Known]) -> str:
+        """Counts and tells it; as which of the counters."""
         before = known.get(found.path)
         what = outcome.what
         if what == "changed" and before is not None and before.signature == found.signature:
             self._counters["unchanged"] += 1
-            return
+            return "unchanged"
         self._counters[what] += 1
         self._tell(f"song_{what}", outcome.track_id, outcome.filename)
+        return what
 
     def _refuse(self, bad: Mapping[Candidate, str], known: Mapping[str, _Known]) -> None:
         """Unreadable songs are remembered with their signature, and are shown no more. One that

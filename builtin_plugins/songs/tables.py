@@ -23,7 +23,7 @@ from typing import Final
 
 from plugin_sdk import Column, Database, ForeignKey
 
-__all__ = ["ORDERS", "create_orders", "create_tables", "drop_orders"]
+__all__ = ["ORDERS", "create_orders", "create_scanned", "create_tables", "drop_orders"]
 
 ORDERS: Final = {
     "artist": ("artist_key", "title_key", "track_id"),
@@ -189,3 +189,9 @@ def _create_scanning(db: Database) -> None:
         {"key": _TEXT, "song": "integer", "signature": _TEXT, "kind": _TEXT}, pk="key"
     ).create_index(["song"])
     db.table("states").create({"name": _TEXT, "value": Column("json", null=False)}, pk="name")
+
+
+def create_scanned(db: Database) -> None:
+    """What a full run has read; ``run`` is when it began. Paths as `songs` has them."""
+    columns = {"path": _TEXT, "signature": _TEXT, "outcome": _TEXT, "run": _INTEGER}
+    db.table("scanned").create(columns, pk="path")

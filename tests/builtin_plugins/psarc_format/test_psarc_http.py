@@ -14,6 +14,12 @@ MANIFEST = "manifests/songs_dlc_song/song_lead.json"
 CHART = "songs/bin/generic/song_lead.sng"
 
 
+@pytest.fixture(scope="module")
+def bundled() -> frozenset[str]:
+    """The built-ins that hosts have here."""
+    return frozenset({"songs", "song_formats", "psarc_format", "local_storage"})
+
+
 @pytest.fixture
 def scanned(wait_until: Callable[..., None]) -> Callable[[TestHost], dict[str, Any]]:
     """Scans all songs anew and gives the result."""

@@ -6,6 +6,7 @@ import io
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -103,6 +104,13 @@ class FormerSettings:
         self.stored = {key: each for key, each in self.stored.items() if key not in changes}
 
 
+@pytest.fixture(scope="module")
+def bundled() -> frozenset[str]:
+    """The built-ins that hosts have here: what the library is read with, and who uses it."""
+    names = "songs song_formats local_storage accounts app_settings"
+    return frozenset(names.split())
+
+
 @pytest.fixture
 def former_settings() -> FormerSettings:
     return FormerSettings()
@@ -112,6 +120,7 @@ def former_settings() -> FormerSettings:
 def context(former_settings: FormerSettings) -> Iterator[FakeContext]:
     with FakeContext.for_folder(FOLDER) as context:
         context.services.add("host.settings", former_settings)
+        context.services.add("host.info", SimpleNamespace(life="one"))
         yield context
 
 

@@ -104,14 +104,142 @@ def test_a_run_that_fails_is_over(book: Any, folder: Path, monkeypatch: pytest.M
     assert (status["running"], status["status"]) == (False, "error")
 
 
-def test_a_run_that_nobody_runs_is_forgotten(book: Any) -> None:
-    state = ScanState(book.context.db, book.context.clock)
+def test_a_run_that_nobody_sees_to_is_begun_again(book: Any, folder: Path) -> None:
+    """As when a process ends between noting a request and queueing its job."""
+    FakeSongFormat.write(folder / "a.fakesong", title="One")
+    for each in book.context.jobs.list():
+        book.context.jobs.cancel(each.id)
+    state: ScanState = book.plugin._state
+    state.reset()
     assert state.request("full") is False
     book.plugin.look(FakeJobRun())
     assert state.present() == "full"
+    assert not book.context.jobs.list(state="queued")
     book.context.clock.advance(600)
-    book.plugin.look(FakeJobRun())
     assert state.present() is None
+    book.plugin.look(FakeJobRun())
+    assert state.present() == "full"
+    book.context.jobs.run_all()
+    assert (state.status()["status"], state.status()["mode"]) == ("complete", "full")
+    assert titles(book) == ["One"]
+
+
+def test_a_request_takes_the_wishes_of_a_run_that_is_lost(book: Any) -> None:
+    state: ScanState = book.plugin._state
+    assert state.request("incremental") is False
+    assert state.request("full") is True
+    book.context.clock.advance(600)
+    assert state.request("incremental") is False
+    assert state.present() == "full"
+
+
+def test_the_state_is_that_of_one_life(book: Any) -> None:
+    lives = ["first"]
+    waiting: list[bool] = []
+    db, clock = book.context.db, book.context.clock
+    state = ScanState(db, clock, lambda: lives[-1], lambda: bool(waiting))
+    state.request("full")
+    state.finish(status="complete", stage="complete")
+    assert state.status()["status"] == "complete"
+    lives.append("second")  # nothing ran in between, as after kill -9
+    assert state.status()["status"] == "idle"
+    assert state.last_begun() is None
+    state.request("full")
+    lives.append("third")
+    assert state.status()["running"] is False  # nobody is to go on with it
+    assert not state.abandoned()
+    waiting.append(True)
+    assert state.status()["running"] is True
+    begun = state.last_begun()
+    assert state.interrupted(1)
+    state.restart()
+    assert not state.interrupted(1)
+    assert state.last_begun() == begun
+    waiting.clear()
+    state.reset()
+    state.request("incremental", command=True)
+    lives.append("fourth")  # a command's run does not end with the service
+    assert state.status()["running"] is True
+    clock.advance(31)
+    assert state.status()["running"] is False
+
+
+def test_a_wish_outlives_a_run_that_fails(
+    book: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FakeSongFormat.write(folder / "a.fakesong", title="One")
+    scanner = book.plugin._scans._scanner
+    run = scanner.run
+
+    def fail(mode: str, stopped: Any) -> Any:
+        monkeypatch.setattr(scanner, "run", run)
+        book.plugin.rescan_full(None)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(scanner, "run", fail)
+    with pytest.raises(ZeroDivisionError):
+        book.plugin.scan(FakeJobRun())
+    status = book.plugin.scan_status(None)
+    assert (status["status"], status["mode"]) == ("complete", "full")
+    assert titles(book) == ["One"]
+
+
+def test_a_scan_that_is_cancelled_is_no_more(book: Any, folder: Path) -> None:
+    (job,) = book.context.jobs.list(state="queued")
+    run = FakeJobRun(id=job.id)
+    run.cancel()
+    book.plugin.scan(run)
+    assert book.plugin.scan_status(None)["running"] is True  # the host stops: it goes on later
+    book.context.jobs.cancel(job.id)
+    book.plugin.scan(run)
+    assert book.plugin.scan_status(None)["status"] == "idle"
+
+
+def test_a_full_run_goes_on_where_it_was_interrupted(
+    book: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("builtin_plugins.songs.scanning._BATCH", 3)
+    monkeypatch.setattr("builtin_plugins.songs.scanning._PAUSE", 30)  # written by threes
+    for number in range(9):
+        FakeSongFormat.write(folder / f"{number}.fakesong", title=str(number))
+    (folder / "bad.fakesong").write_text("broken")
+    book.context.jobs.run_all()
+    book.plugin.rescan_full(None)
+    begun = book.plugin._state.last_begun()
+    reads: list[str] = []
+    scanner = book.plugin._scans._scanner
+    put = scanner._index.put
+
+    def killed(batch: Any) -> Any:
+        if len(reads) >= 6:
+            raise SystemExit
+        reads.extend(each.path for each in batch)
+        return put(batch)
+
+    monkeypatch.setattr(scanner._index, "put", killed)
+    with pytest.raises(SystemExit):
+        book.plugin.scan(FakeJobRun())
+    assert book.plugin.scan_status(None)["running"] is True
+    kept = set(reads)
+    assert len(kept) >= 6
+    reads.clear()
+    monkeypatch.setattr(
+        scanner._index, "put", lambda batch: (reads.extend(f.path for f in batch), put(batch))[1]
+    )
+    book.context.clock.advance(5)
+    book.plugin.scan(FakeJobRun(attempt=2))
+    assert kept.isdisjoint(reads)
+    assert len(kept) + len(reads) == 9
+    status = book.plugin.scan_status(None)
+    assert (status["done"], status["total"]) == (10, 10)
+    assert (status["unchanged"], status["failed"], status["mode"]) == (9, 1, "full")
+    assert status["status"] == "complete"
+    assert book.context.db.table("scanned").count_where() == 0
+    reads.clear()
+    assert begun is not None
+    book.plugin.rescan_full(None)
+    book.context.jobs.run_all()
+    assert len(reads) == 9  # another run reads all
 
 
 def test_scans_from_time_to_time(book: Any, folder: Path) -> None:
@@ -127,7 +255,7 @@ def test_scans_from_time_to_time(book: Any, folder: Path) -> None:
 
 
 def test_a_wish_is_not_lost(book: Any) -> None:
-    state = ScanState(book.context.db, book.context.clock)
+    state = book.plugin._state
     assert state.request("incremental") is False
     assert [state.request(mode) for mode in ("incremental", "full", "incremental")] == [True] * 3
     assert state.finish(status="complete", stage="complete") == "full"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from host.testing import TestHost
@@ -27,6 +28,7 @@ class TestSongsIsSound(PluginSuite):
 
     def prepare(self, context: FakeContext) -> None:
         context.services.add("host.settings", NothingToTakeOver())
+        context.services.add("host.info", SimpleNamespace(life="one"))
 
     def test_a_host_switches_it_off_and_on(self, tmp_path: Path) -> None:
         with leak_check(), TestHost(tmp_path / "data") as host:

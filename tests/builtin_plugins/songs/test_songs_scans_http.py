@@ -226,6 +226,31 @@ def test_runs_follow_each_other(make_library: Callable[..., Any]) -> None:
     assert modes == ["incremental", "full"]
 
 
+@pytest.mark.parametrize("moment", ["before its job is queued", "after its end"])
+def test_a_start_that_takes_long_loses_no_scan(
+    library: Any, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job that the host runs once after each start may come late, whatever was asked for
+    since it listens."""
+    library.write("a.fakesong")
+    plugin = library.host.plugin("songs")
+    jobs = plugin.context.jobs
+    if moment == "after its end":
+        library.scan()
+        plugin.begin(None)
+    else:
+        start = jobs.start
+
+        def late(*arguments: Any, **options: Any) -> Any:
+            plugin.begin(None)
+            return start(*arguments, **options)
+
+        monkeypatch.setattr(type(jobs), "start", lambda _self, *a, **o: late(*a, **o))
+        library.scan()
+    status = library.status()
+    assert (status["status"], status["added"]) == ("complete", 1)
+
+
 def test_a_start_forgets_the_last_run(library: Any) -> None:
     library.write("a.fakesong")
     library.scan()
