@@ -10,6 +10,8 @@ The smallest plugin::
             return {"hello": "world"}
 """
 
+import typing
+
 from plugin_sdk.access import (
     ADMIN,
     ANONYMOUS,
@@ -34,6 +36,7 @@ from plugin_sdk.database import (
     Table,
     migration,
 )
+from plugin_sdk.deprecation import Deprecation, deprecated
 from plugin_sdk.errors import (
     CapabilityMissing,
     Conflict,
@@ -117,7 +120,19 @@ from plugin_sdk.song_formats import (
 )
 from plugin_sdk.strict_json import check_json, dump_json, parse_json
 
-__version__ = SDK_VERSION
+if typing.TYPE_CHECKING:
+    __version__: str
+else:
+
+    def __getattr__(name: str) -> typing.Any:
+        """Names on their way out; type checkers do not see it, so they still find misspellings."""
+        if name == "__version__":
+            deprecated(
+                "plugin_sdk.__version__", since="1.0", removed_in="2.0", instead="SDK_VERSION"
+            )
+            return SDK_VERSION
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "ADMIN",
@@ -150,6 +165,7 @@ __all__ = [
     "DataScope",
     "Database",
     "DatabaseUnavailable",
+    "Deprecation",
     "EpisodeMetadata",
     "Event",
     "Events",
@@ -237,6 +253,7 @@ __all__ = [
     "check_blob_key",
     "check_json",
     "command",
+    "deprecated",
     "dump_json",
     "event_handler",
     "hookimpl",

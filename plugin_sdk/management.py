@@ -32,6 +32,7 @@ __all__ = [
     "ApiCatalog",
     "AuditEntry",
     "AuditTrail",
+    "DeprecatedUse",
     "DiagnosticsAnswer",
     "HostInfo",
     "HostNames",
@@ -183,6 +184,24 @@ class InstallPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class DeprecatedUse:
+    """What a version of a plugin used while it ran, and has to replace before the SDK's version
+    ``removed_in``: how often, where last (file and line), and when first and last, in milliseconds
+    since the epoch. See `plugin_sdk.deprecated`."""
+
+    plugin_id: str
+    name: str
+    plugin_version: str
+    since: str
+    removed_in: str
+    instead: str
+    place: str
+    count: int
+    first_seen: int
+    last_seen: int
+
+
+@dataclass(frozen=True, slots=True)
 class DiagnosticsAnswer:
     """What a plugin's ``diagnostics`` hook gave, or one sentence why it gave nothing."""
 
@@ -239,6 +258,11 @@ class PluginManagement(Protocol):
 
     def permissions(self) -> Sequence[Permission]:
         """The core permissions in order, then those of active plugins by name."""
+        ...
+
+    def deprecations(self, plugin_id: str | None = None) -> Sequence[DeprecatedUse]:
+        """Deprecated calls that plugins made, by plugin and name: what the next version of the
+        host may no longer have."""
         ...
 
     def diagnostics(self, timeout: float = 5.0) -> Mapping[str, DiagnosticsAnswer]:

@@ -33,6 +33,8 @@ from host.jobs import JobKind, JobService
 from host.logs import AccessRecord, HostLogs, request_id
 from host.plugins.catalog import Catalog
 from host.plugins.context import Resources
+from host.plugins.deprecations import MIGRATIONS as DEPRECATION_MIGRATIONS
+from host.plugins.deprecations import DeprecationLog
 from host.plugins.discovery import Given
 from host.plugins.gate import Gate, Slots
 from host.plugins.hooks import HookRegistry, fenced
@@ -113,6 +115,7 @@ class Host:
         )
         self.hooks = HookRegistry(self.logs.logger("hooks"))
         self.audit = Audit(self.database, self.clock)
+        self.deprecations = DeprecationLog(self.database, self.clock, self.logs.logger("plugins"))
         self.access = AccessService(
             providers=lambda: self.registry.chain("auth"),
             decide=self._decide,
@@ -140,6 +143,7 @@ class Host:
             realtime=self.realtime,
             services=self._services,
             hooks=self.hooks,
+            deprecations=self.deprecations,
         )
         # Logins may wait for other servers: they have slots of their own, more than a login
         # provider lets wait at once by default.
@@ -193,8 +197,9 @@ class Host:
             hooks=self.hooks,
             emit=self._emit,
             release=self.bus.release,
+            deprecations=self.deprecations,
         )
-        self.plugins = Plugins(self.manager, self.installer, purger)
+        self.plugins = Plugins(self.manager, self.installer, purger, self.deprecations)
         self.providers = ProvidersManaged(self.registry, self._provider_chosen)
         self.settings = SettingsManaged(self.settings_store, self.manager)
         self._watch = Watch(self.database, self._follow, self._every_second, log)
@@ -237,7 +242,14 @@ class Host:
         self._opened = True
         self.config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.folders.mkdir(exist_ok=True)
-        self.database.migrate([*WISH_MIGRATIONS, *PRESENCE_MIGRATIONS, *LIFE_MIGRATIONS])
+        self.database.migrate(
+            [
+                *WISH_MIGRATIONS,
+                *PRESENCE_MIGRATIONS,
+                *LIFE_MIGRATIONS,
+                *DEPRECATION_MIGRATIONS,
+            ]
+        )
         self.settings_store.on_store(self._settings_changed)
         self.manager.register.look(packages=True)
 
@@ -308,11 +320,18 @@ class Host:
         self.jobs.rest(drain)
         self._recovery.stop(drain)
         self.bus.stop(drain)
+        self._keep_deprecations()
         self._end_life()
         self.jobs.stop(drain)
         self.realtime.stop()
         self.engine.close()
         self.logs.close()
+
+    def _keep_deprecations(self) -> None:
+        try:
+            self.deprecations.flush()
+        except DatabaseUnavailable as error:
+            self.log.warning("Deprecated calls of the last second are not counted: %s", error)
 
     def _end_life(self) -> None:
         try:
@@ -388,6 +407,7 @@ class Host:
         """Ends sockets whose token is no longer good, and tells others that this host lives."""
         if self.web.upgrades.revalidate():
             self._withdrawn()
+        self.deprecations.flush()
         self._seconds += 1
         if self._seconds % round(BEAT_SECONDS) == 0:
             self.presence.beat()

@@ -11,6 +11,7 @@ from host.app.life import Life
 from host.db import Engine, key_values, read_value
 from host.logs import log_tail
 from host.plugins.catalog import Catalog
+from host.plugins.deprecations import DeprecationLog
 from host.plugins.discovery import is_plugin_id
 from host.plugins.installing import Installer
 from host.plugins.manager import PluginManager
@@ -29,6 +30,7 @@ from plugin_sdk import (
 from plugin_sdk.data import ScopeKind
 from plugin_sdk.management import (
     ApiCatalog,
+    DeprecatedUse,
     DiagnosticsAnswer,
     HostInfo,
     HostNames,
@@ -47,10 +49,17 @@ __all__ = ["Api", "DataReader", "Info", "Names", "Plugins", "ProvidersManaged", 
 class Plugins(PluginManagement):
     """``host.plugins``."""
 
-    def __init__(self, manager: PluginManager, installer: Installer, purger: Purger) -> None:
+    def __init__(
+        self,
+        manager: PluginManager,
+        installer: Installer,
+        purger: Purger,
+        deprecations: DeprecationLog,
+    ) -> None:
         self._manager = manager
         self._installer = installer
         self._purger = purger
+        self._deprecations = deprecations
 
     def entries(self) -> Sequence[PluginEntry]:
         return self._manager.entries()
@@ -84,6 +93,9 @@ class Plugins(PluginManagement):
 
     def permissions(self) -> Sequence[Permission]:
         return self._manager.permissions()
+
+    def deprecations(self, plugin_id: str | None = None) -> Sequence[DeprecatedUse]:
+        return self._deprecations.entries(plugin_id)
 
     def diagnostics(self, timeout: float = 5.0) -> Mapping[str, DiagnosticsAnswer]:
         return ask_for_diagnostics(self._manager.catalog, timeout)

@@ -10,6 +10,7 @@ from host.cli.contributed import contributed_commands
 from host.cli.doctor import doctor
 from host.cli.moving import migrate
 from host.cli.plugins import plugin
+from host.cli.preflight import preflight
 from host.cli.providers import provider
 from host.cli.serving import serve
 from host.cli.settings import settings
@@ -63,5 +64,15 @@ def main(ctx: click.Context, data_dir: str | None, database: str | None) -> None
         flags["database"] = database
 
 
-for _command in (serve, plugin, provider, settings, doctor, backup, restore, migrate):
+for _command in (
+    serve,
+    plugin,
+    provider,
+    settings,
+    doctor,
+    preflight,
+    backup,
+    restore,
+    migrate,
+):
     main.add_command(_command)

@@ -15,6 +15,7 @@ from host.db import Engine, KeyValueData
 from host.events import EventBus
 from host.jobs import JobService
 from host.outbound import OutboundClient
+from host.plugins.deprecations import DeprecationLog
 from host.plugins.hooks import HookRegistry, PluginHooks
 from host.plugins.services import PluginServices, ServiceRegistry
 from host.providers import PluginBlobs, ProviderRegistry
@@ -27,6 +28,7 @@ from plugin_sdk import (
     Context,
     Data,
     Database,
+    Deprecation,
     Events,
     Hooks,
     Http,
@@ -61,6 +63,7 @@ class Resources:
     realtime: Broadcasting
     services: ServiceRegistry
     hooks: HookRegistry
+    deprecations: DeprecationLog
     serving: bool = True
     """False in a command that runs beside a server."""
 
@@ -162,6 +165,10 @@ class PluginContext(Context):
     @property
     def log(self) -> Logger:
         return self._log
+
+    def deprecation_listener(self, use: Deprecation) -> None:
+        """Where `plugin_sdk.deprecated` tells what this plugin used."""
+        self._resources.deprecations.used(self.plugin_id, self._manifest.version, use)
 
     @property
     def offered(self) -> PluginServices:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from host.db import Engine, KeyValueData
 from host.jobs import JobService
+from host.plugins.deprecations import DeprecationLog
 from host.plugins.discovery import is_plugin_id
 from host.plugins.hooks import HookRegistry
 from host.plugins.manager import PluginManager
@@ -35,6 +36,7 @@ class Purger:
         hooks: HookRegistry,
         emit: Callable[[str, Mapping[str, Any]], object],
         release: Callable[[str], object],
+        deprecations: DeprecationLog,
     ) -> None:
         """``release`` makes the event bus let go of a plugin's database."""
         self._manager = manager
@@ -46,6 +48,7 @@ class Purger:
         self._hooks = hooks
         self._emit = emit
         self._release = release
+        self._deprecations = deprecations
 
     def purge(self, plugin_id: str, scope: Literal["data", "all"] = "data") -> None:
         """Raises NotFound for an id that is unknown and has no data; Conflict for ``all`` of a
@@ -90,6 +93,7 @@ class Purger:
         self._engine.drop(plugin_id)
         self._settings.forget(plugin_id)
         self._jobs.purge(plugin_id)
+        self._deprecations.forget(plugin_id)
         self._purge_blobs(plugin_id)
         folder = self._folders / plugin_id
         if folder.is_dir():

@@ -24,6 +24,7 @@ from host.plugins.gate import Gate
 from host.plugins.loading import Loader, NotAPlugin
 from plugin_sdk import (
     Command,
+    Deprecation,
     Invalid,
     Job,
     Logger,
@@ -36,6 +37,7 @@ from plugin_sdk import (
     Subscription,
     WebSocketRoute,
 )
+from plugin_sdk.deprecation import loading_plugin
 from plugin_sdk.management import PluginFault
 
 __all__ = ["Failed", "Running", "Start", "fault_of", "teardown"]
@@ -185,8 +187,12 @@ class Start:
             self.resources.bus.recover(plugin_id, engine.open(plugin_id))
 
     def _import(self) -> type[Plugin]:
+        def told(use: Deprecation) -> None:
+            self.resources.deprecations.used(self.manifest.id, self.manifest.version, use)
+
         try:
-            return self.loader.load(self.found)
+            with loading_plugin(told):
+                return self.loader.load(self.found)
         except NotAPlugin as error:
             raise Failed(PluginFault("NOT_A_PLUGIN", one_line(str(error)))) from None
         except (Exception, SystemExit) as error:
