@@ -85,7 +85,7 @@ from plugin_sdk.metadata import (
     SeasonMetadata,
 )
 from plugin_sdk.outbound import Http, HttpReply, HttpStream
-from plugin_sdk.pages import Page
+from plugin_sdk.pages import PANEL, Page, Panel
 from plugin_sdk.plugin import Plugin
 from plugin_sdk.providers import (
     HOST_PROVIDER_TYPES,
@@ -145,6 +145,7 @@ __all__ = [
     "JSON",
     "MAX_VALUE_BYTES",
     "MULTIPART",
+    "PANEL",
     "SDK_VERSION",
     "Access",
     "Argument",
@@ -197,6 +198,7 @@ __all__ = [
     "MissingParameter",
     "NotFound",
     "Page",
+    "Panel",
     "Paths",
     "Permission",
     "Permissions",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from plugin_sdk.events import Subscription
     from plugin_sdk.filters import RequestFilter
     from plugin_sdk.jobs import Job
-    from plugin_sdk.pages import Page
+    from plugin_sdk.pages import Page, Panel
     from plugin_sdk.providers import Provider
     from plugin_sdk.routes import Route, WebSocketRoute
 
@@ -32,8 +32,8 @@ __all__ = ["HOOK_NAMES", "PROJECT", "hookimpl", "hookspec"]
 
 PROJECT: Final = "stagebox"
 
-hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
+hookspec: Final[pluggy.HookspecMarker] = pluggy.HookspecMarker(PROJECT)
+hookimpl: Final[pluggy.HookimplMarker] = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec
@@ -92,8 +92,8 @@ def commands() -> Sequence[Command]:  # type: ignore[empty-body]
 
 
 @hookspec
-def pages() -> Sequence[Page]:  # type: ignore[empty-body]
-    """Pages for people, beside those of the manifest."""
+def pages() -> Sequence[Page | Panel]:  # type: ignore[empty-body]
+    """Pages for people, beside those of the manifest, and panels for the admin's desk."""
 
 
 @hookspec

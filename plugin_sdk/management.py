@@ -24,7 +24,7 @@ from plugin_sdk.access import Permission
 from plugin_sdk.blobs import Blobs
 from plugin_sdk.data import ScopeKind
 from plugin_sdk.manifest import DEFAULT_PREFIX, Manifest
-from plugin_sdk.pages import Page
+from plugin_sdk.pages import Page, Panel
 from plugin_sdk.providers import ProviderEntry
 from plugin_sdk.routes import Route, WebSocketRoute
 
@@ -45,8 +45,12 @@ __all__ = [
     "PluginState",
     "ProviderManagement",
     "PublishedRoute",
+    "SettingSource",
     "SettingsManagement",
 ]
+
+SettingSource = Literal["default", "stored", "file"]
+"""The schema; a change over HTTP or the command line; the operator's file stagebox.toml."""
 
 PluginState = Literal["active", "disabled", "errored", "quarantined", "incompatible"]
 
@@ -88,6 +92,7 @@ class PluginEntry:
     fault: PluginFault | None = None
     conflicts: tuple[PluginConflict, ...] = ()
     pages: tuple[Page, ...] = ()
+    panels: tuple[Panel, ...] = ()
     calls: int = 0
     failures: int = 0
     seconds: float = 0.0
@@ -99,7 +104,9 @@ class PluginEntry:
 
     def as_json(self) -> dict[str, Any]:
         """The plugin entry of section 10.1 of the plugin contract. What could not be read from a
-        broken manifest is empty; the front end is listed only while the plugin is active."""
+        broken manifest is empty; the front end is listed only while the plugin is active, pages of
+        the manifest before those of its code. ``frontend.panels`` and ``routes.paths`` are there
+        only where a plugin has panels, or claims paths beside a prefix."""
         manifest = self.manifest
         fault = self.fault
         entry: dict[str, Any] = {
@@ -131,8 +138,22 @@ class PluginEntry:
         if manifest is not None:
             entry.update(_manifest_json(manifest))
             if self.state == "active":
-                entry["frontend"] = _frontend_json(manifest)
+                entry["frontend"] = self._frontend_json(manifest)
         return entry
+
+    def _frontend_json(self, manifest: Manifest) -> dict[str, Any]:
+        def file(path: str) -> str:
+            return f"{DEFAULT_PREFIX}{manifest.id}/file/{quote(path)}?v={manifest.version}"
+
+        files = [{**asdict(page), "url": file(page.path)} for page in manifest.pages]
+        routes = [{**asdict(page), "url": manifest.prefix + page.path} for page in self.pages]
+        panels = [{**asdict(panel), "url": manifest.prefix + panel.path} for panel in self.panels]
+        return {
+            "scripts": [file(path) for path in manifest.scripts],
+            "styles": [file(path) for path in manifest.styles],
+            "pages": [*files, *routes],
+            **({"panels": panels} if panels else {}),
+        }
 
     def _text(self, key: str) -> str:
         value = self.raw.get(key, "") if self.manifest is None else getattr(self.manifest, key)
@@ -153,34 +174,30 @@ def _manifest_json(manifest: Manifest) -> dict[str, Any]:
             {"name": each.name, "description": each.description} for each in manifest.permissions
         ],
         "providers": [{"type": each.type, "name": each.name} for each in manifest.providers],
-        "routes": {"prefix": manifest.claims[0]},
+        "routes": {
+            "prefix": manifest.claims[0],
+            **({} if manifest.prefix else {"paths": list(manifest.claims)}),
+        },
         "hasSettings": manifest.settings is not None,
         "hasSettingsHtml": manifest.settings_html is not None,
         "settingsSchema": manifest.settings,
     }
 
 
-def _frontend_json(manifest: Manifest) -> dict[str, Any]:
-    def url(path: str) -> str:
-        return f"{DEFAULT_PREFIX}{manifest.id}/file/{quote(path)}?v={manifest.version}"
-
-    return {
-        "scripts": [url(path) for path in manifest.scripts],
-        "styles": [url(path) for path in manifest.styles],
-        "pages": [{**asdict(page), "url": url(page.path)} for page in manifest.pages],
-    }
-
-
 @dataclass(frozen=True, slots=True)
 class InstallPlan:
     """What an installation would bring, before a line of it has run. ``added_capabilities`` and
-    ``added_permissions`` are those that the installed version does not declare."""
+    ``added_permissions`` are those that the installed version does not declare. ``packages`` are
+    the Python packages that it requires, ``problems`` a sentence for each that is not there as it
+    needs it, naming the other plugin that needs it otherwise."""
 
     manifest: Manifest
     source: str
     replaces: str | None
     added_capabilities: tuple[str, ...]
     added_permissions: tuple[Permission, ...]
+    packages: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +261,8 @@ class PluginManagement(Protocol):
         """Copies a plugin folder into the data directory. A version that is active is upgraded
         live, and stays as it was when the new one fails. Raises Invalid; Conflict with code
         CONFIRMATION_NEEDED when it declares more than the installed one and
-        ``accept_additions`` is not set, UPGRADE_FAILED when the old version was put back."""
+        ``accept_additions`` is not set, DEPENDENCY_CONFLICT when a Python package that it requires
+        is not there or is another version, UPGRADE_FAILED when the old version was put back."""
         ...
 
     def reload(self, plugin_id: str) -> PluginEntry:
@@ -289,9 +307,10 @@ class ProviderManagement(Protocol):
         ...
 
     def test(self, type: str, name: str) -> str:
-        """Tries a provider, and says in a sentence what was tried: storage keeps, reads and forgets
-        a blob; any other implementation may have a method ``test() -> str``. Raises NotFound;
-        Invalid for one that cannot be tried; what the provider raises as ProviderUnavailable."""
+        """Tries a provider, and says in a sentence what was tried. An implementation may have a
+        method ``test() -> str``; those of the host's types are tried by what their type promises
+        (storage keeps, reads and forgets a blob). Raises NotFound; Invalid for one that cannot
+        be tried; what the provider raises as ProviderUnavailable."""
         ...
 
 
@@ -327,6 +346,10 @@ class SettingsManagement(Protocol):
 
     def pinned(self, plugin_id: str) -> frozenset[str]:
         """Names that the operator's file decides."""
+        ...
+
+    def sources(self, plugin_id: str) -> Mapping[str, SettingSource]:
+        """Where the value of each property in force comes from."""
         ...
 
 

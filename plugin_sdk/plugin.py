@@ -17,7 +17,7 @@ from plugin_sdk.filters import RequestFilter
 from plugin_sdk.hookspecs import HOOK_NAMES, hookimpl
 from plugin_sdk.http import Request
 from plugin_sdk.jobs import Job, job_declaration
-from plugin_sdk.pages import Page
+from plugin_sdk.pages import Page, Panel
 from plugin_sdk.providers import Provider
 from plugin_sdk.routes import Route, WebSocketRoute, route_declarations
 
@@ -103,7 +103,7 @@ class Plugin:
         return [replace(found, handler=method) for found, method in declared if found is not None]
 
     @hookimpl
-    def pages(self) -> Sequence[Page]:
+    def pages(self) -> Sequence[Page | Panel]:
         return []
 
     @hookimpl

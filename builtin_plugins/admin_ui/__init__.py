@@ -12,7 +12,7 @@ from urllib.parse import quote
 from builtin_plugins.admin_ui.desk import DESK, PERMISSIONS, DeskPage, page_named
 from builtin_plugins.admin_ui.rendering import Renderer, static_file
 from plugin_sdk import CAPABILITIES, NotFound, Page, Plugin, Request, Response, route
-from plugin_sdk.management import PluginEntry, PluginManagement
+from plugin_sdk.management import PluginManagement
 
 __all__ = ["AdminDesk", "plugin"]
 
@@ -24,6 +24,11 @@ class AdminDesk(Plugin):
 
     def pages(self) -> list[Page]:
         return [Page("/admin", "Administration", "🛠", 0)]
+
+    @route("GET", "/", access="open", identify=False, documented=False)
+    def root(self, request: Request) -> Response:
+        """What a person sees who opens the host's bare address"""
+        return Response.redirect("/admin", 303)
 
     @route("GET", "/admin/setup", access="open", documented=False)
     def setup(self, request: Request) -> Response:
@@ -88,27 +93,15 @@ class AdminDesk(Plugin):
         allowed = self.context.permissions.allowed
         return frozenset(name for name in PERMISSIONS if allowed(request.principal, name))
 
-    def _pages_of_plugins(self) -> list[dict[str, str]]:
+    def _pages_of_plugins(self) -> list[dict[str, Any]]:
         """Pages that other active plugins contribute, in their order."""
         found = [
-            (page.order, page.title, page.icon, url)
+            page
             for entry in self._plugins.entries()
-            if entry.state == "active" and entry.id != self.context.plugin_id
-            for page, url in _pages(entry)
+            if entry.id != self.context.plugin_id
+            for page in entry.as_json()["frontend"]["pages"]
         ]
-        return [{"title": title, "icon": icon, "url": url} for _, title, icon, url in sorted(found)]
-
-
-def _pages(entry: PluginEntry) -> list[tuple[Any, str]]:
-    """Those that its code answers, and those that lie in its folder."""
-    prefix = entry.manifest.prefix if entry.manifest else ""
-    listed = entry.as_json()["frontend"]["pages"]
-    files = entry.manifest.pages if entry.manifest else ()
-    urls = {each["path"]: each["url"] for each in listed}
-    return [
-        *((page, prefix + page.path) for page in entry.pages),
-        *((page, urls[page.path]) for page in files if page.path in urls),
-    ]
+        return sorted(found, key=lambda page: (page["order"], page["title"]))
 
 
 plugin = AdminDesk

@@ -16,10 +16,12 @@ from builtin_plugins.plugin_admin.shapes import (
     PLUGINS,
     PROVIDERS,
     PURGE,
+    SOURCES,
     UNINSTALL_QUERY,
     VERSION,
     audit_json,
     provider_json,
+    sources_json,
 )
 from plugin_sdk import (
     MULTIPART,
@@ -219,6 +221,18 @@ class PluginAdmin(Plugin):
     def get_config(self, request: Request) -> Any:
         """The settings of a plugin in force, secrets masked"""
         return self.settings.shown(request.params["id"])
+
+    @route(
+        "GET",
+        "/api/plugins/{id}/config/sources",
+        returns=SOURCES,
+        errors=(401, 404),
+        tags=_TAGS,
+    )
+    def get_config_sources(self, request: Request) -> Any:
+        """Where each setting of a plugin comes from; what a file decides cannot be changed here"""
+        plugin_id = request.params["id"]
+        return sources_json(plugin_id, self.settings.sources(plugin_id))
 
     @route(
         "PUT",

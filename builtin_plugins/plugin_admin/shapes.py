@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from plugin_sdk import Clock, ProviderEntry, Schema
-from plugin_sdk.management import AuditEntry
+from plugin_sdk.management import AuditEntry, SettingSource
 
 __all__ = [
     "AUDIT",
@@ -17,15 +18,29 @@ __all__ = [
     "PLUGINS",
     "PROVIDERS",
     "PURGE",
+    "SOURCES",
     "UNINSTALL_QUERY",
     "VERSION",
     "audit_json",
     "provider_json",
+    "sources_json",
 ]
 
 _TEXT: Final = {"type": "string"}
 _TEXT_OR_NULL: Final = {"type": ["string", "null"]}
 _TEXTS: Final = {"type": "array", "items": _TEXT}
+
+_SHOWN: Final = {
+    "type": "object",
+    "required": ["path", "title", "order", "url"],
+    "properties": {
+        "path": _TEXT,
+        "title": _TEXT,
+        "icon": _TEXT,
+        "order": {"type": "integer"},
+        "url": _TEXT,
+    },
+}
 
 PLUGIN: Final[Schema] = {
     "title": "Plugin",
@@ -53,15 +68,41 @@ PLUGIN: Final[Schema] = {
         "capabilities": _TEXTS,
         "permissions": {"type": "array", "items": {"type": "object"}},
         "providers": {"type": "array", "items": {"type": "object"}},
-        "routes": {"type": "object", "properties": {"prefix": _TEXT}},
+        "routes": {
+            "type": "object",
+            "properties": {
+                "prefix": _TEXT,
+                "paths": {**_TEXTS, "description": "Of one that claims paths, not a prefix"},
+            },
+        },
         "hasSettings": {"type": "boolean"},
         "hasSettingsHtml": {"type": "boolean"},
         "settingsSchema": {"type": ["object", "null"]},
-        "frontend": {"type": "object"},
+        "frontend": {
+            "type": "object",
+            "properties": {
+                "scripts": _TEXTS,
+                "styles": _TEXTS,
+                "pages": {"type": "array", "items": _SHOWN},
+                "panels": {"type": "array", "items": _SHOWN, "description": "If it has any"},
+            },
+        },
         "conflicts": {"type": "array", "items": {"type": "object"}},
     },
 }
 PLUGINS: Final[Schema] = {"type": "array", "items": PLUGIN}
+
+SOURCES: Final[Schema] = {
+    "type": "object",
+    "additionalProperties": {
+        "type": "object",
+        "required": ["source"],
+        "properties": {
+            "source": {"enum": ["default", "stored", "file"]},
+            "where": {**_TEXT, "description": "File and table, of one that a file decides"},
+        },
+    },
+}
 
 PURGE: Final[Schema] = {
     "type": "object",
@@ -162,4 +203,14 @@ def provider_json(entry: ProviderEntry) -> dict[str, Any]:
         "pluginId": entry.plugin_id,
         "active": entry.active,
         "chosen": entry.chosen,
+    }
+
+
+def sources_json(plugin_id: str, sources: Mapping[str, SettingSource]) -> dict[str, Any]:
+    """`SOURCES`."""
+    table = f'plugins."{plugin_id}"' if "." in plugin_id else f"plugins.{plugin_id}"
+    where = {"where": f"stagebox.toml [{table}]"}
+    return {
+        name: {"source": source, **(where if source == "file" else {})}
+        for name, source in sources.items()
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, TextIO
 
 from host.access import AccessService, Audit, Governance
@@ -46,7 +46,7 @@ from host.plugins.services import ServiceRegistry
 from host.plugins.stage import Limits, Stage
 from host.plugins.wishes import MIGRATIONS as WISH_MIGRATIONS
 from host.plugins.wishes import WishStore
-from host.providers import ProviderRegistry, Registered
+from host.providers import Asker, ProviderRegistry, Registered
 from host.realtime import Broadcasting
 from host.settings import SettingsStore
 from host.web.exchange import RequestRecord
@@ -72,8 +72,10 @@ class Host:
         env: Mapping[str, str],
         log_stream: TextIO | None = None,
         given: Sequence[Given] = (),
+        bundled: Collection[str] | None = None,
         log_file: bool = True,
     ) -> None:
+        """``bundled``: the ids of the built-ins that it has, if not all of them."""
         self.config = config
         self.clock = SystemClock(config.test_clock_offset_file)
         self.version = version()
@@ -90,6 +92,7 @@ class Host:
         self.folders = config.data_dir / "plugins"
         self._env = env
         self._given = tuple(given)
+        self._bundled = bundled
         self._opened = False
         self._seconds = 0
         self.names = Names(config.allowed_hosts)
@@ -166,6 +169,7 @@ class Host:
             self.settings_store,
             resources.log,
             bundled_only=config.safe_mode,
+            bundled=self._bundled,
             given=self._given,
         )
         stage = Stage(
@@ -200,7 +204,8 @@ class Host:
             deprecations=self.deprecations,
         )
         self.plugins = Plugins(self.manager, self.installer, purger, self.deprecations)
-        self.providers = ProvidersManaged(self.registry, self._provider_chosen)
+        asker = Asker(self.clock, self.logs.logger("providers"))
+        self.providers = ProvidersManaged(self.registry, self._provider_chosen, asker)
         self.settings = SettingsManaged(self.settings_store, self.manager)
         self._watch = Watch(self.database, self._follow, self._every_second, log)
         self._provide()

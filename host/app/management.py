@@ -16,16 +16,14 @@ from host.plugins.discovery import is_plugin_id
 from host.plugins.installing import Installer
 from host.plugins.manager import PluginManager
 from host.plugins.purging import Purger
-from host.providers import PluginBlobs, ProviderRegistry, try_storage
+from host.providers import Asker, PluginBlobs, ProviderRegistry, try_provider
 from host.settings import SettingsStore
 from plugin_sdk import (
     Blobs,
-    Invalid,
     NotFound,
     Permission,
     ProviderEntry,
     ProviderUnavailable,
-    StageboxError,
 )
 from plugin_sdk.data import ScopeKind
 from plugin_sdk.management import (
@@ -41,6 +39,7 @@ from plugin_sdk.management import (
     ProviderManagement,
     PublishedRoute,
     SettingsManagement,
+    SettingSource,
 )
 
 __all__ = ["Api", "DataReader", "Info", "Names", "Plugins", "ProvidersManaged", "SettingsManaged"]
@@ -109,9 +108,12 @@ class Plugins(PluginManagement):
 class ProvidersManaged(ProviderManagement):
     """``host.providers``."""
 
-    def __init__(self, registry: ProviderRegistry, chosen: Callable[[str, str], object]) -> None:
+    def __init__(
+        self, registry: ProviderRegistry, chosen: Callable[[str, str], object], asker: Asker
+    ) -> None:
         self._registry = registry
         self._chosen = chosen
+        self._asker = asker
 
     def entries(self) -> Mapping[str, Sequence[ProviderEntry]]:
         return self._registry.listing()
@@ -126,17 +128,7 @@ class ProvidersManaged(ProviderManagement):
             implementation = self._registry.get(type, name)
         except ProviderUnavailable:
             raise NotFound(f'There is no {type} provider "{name}".') from None
-        own = getattr(implementation, "test", None)
-        try:
-            if callable(own):
-                return str(own())
-            if type == "storage":
-                return try_storage(implementation)
-        except StageboxError:
-            raise
-        except Exception as error:
-            raise ProviderUnavailable(f"{name} failed: {error}") from error
-        raise Invalid(f'Providers of type "{type}" cannot be tried without being used.')
+        return try_provider(type, implementation, self._asker)
 
 
 class SettingsManaged(SettingsManagement):
@@ -175,6 +167,10 @@ class SettingsManaged(SettingsManagement):
     def pinned(self, plugin_id: str) -> frozenset[str]:
         self._known(plugin_id)
         return self._store.pinned_names(plugin_id)
+
+    def sources(self, plugin_id: str) -> Mapping[str, SettingSource]:
+        self._known(plugin_id)
+        return self._store.sources(plugin_id)
 
     def _known(self, plugin_id: str) -> None:
         self._manager.register.look()

@@ -15,6 +15,7 @@ from plugin_sdk import (
     Job,
     Manifest,
     Page,
+    Panel,
     Plugin,
     Provider,
     Request,
@@ -67,6 +68,7 @@ class Published:
     jobs: tuple[Job, ...] = ()
     commands: tuple[Command, ...] = ()
     pages: tuple[Page, ...] = ()
+    panels: tuple[Panel, ...] = ()
     services: Mapping[str, object] = field(default_factory=dict)
     error_body: ErrorBody | None = None
     filters: tuple[RequestFilter, ...] = ()

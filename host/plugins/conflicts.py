@@ -16,10 +16,12 @@ RESERVED_SEGMENTS: Final = frozenset({"file", "settings", "config", "enable", "d
 """First segments below /api/plugins/<id> that belong to the host's plugin routes."""
 
 _PATH: Final = re.compile(r"(/([A-Za-z0-9._~!$&'()*+,;=:@-]|\{[A-Za-z_][A-Za-z0-9_]*(:path)?\})+)+")
+_ROOT: Final = "/"
 _FIELD: Final = re.compile(r"\{[^}]*\}")
 
 
 def _lies_in(path: str, prefix: str) -> bool:
+    """In the root lies the root alone: who claims it does not claim everything."""
     return path == prefix or path.startswith(prefix + "/")
 
 
@@ -63,7 +65,7 @@ def route_conflict(
     for route in routes:
         method = route.method if isinstance(route, Route) else "WEBSOCKET"
         path = full_path(manifest, route.path)
-        if not route.path.startswith("/") or not _PATH.fullmatch(path):
+        if not route.path.startswith("/") or not (_PATH.fullmatch(path) or path == _ROOT):
             return _conflict(f'"{route.path}" is no route path: begin with "/", end without one')
         if not any(_lies_in(path, claim) for claim in manifest.claims):
             return _conflict(f"{path} lies outside of {', '.join(manifest.claims)}")

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 MANIFEST_NAME: Final = "plugin.json"
-_CLAIMED_PATH: Final = "^(/[a-z0-9][a-z0-9_.-]*)+$"
+_CLAIMED_PATH: Final = "^(/|(/[a-z0-9][a-z0-9_.-]*)+)$"
 
 
 class ManifestInvalid(Invalid):

@@ -59,12 +59,15 @@ class Register:
         log: Logger,
         *,
         bundled_only: bool = False,
+        bundled: Container[str] | None = None,
         given: Sequence[Given] = (),
     ) -> None:
+        """``bundled`` are the built-ins that there are, if not all of them."""
         self._folders = folders
         self._settings = settings
         self._log = log
         self._bundled_only = bundled_only
+        self._bundled = bundled
         self._given = tuple(given)
         self._reader = ManifestReader()
         self._records: dict[str, Record] = {}
@@ -76,11 +79,14 @@ class Register:
         """Looks anew: at folders each time, at installed packages when asked to."""
         warnings: list[str] = []
         if packages or self._installed is None:
-            self._installed = find_installed(warnings)
+            self._installed = [each for each in find_installed(warnings) if self._is_there(each)]
         discovery = ranked(self._everything(self._installed, warnings))
         self._warn(warnings)
         with self._lock:
             self._take_over(discovery)
+
+    def _is_there(self, found: Found) -> bool:
+        return not found.bundled or self._bundled is None or found.id in self._bundled
 
     def _everything(self, installed: list[Found], warnings: list[str]) -> list[Found]:
         if self._bundled_only:
@@ -218,6 +224,7 @@ class Register:
             fault=record.fault,
             conflicts=record.conflicts,
             pages=running.published.pages if running else (),
+            panels=running.published.panels if running else (),
             calls=gate.calls if gate else 0,
             failures=gate.failures if gate else 0,
             seconds=gate.seconds if gate else 0.0,

@@ -30,6 +30,7 @@ from plugin_sdk import (
     Logger,
     Manifest,
     Page,
+    Panel,
     Plugin,
     Provider,
     RequestFilter,
@@ -218,6 +219,7 @@ class Start:
         providers = self._list(plugin.providers, "providers", (Provider,))
         self._refuse(route_conflict(self.manifest, routes))
         self._refuse(provider_conflict(self.manifest, providers, self.providers_taken))
+        shown = self._list(plugin.pages, "pages", (Page, Panel))
         manifest, gate = self.manifest, self.gate
         own_errors = type(plugin).error_body is not Plugin.error_body
         error_body = plugin.error_body if own_errors else None
@@ -240,7 +242,8 @@ class Start:
             subscriptions=self._subscriptions(plugin),
             jobs=self._jobs(plugin),
             commands=tuple(self._list(plugin.commands, "commands", (Command,))),
-            pages=tuple(self._list(plugin.pages, "pages", (Page,))),
+            pages=tuple(each for each in shown if isinstance(each, Page)),
+            panels=tuple(each for each in shown if isinstance(each, Panel)),
             services=dict(context.offered.offered),
             error_body=error_body,
             filters=self._filters(plugin),

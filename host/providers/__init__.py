@@ -3,6 +3,6 @@
 from host.providers.blobs import PluginBlobs
 from host.providers.registry import ProviderRegistry
 from host.providers.selection import Registered
-from host.providers.trial import try_storage
+from host.providers.trial import Asker, try_provider
 
-__all__ = ["PluginBlobs", "ProviderRegistry", "Registered", "try_storage"]
+__all__ = ["Asker", "PluginBlobs", "ProviderRegistry", "Registered", "try_provider"]

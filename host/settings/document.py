@@ -11,6 +11,7 @@ from typing import Any, Final
 from host.schemas import Validator, compile_schema, problems
 from host.settings.secrets import MASK, MISSING, Secrets
 from plugin_sdk import Conflict, Invalid, Problem, check_json
+from plugin_sdk.management import SettingSource
 
 __all__ = ["Change", "SettingsDocument", "copied"]
 
@@ -66,6 +67,13 @@ class SettingsDocument:
         values.update(stored)
         values.update(copied(dict(self.pinned)))
         return MappingProxyType(values)
+
+    def sources(self, stored: _Values) -> dict[str, SettingSource]:
+        """Which of them `effective` takes for each property."""
+        found: dict[str, SettingSource] = dict.fromkeys(self.effective(stored), "default")
+        found.update(dict.fromkeys(stored, "stored"))
+        found.update(dict.fromkeys(self.pinned, "file"))
+        return found
 
     def fitting(self, values: _Values) -> tuple[dict[str, Any], list[Problem]]:
         """The values that fit the schema, and what is wrong with the others."""

@@ -14,6 +14,7 @@ from host.errors import ConfigurationError
 from host.settings.document import Change, SettingsDocument
 from host.settings.view import NamesCallback, PluginSettings
 from plugin_sdk import Database, Logger, Migration, NotFound, dump_json
+from plugin_sdk.management import SettingSource
 
 __all__ = ["MIGRATIONS", "SettingsStore"]
 
@@ -100,6 +101,12 @@ class SettingsStore:
     def pinned_names(self, plugin_id: str) -> frozenset[str]:
         """Names that the operator's file decides. Raises NotFound."""
         return frozenset(self._document(plugin_id).pinned)
+
+    def sources(self, plugin_id: str) -> dict[str, SettingSource]:
+        """Where the value of each property in force comes from. Raises NotFound."""
+        document = self._document(plugin_id)
+        stored = document.fitting(self._stored(plugin_id))[0]
+        return document.sources(stored)
 
     def schema(self, plugin_id: str) -> Mapping[str, Any] | None:
         """As it was defined. Raises NotFound."""

@@ -201,7 +201,7 @@ class PathTable:
         owners: dict[str, RouteSet] = {}
         for routes in route_sets:
             for prefix in routes.claims:
-                owners.setdefault(prefix.rstrip("/"), routes)
+                owners.setdefault(prefix, routes)
         self._claims = {prefix: _claim(prefix, owners) for prefix in owners}
         self._depth = max((prefix.count("/") for prefix in owners), default=0) + 1
         self._known: dict[str, Match] = {}

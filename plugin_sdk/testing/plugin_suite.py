@@ -161,9 +161,10 @@ class PluginSuite:
         missing = [name for name, used in needed.items() if used and not _declares(manifest, name)]
         assert missing == [], f"add to capabilities in plugin.json: {', '.join(missing)}"
 
-    def test_route_paths_are_well_formed(self, started: Plugin) -> None:
+    def test_route_paths_are_well_formed(self, started: Plugin, manifest: Manifest) -> None:
         for route in started.routes():
-            assert _PATH.fullmatch(route.path), f'"{route.path}" is no route path'
+            claimed = route.path == "/" and "/" in manifest.claims
+            assert claimed or _PATH.fullmatch(route.path), f'"{route.path}" is no route path'
             names = _FIELDS.findall(route.path)
             assert len(names) == len(set(names)), f'"{route.path}" names a field twice'
             if isinstance(route, WebSocketRoute):
@@ -249,6 +250,7 @@ class PluginSuite:
         }
         for page in started.pages():
             assert page.path in answered, f"no GET route answers the page {page.path}"
+            assert "{" not in page.path, f"the page {page.path} must not have fields"
             assert page.title.strip()
 
     # Its life

@@ -26,7 +26,7 @@ SIGNATURES = {
     "subscriptions": "() -> 'Sequence[Subscription]'",
     "jobs": "() -> 'Sequence[Job]'",
     "commands": "() -> 'Sequence[Command]'",
-    "pages": "() -> 'Sequence[Page]'",
+    "pages": "() -> 'Sequence[Page | Panel]'",
     "diagnostics": "() -> 'Mapping[str, Any] | str | bytes | None'",
     "purge": "(plugin_id: 'str') -> 'int'",
     "decide": (

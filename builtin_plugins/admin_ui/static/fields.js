@@ -8,9 +8,9 @@ export function mark(input, message) {
   const own = (input.getAttribute("aria-describedby") ?? "").split(" ").filter((each) => each && each !== id);
   document.getElementById(id)?.remove();
   if (message) {
-    input.setAttribute("aria-invalid", "true");
+    if (!input.matches("fieldset")) input.setAttribute("aria-invalid", "true");
     own.push(id);
-    input.closest(".field").append(el("span", { class: "wrong", id }, message));
+    (input.closest(".field, fieldset") ?? input).append(el("span", { class: "wrong", id }, message));
   } else input.removeAttribute("aria-invalid");
   if (own.length) input.setAttribute("aria-describedby", own.join(" "));
   else input.removeAttribute("aria-describedby");
@@ -20,6 +20,7 @@ export function mark(input, message) {
 export function valid(form) {
   let first = null;
   for (const input of form.elements) {
+    if (input.matches("fieldset")) mark(input, "");
     if (!input.closest(".field") || !input.willValidate) continue;
     mark(input, input.validity.valid ? "" : input.validationMessage);
     if (!input.validity.valid) first ??= input;
@@ -28,23 +29,32 @@ export function valid(form) {
   return first === null;
 }
 
+/** Where inside of a field with several values it is. */
+function placeIn(input, deeper) {
+  if (!deeper.length) return "";
+  if (input.dataset.lines === undefined || !/^\d+$/.test(deeper[0])) return `${deeper.join(".")}: `;
+  return `Line ${Number(deeper[0]) + 1}: `;
+}
+
 /** Shows what the host said of each field; returns what belongs to none of them. */
 export function refuse(form, error) {
   const rest = [];
-  const wrong = new Set();
+  const messages = new Map();
   for (const { path, message } of error.details ?? []) {
     const parts = path.split(".");
+    const deeper = [];
     let input = null;
-    for (; parts.length && !input; parts.pop()) input = form.querySelector(`[name="${CSS.escape(parts.join("."))}"]`);
+    while (parts.length && !(input = form.querySelector(`[name="${CSS.escape(parts.join("."))}"]`))) deeper.unshift(parts.pop());
     if (!input) {
       rest.push({ path, message });
       continue;
     }
-    mark(input, message);
-    wrong.add(input);
+    const told = `${placeIn(input, deeper)}${message}`;
+    messages.set(input, messages.has(input) ? `${messages.get(input)} · ${told}` : told);
   }
-  [...form.elements].find((input) => wrong.has(input))?.focus();
-  return { found: wrong.size > 0, rest };
+  for (const [input, message] of messages) mark(input, message);
+  [...form.elements].find((input) => messages.has(input))?.focus();
+  return { found: messages.size > 0, rest };
 }
 
 export const fieldsOf = (form) => Object.fromEntries(new FormData(form));

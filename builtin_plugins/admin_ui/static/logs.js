@@ -40,6 +40,7 @@ filter.addEventListener("input", ({ target }) => {
 });
 filter.addEventListener("submit", (event) => event.preventDefault());
 
+filter.elements.plugin.value = new URLSearchParams(location.search).get("plugin") ?? "";
 const plugins = await ask("/api/plugins").catch(() => []);
 byId("ids").replaceChildren(...plugins.map((each) => el("option", { value: each.id })));
 await work(null, restart);

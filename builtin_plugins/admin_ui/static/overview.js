@@ -1,4 +1,5 @@
 import { ask, bytes, byId, confirm, el, every, plural, ready, record, work } from "./desk.js";
+import { showPanels } from "./panels.js";
 import { comeBack, uptime } from "./restart.js";
 
 const card = (title, big, ...lines) =>
@@ -57,4 +58,7 @@ byId("restart").addEventListener("click", ({ currentTarget }) => work(currentTar
   await ask("/api/admin/restart", { method: "POST" });
   await comeBack(before);
 }));
+work(null, async () => {
+  byId("panels-part").hidden = !showPanels(byId("panels"), await ask("/api/plugins"));
+});
 every(5000, show);

@@ -1,5 +1,6 @@
 import { Refusal, ask, bytes, byId, confirm, el, may, plural, ready, record, say, when, work } from "./desk.js";
 import { mark, refuse, valid } from "./fields.js";
+import { showPanels } from "./panels.js";
 import { fields, read } from "./settings-form.js";
 import { disable, enable } from "./switching.js";
 
@@ -33,12 +34,13 @@ function showHead() {
       byId("switches").querySelector("button")?.focus();
     }));
     switches.push(button);
+    if (plugin.enabled && ["errored", "quarantined"].includes(plugin.state)) switches.push(retry());
   }
   if (plugin.protected) switches.push(el("small", {}, "Stagebox needs it: it cannot be disabled."));
   if (plugin.state === "active" && plugin.hasSettingsHtml) switches.push(el("a", { class: "button", href: `${api}/settings` }, "Its own settings page"));
   byId("switches").replaceChildren(...switches);
   byId("brings").replaceChildren(
-    ...items("Routes below", [plugin.routes.prefix]),
+    ...items("Routes below", plugin.routes.paths ?? [plugin.routes.prefix]),
     ...items("Capabilities", plugin.capabilities),
     ...items("Permissions", plugin.permissions.map((each) => `${each.name}: ${each.description}`)),
     ...items("Providers", plugin.providers.map((each) => `${each.type}: ${each.name}`)),
@@ -52,26 +54,44 @@ function showHead() {
 /** A link only when it leads to the web: manifests are written by strangers. */
 const homepage = (url) => (/^https?:\/\//.test(url) ? el("a", { href: url, rel: "noreferrer" }, url) : url);
 
+/** For one that failed: whatever kept it from starting may be mended by now. */
+function retry() {
+  const again = el("button", { type: "button", class: "main" }, "Try again");
+  again.addEventListener("click", () => work(again, async () => {
+    const now = await ask(`${api}/enable`, { method: "POST" });
+    await load();
+    if (!now.error) say(`${now.name} is ${now.state}.`);
+    byId("switches").querySelector("button")?.focus();
+  }));
+  return again;
+}
+
 async function showSettings() {
   const form = byId("settings");
   byId("settings-part").hidden = !plugin.hasSettings;
   if (!plugin.hasSettings) return;
-  let values = await ask(`${api}/config`);
+  const [first, sources] = await Promise.all([ask(`${api}/config`), ask(`${api}/config/sources`)]);
+  let values = first;
   const schema = plugin.settingsSchema;
+  const pinned = new Map(Object.entries(sources).filter(([, each]) => each.source === "file").map(([name, each]) => [name, each.where]));
   const save = may("MANAGE_SETTINGS") ? el("p", { class: "buttons" }, el("button", { class: "main" }, "Save settings")) : null;
-  form.replaceChildren(...fields(schema, values), ...(save ? [save] : []));
+  form.replaceChildren(...fields(schema, values, [], pinned), ...(save ? [save] : []));
   form.onsubmit = (event) => {
     event.preventDefault();
     if (!valid(form)) return;
-    work(form.querySelector("button"), async () => {
+    work(form.querySelector("button.main"), async () => {
       try {
-        values = await ask(`${api}/config`, { method: "PUT", body: read(form, schema, values) });
+        values = await ask(`${api}/config`, { method: "PUT", body: read(form, schema, values, pinned) });
         say("The settings are saved.");
       } catch (error) {
         if (error.input) {
           mark(error.input, error.message);
           error.input.focus();
-        } else if (!(error instanceof Refusal) || !refuse(form, error).found) throw error;
+          return;
+        }
+        if (!(error instanceof Refusal)) throw error;
+        const { found, rest } = refuse(form, error);
+        if (!found || rest.length) throw error;
       }
     });
   };
@@ -135,6 +155,7 @@ async function showFigures() {
 async function showLog() {
   if (!may("ADMIN")) return;
   byId("log-part").hidden = false;
+  byId("all-log").href = `/admin/logs?plugin=${encodeURIComponent(id)}`;
   const found = await ask(`/api/admin/log?${new URLSearchParams({ plugin: id, limit: 50 })}`);
   byId("log").replaceChildren(...(found.length ? found.toReversed().map(record) : [el("p", {}, "No records.")]));
 }
@@ -149,6 +170,8 @@ async function load() {
     document.querySelector("main h1").textContent = id;
     byId("about").textContent = "This plugin is not installed. What it kept is still here.";
   }
+  const panels = plugin && may("ADMIN") ? [plugin] : [];
+  byId("panels-part").hidden = !showPanels(byId("panels"), panels);
   await Promise.all([plugin ? showSettings() : null, showData(), showFigures(), showLog()]);
   ready("plugin");
 }

@@ -1,32 +1,82 @@
 /** A form made from a JSON Schema, and the values back out of it. */
 
-import { el } from "./desk.js";
+import { button, el } from "./desk.js";
 
 const words = (name) => name.replace(/([a-z0-9])([A-Z])/g, "$1 $2").replace(/^./, (first) => first.toUpperCase());
 const kind = (schema) => [schema.type].flat().find((type) => type && type !== "null");
 const plain = (schema) => kind(schema) === "object" && schema.properties && !schema.$ref && !schema.patternProperties;
-const lines = (schema) => kind(schema) === "array" && schema.items?.type === "string" && !schema.items.enum;
+const entries = (schema) => kind(schema) === "array" && schema.items && plain(schema.items);
+const choices = (schema) => kind(schema) === "array" && Array.isArray(schema.items?.enum);
+const NUMBERS = new Set(["integer", "number"]);
+const lines = (schema) => kind(schema) === "array" && !choices(schema) && (kind(schema.items ?? {}) === "string" || NUMBERS.has(kind(schema.items ?? {})));
 
-/** The elements for an object's properties; the names of inputs are dotted paths. */
-export function fields(schema, values, path = []) {
+/** The elements for an object's properties; the names of inputs are dotted paths, as the host's
+ *  messages name them. `pinned` maps names to the place that decides them. */
+export function fields(schema, values, path = [], pinned = new Map(), fixed = false) {
   return Object.entries(schema.properties ?? {}).map(([name, each]) => {
-    const here = [...path, name];
     const value = values && name in values ? values[name] : each.default;
-    if (plain(each)) {
-      return el("fieldset", {}, el("legend", {}, each.title ?? words(name)), each.description ? el("p", { class: "faint" }, each.description) : null, fields(each, value, here));
-    }
-    return field(here.join("."), name, each, value, (schema.required ?? []).includes(name));
+    const where = path.length ? null : pinned.get(name);
+    const made = part([...path, name], name, each, value, { required: (schema.required ?? []).includes(name), fixed: fixed || Boolean(where) });
+    if (where) note(made, `Pinned by ${where}: it can be changed only there.`);
+    return made;
   });
 }
 
-function field(path, name, schema, value, required) {
+/** Says of a field who decides it, also to screen readers. */
+function note(made, text) {
+  const about = el("small", { class: "pinned", id: `${made.dataset.path}-pinned` }, text);
+  made.append(about);
+  const input = made.matches("fieldset") ? made : made.querySelector("input, select, textarea");
+  input.setAttribute("aria-describedby", [input.getAttribute("aria-describedby"), about.id].filter(Boolean).join(" "));
+}
+
+function part(path, name, schema, value, { required, fixed }) {
+  const title = schema.title ?? words(name);
+  if (plain(schema)) return group(path, title, schema, fields(schema, value, path, new Map(), fixed));
+  if (entries(schema)) return list(path, title, schema, value, fixed);
+  if (choices(schema)) return group(path, title, schema, chosen(path, schema, value ?? [], fixed));
+  return field(path.join("."), title, schema, value, required, fixed);
+}
+
+/** A fieldset has the name of what it stands for, so that a message about the whole has a place. */
+const group = (path, title, schema, content) =>
+  el("fieldset", { name: path.join("."), id: `setting-${path.join(".")}`, "data-path": path.join("."), tabindex: "-1" },
+    el("legend", {}, title), schema.description ? el("p", { class: "faint" }, schema.description) : null, content);
+
+const chosen = (path, schema, value, fixed) => schema.items.enum.map((each) => {
+  const text = JSON.stringify(each);
+  return el("label", { class: "check" }, el("input", { type: "checkbox", "data-choice": text, checked: value.some((one) => JSON.stringify(one) === text), disabled: fixed }), String(each));
+});
+
+/** Entries that come and go. What was typed into the others stays. */
+function list(path, title, schema, value, fixed) {
+  const items = el("div", { class: "entries" });
+  const box = group(path, title, schema, items);
+  const draw = (found) => items.replaceChildren(...found.map((each, at) =>
+    el("fieldset", { class: "entry" }, el("legend", {}, `${title} ${at + 1}`), fields(schema.items, each, [...path, String(at)], new Map(), fixed),
+      fixed ? null : button("Remove", () => {
+        const rest = present().toSpliced(at, 1);
+        draw(rest);
+        (items.children[Math.min(at, rest.length - 1)]?.querySelector("button") ?? add).focus();
+      }, { "aria-label": `Remove ${title} ${at + 1}` }))));
+  const present = () => entered(box.closest("form"), schema, value, path);
+  const add = button("Add", () => {
+    draw([...present(), {}]);
+    items.lastElementChild.querySelector("input, select, textarea, button").focus();
+  }, { "aria-label": `Add to ${title}` });
+  if (!fixed) box.append(add);
+  draw(value ?? []);
+  return box;
+}
+
+function field(path, title, schema, value, required, fixed) {
   const id = `setting-${path}`;
   const about = schema.description ? `${id}-about` : null;
-  const input = control(schema, value, { id, name: path, "aria-describedby": about, required: required && kind(schema) !== "boolean" });
-  const label = el("label", { for: id }, schema.title ?? words(name));
+  const input = control(schema, value, { id, name: path, "aria-describedby": about, required: required && kind(schema) !== "boolean", disabled: fixed });
+  const label = el("label", { for: id }, title);
   const hint = about ? el("small", { id: about }, schema.description) : null;
-  if (input.type !== "checkbox") return el("div", { class: "field" }, label, input, hint);
-  return el("div", { class: "field" }, el("div", { class: "check" }, input, label), hint);
+  if (input.type !== "checkbox") return el("div", { class: "field", "data-path": path }, label, input, hint);
+  return el("div", { class: "field", "data-path": path }, el("div", { class: "check" }, input, label), hint);
 }
 
 function control(schema, value, attributes) {
@@ -43,26 +93,53 @@ function control(schema, value, attributes) {
       return el("input", { ...attributes, type: schema.writeOnly ? "password" : "text", autocomplete: schema.writeOnly ? "new-password" : "off", maxlength: schema.maxLength, value });
     default: {
       const text = lines(schema) ? (value ?? []).join("\n") : (value ?? null) === null ? "" : JSON.stringify(value, null, 2);
-      const made = el("textarea", { ...attributes, rows: Math.min(12, Math.max(3, text.split("\n").length)), spellcheck: "false" });
+      const made = el("textarea", { ...attributes, rows: Math.min(12, Math.max(3, text.split("\n").length)), spellcheck: "false", "data-lines": lines(schema) ? "" : null });
       made.value = text;
       return made;
     }
   }
 }
 
-/** The document to store: what equals its default is left out, so that it follows the default.
- *  Throws {input, message} for a text that is no JSON. */
-export function read(form, schema, before, path = []) {
+/** The document to store: what equals its default is left out, so that it follows the default, and
+ *  so is what is pinned. Throws {input, message} for a text that cannot be what it should. */
+export function read(form, schema, before, pinned = new Map(), path = []) {
   const known = schema.properties ?? {};
   const found = Object.fromEntries(Object.entries(before ?? {}).filter(([name]) => !(name in known)));
   for (const [name, each] of Object.entries(known)) {
-    const here = [...path, name];
-    const value = plain(each) ? read(form, each, before?.[name], here) : taken(form.elements[here.join(".")], each);
-    const isDefault = JSON.stringify(value) === JSON.stringify(each.default);
+    if (!path.length && pinned.has(name)) continue;
+    const value = valueOf(form, each, before?.[name], [...path, name]);
+    // Below the top the host fills in no defaults: what was there stays there.
+    const kept = path.length > 0 && before && name in before && before[name] !== null;
+    const isDefault = JSON.stringify(value) === JSON.stringify(each.default) && !kept;
     const empty = plain(each) && !Object.keys(value).length;
     if (value !== undefined && !isDefault && !empty) found[name] = value;
   }
   return found;
+}
+
+function valueOf(form, schema, before, path) {
+  if (plain(schema)) return read(form, schema, before, new Map(), path);
+  const input = form.elements[path.join(".")];
+  if (entries(schema)) {
+    const value = entered(form, schema, before, path);
+    return value.length || schema.default !== undefined ? value : undefined;
+  }
+  if (choices(schema)) {
+    const value = [...input.querySelectorAll("[data-choice]:checked")].map((each) => JSON.parse(each.dataset.choice));
+    return value.length || schema.default !== undefined ? value : undefined;
+  }
+  return taken(input, schema);
+}
+
+/** The entries of a list as they stand in the form. */
+function entered(form, schema, before, path) {
+  const box = form.elements[path.join(".")];
+  const count = box.querySelector(".entries").children.length;
+  return Array.from({ length: count }, (_, at) => {
+    const names = Object.keys(schema.items.properties);
+    const values = names.map((name) => [name, valueOf(form, schema.items.properties[name], before?.[at]?.[name], [...path, String(at), name])]);
+    return Object.fromEntries(values.filter(([, value]) => value !== undefined));
+  });
 }
 
 function taken(input, schema) {
@@ -77,7 +154,7 @@ function taken(input, schema) {
       return input.value === "" && schema.default === undefined ? undefined : input.value;
     default:
       if (!input.value.trim() && schema.default === undefined) return undefined;
-      if (lines(schema)) return input.value.split("\n").map((line) => line.trim()).filter(Boolean);
+      if (lines(schema)) return linesOf(input, schema.items);
       if (!input.value.trim()) return undefined;
       try {
         return JSON.parse(input.value);
@@ -87,3 +164,10 @@ function taken(input, schema) {
   }
 }
 
+function linesOf(input, schema) {
+  const found = input.value.split("\n").map((line) => line.trim()).filter(Boolean);
+  if (!NUMBERS.has(kind(schema))) return found;
+  const bad = found.find((line) => Number.isNaN(Number(line)));
+  if (bad !== undefined) throw Object.assign(new Error(`"${bad}" is no number.`), { input });
+  return found.map(Number);
+}

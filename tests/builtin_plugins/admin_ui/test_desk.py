@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import validate
 
 import builtin_plugins.admin_ui as admin_ui
 from builtin_plugins.admin_ui.desk import DESK
 from host.testing import TestHost
+from plugin_sdk import PANEL
 from plugin_sdk.testing import FakeContext, PluginSuite
 
 FOLDER = Path(admin_ui.__file__).parent
@@ -24,6 +26,11 @@ class TestTheDeskIsSound(PluginSuite):
 
     def prepare(self, context: FakeContext) -> None:
         context.services.add("host.plugins", object())
+
+
+@pytest.fixture(scope="module")
+def bundled() -> None:
+    """All of them: the desk is about what others bring."""
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +126,38 @@ def test_strangers_are_led_to_the_door_and_back(host, people):
         assert answer.headers["location"].startswith("/admin/sign-in?next=/admin")
     assert host.get("/admin/sign-in").status == 200
     assert host.get("/admin/setup").status == 200
+
+
+def test_the_bare_address_leads_to_the_desk(host, people):
+    answer = host.get("/")
+    assert (answer.status, answer.headers["location"]) == (303, "/admin")
+    host.disable("admin_ui")
+    assert host.get("/").status == 404
+    host.enable("admin_ui")
+    assert host.get("/").status == 303
+    assert host.get("/nothing").status == 404
+
+
+def test_what_the_desk_shows_of_others_is_in_the_public_list(host, people):
+    answer = host.get("/api/plugins", headers=of(host, people["Ada"]))
+    entries = {entry["id"]: entry for entry in answer.json()}
+    desk = entries["admin_ui"]
+    assert desk["routes"] == {"prefix": "/admin", "paths": ["/admin", "/"]}
+    assert desk["frontend"]["pages"] == [
+        {"path": "/admin", "title": "Administration", "icon": "🛠", "order": 0, "url": "/admin"}
+    ]
+    assert "panels" not in desk["frontend"]
+    urls = [page["url"] for entry in entries.values() for page in entry["frontend"]["pages"]]
+    assert set(pages_offered(text(host, "/admin", people["Ada"]))) >= {*urls, "/songs", "/media"}
+
+
+@pytest.mark.parametrize("plugin_id", ["songs", "media"])
+def test_panels_of_bundled_plugins_say_what_a_panel_may_say(host, people, plugin_id):
+    (panel,) = host.get(f"/api/plugins/{plugin_id}").json()["frontend"]["panels"]
+    answer = host.get(panel["url"], headers=of(host, people["Ada"]))
+    validate(answer.json(), PANEL)
+    assert answer.json()["facts"]
+    assert host.get(panel["url"], headers=of(host, people["Eve"])).status == 403
 
 
 def test_everybody_sees_the_pages_that_they_may_open(host, people):

@@ -260,6 +260,13 @@ def test_what_the_file_pins_cannot_be_changed(make_host, write_plugin, tmp_path)
     reply = host.put("/api/plugins/themes/config", json={"greeting": "other"})
     assert (reply.status, reply.json()["error"]) == (409, "CONFLICT")
     assert host.put("/api/plugins/themes/config", json={"greeting": "pinned"}).status == 200
+    host.put("/api/plugins/themes/config", json={"greeting": "pinned", "count": 2})
+    assert host.get("/api/plugins/themes/config/sources").json() == {
+        "greeting": {"source": "file", "where": "stagebox.toml [plugins.themes]"},
+        "count": {"source": "stored"},
+        "password": {"source": "default"},
+    }
+    assert host.get("/api/plugins/nowhere/config/sources").status == 404
 
 
 def test_a_plugin_without_settings_takes_none(host):

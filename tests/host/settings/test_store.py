@@ -98,6 +98,7 @@ def test_an_unknown_plugin(store: SettingsStore) -> None:
         store.effective,
         store.shown,
         store.pinned_names,
+        store.sources,
         store.schema,
         store.check,
         lambda name: store.replace(name, {}),
@@ -437,6 +438,17 @@ def test_who_wants_to_know_is_told_what_changed(store: SettingsStore) -> None:
         ("board", frozenset({"loud", "title"})),
         ("board", frozenset({"loud"})),
     ]
+
+
+def test_where_values_come_from(database: HostDatabase) -> None:
+    store = pinned(database, maxSounds=9, nonsense=1)
+    store.update("board", {"loud": True, "maxSounds": 9})
+    sources = store.sources("board")
+    assert list(sources) == list(store.effective("board"))
+    assert {name: each for name, each in sources.items() if each != "default"} == {
+        "maxSounds": "file",
+        "loud": "stored",
+    }
 
 
 def test_a_pinned_value_does_not_change(database: HostDatabase) -> None:

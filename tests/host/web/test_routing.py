@@ -53,6 +53,8 @@ def test_the_root_can_be_claimed(site):
     assert site.get("/").json == "home"
     assert site.get("/api/plugins/hello/hi").json == "hi"
     assert site.get("/nothing").status == 404
+    assert site.ask("POST", "/").status == 405
+    assert site.ask("POST", "/nothing").status == 404  # who has the root has nothing else
 
 
 def test_unknown_paths_are_404_in_the_shape_of_the_host(site):

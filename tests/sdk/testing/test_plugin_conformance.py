@@ -27,7 +27,7 @@ BOARD = '''
 
 import threading
 
-from plugin_sdk import (Argument, Page, Plugin, Provider, Response, command, event_handler, job,
+from plugin_sdk import (Argument, Page, Panel, Plugin, Provider, Response, command, event_handler, job,
     hookimpl, migration, route, websocket)
 
 SOUND = {"type": "object", "properties": {"label": {"type": "string"}}}
@@ -84,7 +84,7 @@ class Board(Plugin):
         return [Provider("song_format", "board", Format())]
 
     def pages(self):
-        return [Page("/page", "Board")]
+        return [Page("/page", "Board"), Panel("/page", "Board")]
 
 
 plugin = Board
@@ -306,6 +306,7 @@ FAULTS = {
         "test_commands_have_help", old='Argument("label", "Which one")', new='Argument("label")'
     ),
     "lost_page": Fault("test_pages_are_routes", old='Page("/page"', new='Page("/pages"'),
+    "lost_panel": Fault("test_pages_are_routes", old='Panel("/page"', new='Panel("/panel"'),
     "thread_left": Fault("test_switching_off_leaves_nothing", old="self.stop.set()", new="return"),
     "only_once": Fault(
         "test_it_can_be_switched_on_again",
