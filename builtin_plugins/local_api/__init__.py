@@ -48,7 +48,7 @@ class LocalApi(Plugin):
             self._announcer.stop()
 
     def guard(self, request: Request) -> None:
-        self._exposure.check(request)
+        self._exposure.guard.check(request)
 
     @event_handler("host.started", "host.plugin_enabled")
     def listening(self, event: Event) -> None:

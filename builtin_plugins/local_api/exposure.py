@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from plugin_sdk import Forbidden, Logger, Request, Settings
+from plugin_sdk import Logger, Settings
+from plugin_sdk.exposure import LanGuard
 from plugin_sdk.management import HostInfo
 
 __all__ = ["Exposure"]
@@ -14,6 +15,7 @@ class Exposure:
     """The setting ``exposeOnLan``, and what the host's listeners make of it."""
 
     def __init__(self, settings: Settings, host: HostInfo, log: Logger) -> None:
+        self.guard = LanGuard(self._wished, "exposeOnLan of local_api")
         self._settings = settings
         self._host = host
         self._log = log
@@ -23,16 +25,7 @@ class Exposure:
     @property
     def exposed(self) -> bool:
         """The running state: wished for, and a listener is bound beyond loopback."""
-        return bool(self._settings["exposeOnLan"]) and self._host.exposed()
-
-    def check(self, request: Request) -> None:
-        """Raises Forbidden (LAN_DISABLED) for another machine while the setting is off. Only the
-        socket's other end counts, never what a header says."""
-        if not self._settings["exposeOnLan"] and not request.loopback:
-            raise Forbidden(
-                "This API answers its own machine only (setting exposeOnLan of local_api).",
-                code="LAN_DISABLED",
-            )
+        return self._wished() and self._host.exposed()
 
     def announce(self) -> None:
         """Warns once each time that the API becomes reachable for other machines."""
@@ -49,3 +42,6 @@ class Exposure:
             else " Any user whom a signaling server vouches for may sign in"
             " (setting restrictToLocalUser is off).",
         )
+
+    def _wished(self) -> bool:
+        return bool(self._settings["exposeOnLan"])

@@ -5,7 +5,6 @@ Other plugins write through the service ``plugin_data.store``; see `store`.
 
 from __future__ import annotations
 
-from builtin_plugins.plugin_data.exposure import LanGuard
 from builtin_plugins.plugin_data.routes import META, NO_STORE, QUERY, VALUE
 from builtin_plugins.plugin_data.store import PluginDataStore
 from builtin_plugins.plugin_data.tables import create_tables
@@ -18,6 +17,7 @@ from plugin_sdk import (
     migration,
     route,
 )
+from plugin_sdk.exposure import LanGuard
 
 
 class PluginData(Plugin):
@@ -31,7 +31,7 @@ class PluginData(Plugin):
     def enable(self) -> None:
         services = self.context.services
         self._store = PluginDataStore(self.context, services.get("host.data"))
-        self._lan = LanGuard(services.get("host.settings"))
+        self._lan = LanGuard.of(services.get("host.settings"), "local_api", "exposeOnLan")
         services.offer("plugin_data.store", self._store)
 
     def guard(self, request: Request) -> None:

@@ -20,7 +20,6 @@ from builtin_plugins.rooms.local.described import (
     array_of,
 )
 from builtin_plugins.rooms.local.exporting import export
-from builtin_plugins.rooms.local.exposure import LanGuard
 from builtin_plugins.rooms.local.importing import run_import
 from builtin_plugins.rooms.local.numbers import page_of, whole_number
 from builtin_plugins.rooms.store import RoomsStore
@@ -36,6 +35,7 @@ from plugin_sdk import (
     command,
     route,
 )
+from plugin_sdk.exposure import LanGuard
 
 __all__ = ["LocalFace"]
 
@@ -54,7 +54,9 @@ class LocalFace(Plugin):
     _lan: LanGuard
 
     def enable_local(self) -> None:
-        self._lan = LanGuard(self.context.services.get("host.settings"))
+        self._lan = LanGuard.of(
+            self.context.services.get("host.settings"), "local_api", "exposeOnLan"
+        )
 
     def disable_local(self) -> None:
         return

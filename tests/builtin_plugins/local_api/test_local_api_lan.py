@@ -90,3 +90,19 @@ def test_the_door_opens_with_the_next_request(lan: tuple[TestHost, str, int]) ->
     assert "restrictToLocalUser" in json.dumps(said)
     host.host.settings.update("local_api", {"exposeOnLan": False})
     assert ask(lan, "GET", "/api/rooms") == (403, "LAN_DISABLED")
+
+
+def test_the_setting_counts_while_its_plugin_is_off(lan: tuple[TestHost, str, int]) -> None:
+    host = lan[0]
+    others = [path for path in GUARDED if path not in ("/api/health", "/api/profile")]
+    host.disable("local_api")
+    try:
+        for path in others:
+            assert ask(lan, "GET", path) == (403, "LAN_DISABLED"), path
+        host.host.settings.update("local_api", {"exposeOnLan": True})
+        for path in others:
+            assert ask(lan, "GET", path) == (401, "UNAUTHORIZED"), path
+        assert ask(lan, "GET", "/api/health") == (404, "NOT_FOUND")
+    finally:
+        host.host.settings.update("local_api", {"exposeOnLan": False})
+        host.enable("local_api")

@@ -82,6 +82,12 @@ class Rooms:
 
 
 @pytest.fixture(scope="module")
+def bundled(bundled: Any) -> Any:
+    """The API document shows the routes."""
+    return bundled and {*bundled, "api_docs"}
+
+
+@pytest.fixture(scope="module")
 def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rooms]:
     folder = tmp_path_factory.mktemp("rooms")
     clock = folder / "clock"

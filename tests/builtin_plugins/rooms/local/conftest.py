@@ -135,6 +135,12 @@ def _start(folder: Path) -> Iterator[Local]:
 
 
 @pytest.fixture(scope="module")
+def bundled(bundled: Any) -> Any:
+    """Who else has a part in the local REST API."""
+    return bundled and {*bundled, "local_api", "plugin_data"}
+
+
+@pytest.fixture(scope="module")
 def _local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     yield from _start(tmp_path_factory.mktemp("local"))
 
