@@ -30,6 +30,17 @@ _TAG_OF: Final = (  # by the beginning of a path, for routes that declare anothe
     ("/api/v1/providers", "Settings"),
     ("/api/v1/logs", "Logs"),
 )
+_FAILURES: Final[Mapping[str, tuple[str, str]]] = {
+    "400": ("Validation failed", "limit must be at least 1"),
+    "401": ("Unauthorized", "A valid token is needed: route guards are on."),
+    "403": ("Forbidden", "The permission MANAGE_SETTINGS is missing."),
+    "404": ("Not found", "Movie with identifier 'cmwrchn30000399vz4m630yv2' not found"),
+    "409": ("Conflict", "50 scans are waiting already. Try again later."),
+    "416": ("Range Not Satisfiable", "The requested range lies outside the content."),
+}
+"""By status: what stands in an example of a refusal."""
+_BYTES: Final = {"schema": {"type": "string", "format": "binary"}}
+_BYTE_PATHS: Final = {"/api/v1/stream/{id}": "video/*", "/api/v1/image/{name}": "image/*"}
 _ERROR: Final[Mapping[str, Any]] = {
     "type": "object",
     "required": ["success", "error", "message"],
@@ -94,13 +105,34 @@ def _retell(
         parameter["schema"] = schema
         parameter.setdefault("example", example_of(schema, schemas))
         parameter.pop("examples", None)
-    bodies = [operation["requestBody"]] if "requestBody" in operation else []
-    for described in (*bodies, *operation["responses"].values()):
-        for content in described.get("content", {}).values():
-            schema = schema_30(content.get("schema", {}))
-            content["schema"] = schema
-            if "examples" not in content:
-                content.setdefault("example", example_of(schema, schemas))
+    responses = operation["responses"]
+    if path in _BYTE_PATHS:
+        for status in responses.keys() & {"200", "206"}:
+            responses[status]["content"] = {_BYTE_PATHS[path]: dict(_BYTES)}
+        responses.get("304", {}).pop("content", None)
+    if "requestBody" in operation:
+        _show(operation["requestBody"], schemas)
+    for status, response in responses.items():
+        _show(response, schemas, None if open_always else _failure(status))
+
+
+def _failure(status: str) -> dict[str, Any] | None:
+    if status not in _FAILURES:
+        return None
+    kind, message = _FAILURES[status]
+    failure: dict[str, Any] = {"success": False, "error": kind, "message": message}
+    if status == "400":
+        failure["details"] = [{"field": "limit", "message": message}]
+    return failure
+
+
+def _show(described: Mapping[str, Any], schemas: Mapping[str, Any], example: Any = None) -> None:
+    """Retells the schemas of a body, and gives each an example."""
+    for content in described.get("content", {}).values():
+        schema = schema_30(content.get("schema", {}))
+        content["schema"] = schema
+        if "examples" not in content and schema.get("format") != "binary":
+            content.setdefault("example", example or example_of(schema, schemas))
 
 
 def _tag(path: str, operation: Mapping[str, Any]) -> str:

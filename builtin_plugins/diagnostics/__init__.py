@@ -47,6 +47,14 @@ _LOGS: Final = {
         },
     },
 }
+_CLEARED: Final = {
+    "type": "object",
+    "required": ["success", "message"],
+    "properties": {
+        "success": {"const": True},
+        "message": {"type": "string", "examples": ["Logs cleared successfully"]},
+    },
+}
 
 
 class Diagnostics(Plugin):
@@ -90,6 +98,7 @@ class Diagnostics(Plugin):
         returns=_LOGS,
         errors=(400, 401, 403),
         tags=["Logs"],
+        trailing_slash=True,
     )
     def logs(self, request: Request) -> Response:
         """The newest records of the log, newest first"""
@@ -99,7 +108,15 @@ class Diagnostics(Plugin):
         found = self._log_book.newest(request.query["limit"], request.query.get("level"))
         return Response({"success": True, "data": found}, headers=self._media.headers)
 
-    @route("DELETE", "/api/v1/logs", access="open", errors=(401, 403), tags=["Logs"])
+    @route(
+        "DELETE",
+        "/api/v1/logs",
+        access="open",
+        returns=_CLEARED,
+        errors=(401, 403),
+        tags=["Logs"],
+        trailing_slash=True,
+    )
     def clear_logs(self, request: Request) -> Response:
         """List only later records from now on; the file stays as it is"""
         self._log_book.clear(self.context.clock.iso())

@@ -53,7 +53,8 @@ class Health:
     def now(self, version: str) -> tuple[int, dict[str, Any]]:
         """Status and body."""
         states = {entry.id: entry.state for entry in self._plugins.entries()}
-        readable = self._database_is_readable()
+        metadata = self._metadata_state()
+        readable = metadata is not None and self._database_is_readable()
         scanner = "healthy" if states.get("media") == "active" else "unknown"
         return 200 if readable else 503, {
             "status": "OK" if readable else "ERROR",
@@ -61,7 +62,7 @@ class Health:
             "timestamp": self._clock.iso(),
             "uptime": max(0, self._clock.ms() - self._info.started_at) / 1000,
             "services": {
-                "metadata_service": self._metadata_state(),
+                "metadata_service": metadata or "unknown",
                 "scanner_service": scanner,
                 "plugins": states,
             },
@@ -74,6 +75,12 @@ class Health:
             return False
         return True
 
-    def _metadata_state(self) -> str:
+    def _metadata_state(self) -> str | None:
+        """None when the database of media cannot be read."""
         state = self._services.find(_METADATA)
-        return "unknown" if state is None else str(state())
+        if state is None:
+            return "unknown"
+        try:
+            return str(state())
+        except StageboxError:
+            return None

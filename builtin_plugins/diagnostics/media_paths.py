@@ -48,8 +48,9 @@ def error_envelope(error: StageboxError, request: Request) -> dict[str, Any]:
         message = "An unexpected error occurred"
     body: dict[str, Any] = {"success": False, "error": kind, "message": message}
     if error.details and error.status == 400:
-        body["details"] = [{"field": each.path, "message": each.message} for each in error.details]
-        body["message"] = error.details[0].message
+        named = [(each.path, f"{each.path} {each.message}".strip()) for each in error.details]
+        body["details"] = [{"field": path, "message": text} for path, text in named]
+        body["message"] = named[0][1]
     return body
 
 

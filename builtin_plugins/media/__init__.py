@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from builtin_plugins.media import shapes
 from builtin_plugins.media.answers import envelope, success
 from builtin_plugins.media.artwork import Pictures
 from builtin_plugins.media.catalogue import Catalogue
@@ -26,40 +27,24 @@ from builtin_plugins.media.libraries import Libraries
 from builtin_plugins.media.library_routes import LibraryRoutes
 from builtin_plugins.media.operator_commands import OperatorCommands
 from builtin_plugins.media.pages import page, page_file
+from builtin_plugins.media.panel import panel
 from builtin_plugins.media.provider_rows import ProviderRows
 from builtin_plugins.media.scan_jobs import ScanJobs
 from builtin_plugins.media.scan_routes import ScanRoutes
 from builtin_plugins.media.scanner import Scanner
 from builtin_plugins.media.settings_routes import ProviderRoutes, SettingsRoutes
-from builtin_plugins.media.shapes import (
-    JOB,
-    JOBS,
-    LIBRARIES,
-    LIBRARY,
-    LIBRARY_BODY,
-    MOVIE,
-    MOVIES,
-    PROVIDER,
-    PROVIDER_BODY,
-    PROVIDERS,
-    SCAN_BODY,
-    SEARCH,
-    SETTINGS,
-    SETTINGS_BODY,
-    SHOW,
-    SHOWS,
-    parameters,
-)
 from builtin_plugins.media.streaming import image, stream
 from builtin_plugins.media.tables import create_tables
 from builtin_plugins.media.workshop import Workshop
 from plugin_sdk import (
+    PANEL,
     Argument,
     CommandIO,
     Database,
     Event,
     JobRun,
     Page,
+    Panel,
     Plugin,
     Request,
     RequestFilter,
@@ -155,12 +140,17 @@ class Media(Plugin):
         """What the page is made of"""
         return page_file(request.params["file"])
 
-    def pages(self) -> Sequence[Page]:
-        return [Page("/media", "Media", "🎬", order=20)]
+    @route("GET", "/media/panel", permission="ADMIN", returns=PANEL, documented=False)
+    def panel(self, request: Request) -> Any:
+        """Films, shows and scans at a glance"""
+        return panel(self._libraries.stats(), len(self._jobs.active()))
+
+    def pages(self) -> Sequence[Page | Panel]:
+        return [Page("/media", "Media", "🎬", 20), Panel("/media/panel", "Media", 20)]
 
     # Films and shows
 
-    @_get("/search", "Search", SEARCH, parameters("query"), errors=(400,))
+    @_get("/search", shapes.SEARCH, shapes.SEARCHED, errors=(400,))
     def search(self, request: Request) -> Response:
         """Films and shows whose title holds a text, ten in all"""
         found = self._items.search(read_query(request))
@@ -168,22 +158,22 @@ class Media(Plugin):
         self._gradients.complete(both, LIST_SECONDS)
         return success(found)
 
-    @_get("/movies", "Movies", MOVIES)
+    @_get("/movies", shapes.MOVIES)
     def movies(self, request: Request) -> Response:
         """The ten newest films"""
         return self._listed(self._items.newest_movies())
 
-    @_get("/movies/{id}", "Movies", MOVIE, errors=(400, 404))
+    @_get("/movies/{id}", shapes.MOVIE, errors=(400, 404))
     def movie(self, request: Request) -> Response:
         """One film"""
         return self._detail(self._items.movie(read_id(request)))
 
-    @_get("/tvshows", "TV Shows", SHOWS)
+    @_get("/tvshows", shapes.SHOWS)
     def shows(self, request: Request) -> Response:
         """The ten newest shows"""
         return self._listed(self._items.newest_shows())
 
-    @_get("/tvshows/{id}", "TV Shows", SHOW, errors=(400, 404))
+    @_get("/tvshows/{id}", shapes.SHOW, errors=(400, 404))
     def show(self, request: Request) -> Response:
         """One show with its seasons and episodes"""
         return self._detail(self._items.show(read_id(request)))
@@ -198,92 +188,88 @@ class Media(Plugin):
 
     # Bytes
 
-    @_get("/stream/{id}", "Stream", None, errors=(206, 304, 400, 404, 416))
+    @_get("/stream/{id}", None, errors=(206, 304, 400, 404, 416))
     def stream(self, request: Request) -> Response:
         """The file of a film or an episode, whole or a range of it"""
         return stream(self._items, read_id(request))
 
-    @_get("/image/{name}", "Stream", None, errors=(304, 404))
+    @_get("/image/{name}", None, errors=(304, 404))
     def image(self, request: Request) -> Response:
         """Artwork that a scan stored"""
         return image(self.context.blobs, request.params["name"])
 
     # Libraries
 
-    @_get("/library", "Library", LIBRARIES, parameters("isLibrary", "libraryType"), errors=(400,))
+    @_get("/library", shapes.LIBRARIES, shapes.LIBRARY_FILTERS, errors=(400,))
     def libraries(self, request: Request) -> Response:
         """All libraries"""
         return self._library_routes.list(request)
 
-    @_change("POST", "/library", "Library", LIBRARY, LIBRARY_BODY, status=201, errors=(400, 409))
+    @_change("POST", "/library", shapes.LIBRARY, shapes.LIBRARY_BODY, status=201, errors=(400, 409))
     def create_library(self, request: Request) -> Response:
         """Make a library"""
         return self._library_routes.create(request)
 
-    @_change("PUT", "/library", "Library", None, LIBRARY_BODY, errors=(400, 404, 409))
+    @_change("PUT", "/library", shapes.CHANGED_LIBRARY, shapes.LIBRARY_BODY, errors=(400, 404, 409))
     def change_named_library(self, request: Request) -> Response:
         """Change the library that the body names"""
         return self._library_routes.change(request)
 
-    @_change("DELETE", "/library", "Library", None, LIBRARY_BODY, errors=(400, 404))
+    @_change("DELETE", "/library", shapes.DELETED_LIBRARY, shapes.NAMED_LIBRARY, errors=(400, 404))
     def delete_named_library(self, request: Request) -> Response:
         """Delete the library that the body names; no file is touched"""
         return self._library_routes.delete(request)
 
-    @_get("/library/stats", "Library", None)
+    @_get("/library/stats", shapes.ALL_STATS)
     def all_stats(self, request: Request) -> Response:
         """Counts over all libraries"""
         return success(self._libraries.stats())
 
-    @_get("/library/{id}", "Library", LIBRARY, errors=(404,))
+    @_get("/library/{id}", shapes.LIBRARY, errors=(404,))
     def library(self, request: Request) -> Response:
         """One library"""
         return success(self._libraries.one(request.params["id"]))
 
-    @_get("/library/{id}/stats", "Library", None, errors=(404,))
+    @_get("/library/{id}/stats", shapes.LIBRARY_STATS, errors=(404,))
     def library_stats(self, request: Request) -> Response:
         """Counts over one library"""
         return success(self._libraries.stats(request.params["id"]))
 
-    @_change("PUT", "/library/{id}", "Library", None, LIBRARY_BODY, errors=(400, 404, 409))
+    @_change(
+        "PUT", "/library/{id}", shapes.CHANGED_LIBRARY, shapes.LIBRARY_BODY, errors=(400, 404, 409)
+    )
     def change_library(self, request: Request) -> Response:
         """Change a library"""
         return self._library_routes.change(request, request.params["id"])
 
-    @_change("DELETE", "/library/{id}", "Library", None, None, errors=(404,))
+    @_change("DELETE", "/library/{id}", shapes.DELETED_LIBRARY, None, errors=(404,))
     def delete_library(self, request: Request) -> Response:
         """Delete a library and what it alone holds; no file is touched"""
         return self._library_routes.delete(request, request.params["id"])
 
     # Scans
 
-    @_change("POST", "/scan/path", "Scan", None, SCAN_BODY, status=202, errors=(400, 409))
+    @_change("POST", "/scan/path", shapes.ACCEPTED, shapes.SCAN_BODY, status=202, errors=(400, 409))
     def scan_path(self, request: Request) -> Response:
         """Scan a folder; it becomes a library if it is none"""
         return self._scan_routes.begin(request)
 
-    @_get("/scan/job/{id}", "Scan", JOB, errors=(404,))
+    @_get("/scan/job/{id}", shapes.JOB, errors=(404,))
     def scan_job(self, request: Request) -> Response:
         """One scan"""
         return self._scan_routes.job(request.params["id"])
 
-    @_get(
-        "/scan/jobs",
-        "Scan",
-        JOBS,
-        parameters("status", "libraryId", "limit", "offset"),
-        errors=(400,),
-    )
+    @_get("/scan/jobs", shapes.JOBS, shapes.JOB_FILTERS, errors=(400,))
     def scan_jobs(self, request: Request) -> Response:
         """Scans, newest first"""
         return self._scan_routes.jobs(request)
 
-    @_change("POST", "/scan/resume/{id}", "Scan", None, None, status=202, errors=(404, 409))
+    @_change("POST", "/scan/resume/{id}", shapes.RESUMED, None, status=202, errors=(404, 409))
     def resume_scan(self, request: Request) -> Response:
         """Go on with a scan that failed or was paused"""
         return self._scan_routes.resume(request.params["id"])
 
-    @_change("POST", "/scan/cleanup", "Scan", None, None, parameters("days"), errors=(400,))
+    @_change("POST", "/scan/cleanup", shapes.CLEANED, None, shapes.DAYS, errors=(400,))
     def clean_up_scans(self, request: Request) -> Response:
         """End scans without a sign of life; with days, delete old ones"""
         return self._scan_routes.cleanup(request)
@@ -295,52 +281,52 @@ class Media(Plugin):
 
     # Settings
 
-    @_get("/settings", "Settings", SETTINGS)
+    @_get("/settings", shapes.SETTINGS)
     def settings(self, request: Request) -> Response:
         """The settings; a key is not sent back"""
         return success(self._settings_routes.shown())
 
-    @_change("PUT", "/settings", "Settings", SETTINGS, SETTINGS_BODY, errors=(400, 409))
+    @_change("PUT", "/settings", shapes.SETTINGS, shapes.SETTINGS_BODY, errors=(400, 409))
     def change_settings(self, request: Request) -> Response:
         """Change some settings"""
         return self._settings_routes.put(request)
 
-    @_change("POST", "/settings/first-run-complete", "Settings", None, None)
+    @_change("POST", "/settings/first-run-complete", None, None)
     def finish_first_run(self, request: Request) -> Response:
         """Note that everything is set up"""
         return self._settings_routes.finish_first_run()
 
-    @_change("POST", "/settings/reset", "Settings", SETTINGS, None)
+    @_change("POST", "/settings/reset", shapes.SETTINGS, None)
     def reset_settings(self, request: Request) -> Response:
         """All settings back to their defaults, but the key"""
         return self._settings_routes.reset()
 
-    @_change("POST", "/settings/reset-scan", "Settings", SETTINGS, None)
+    @_change("POST", "/settings/reset-scan", shapes.SETTINGS, None)
     def reset_scan_settings(self, request: Request) -> Response:
         """Settings of scans back to their defaults"""
         return self._settings_routes.reset_scan()
 
-    @_get("/settings/providers", "Settings", PROVIDERS)
+    @_get("/settings/providers", shapes.PROVIDERS)
     def metadata_providers(self, request: Request) -> Response:
         """Metadata providers in the order of asking"""
         return self._provider_routes.list()
 
-    @_change("POST", "/settings/providers", "Settings", PROVIDER, PROVIDER_BODY, errors=(400,))
+    @_change("POST", "/settings/providers", shapes.PROVIDER, shapes.PROVIDER_BODY, errors=(400,))
     def put_metadata_provider(self, request: Request) -> Response:
         """Set up a metadata provider"""
         return self._provider_routes.post(request)
 
-    @_get(_PROVIDER, "Settings", PROVIDER, errors=(404,))
+    @_get(_PROVIDER, shapes.PROVIDER, errors=(404,))
     def metadata_provider(self, request: Request) -> Response:
         """One metadata provider"""
         return self._provider_routes.get(request.params["name"])
 
-    @_change("PUT", _PROVIDER, "Settings", PROVIDER, PROVIDER_BODY, errors=(400, 404))
+    @_change("PUT", _PROVIDER, shapes.PROVIDER, shapes.PROVIDER_BODY, errors=(400, 404))
     def change_metadata_provider(self, request: Request) -> Response:
         """Change a metadata provider"""
         return self._provider_routes.put(request, request.params["name"])
 
-    @_change("DELETE", _PROVIDER, "Settings", None, None, errors=(404,))
+    @_change("DELETE", _PROVIDER, None, None, errors=(404,))
     def delete_metadata_provider(self, request: Request) -> Response:
         """Forget a metadata provider's configuration"""
         return self._provider_routes.delete(request.params["name"])

@@ -23,11 +23,16 @@ def check_config(implementation: type[MetadataProvider], config: Mapping[str, An
     validator = Draft202012Validator(implementation.config_schema)
     problems = [
         # The value may be a secret: only which rule it breaks is told.
-        Problem(".".join(str(part) for part in error.absolute_path), _sentence(error))
+        _problem(error)
         for error in validator.iter_errors(dict(config))
     ]
     if problems:
         raise Invalid("The config is not valid.", details=problems)
+
+
+def _problem(error: Any) -> Problem:
+    path = ".".join(str(part) for part in error.absolute_path)
+    return Problem(path, f"{path} {_sentence(error)}".strip())
 
 
 def _sentence(error: Any) -> str:

@@ -83,8 +83,9 @@ class Tree:
                 if entry.is_dir(follow_symlinks=self._rules.follow):
                     if self._rules.enters(entry.name) and self._rules.begins_with(entry.name):
                         folders.append(entry.name)
-                elif not films:
-                    films = self._rules.is_film(entry.name) and entry.is_file()
+                elif not films and self._rules.is_film(entry.name):
+                    linked = entry.is_symlink()
+                    films = self._film(entry, self._real_root, (), linked=linked) is not None
         folders.sort()
         return ([ROOT] if films else []) + folders, entries
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -39,11 +39,16 @@ def read_id(request: Request) -> str:
 
 
 def one_parameter(request: Request, name: str) -> str | None:
-    """A query parameter that may be sent once; raises Invalid when it was sent twice."""
+    """A query parameter, trimmed; raises Invalid when it was sent twice, or is no plain text."""
     sent = request.query.all(name)
     if len(sent) > 1:
         raise problem(name, f"{name} was sent more than once")
-    return sent[0] if sent else None
+    if not sent:
+        return None
+    text: str = sent[0]
+    if _CONTROL.search(text) or any("\ud800" <= c <= "\udfff" for c in text):
+        raise problem(name, f"{name} must not contain control characters")
+    return text.strip()
 
 
 def read_query(request: Request) -> str:
@@ -51,13 +56,10 @@ def read_query(request: Request) -> str:
     text = one_parameter(request, "query")
     if text is None:
         raise problem("query", "Search query is required")
-    text = text.strip()
     if not text:
         raise problem("query", "Search query must be at least 1 character")
     if len(text) > 100:
         raise problem("query", "Search query must be at most 100 characters")
-    if _CONTROL.search(text) or any("\ud800" <= c <= "\udfff" for c in text):
-        raise problem("query", "Search query must not contain control characters")
     return text
 
 
@@ -73,7 +75,7 @@ def read_body(request: Request) -> Fields:
     if raw[:1] in (b"{", b"["):
         return Fields(_json(raw), "")
     if content_type == "application/x-www-form-urlencoded":
-        return Fields(_form(raw), "")
+        return Fields(_form(raw), "", form=True)
     raise Invalid("The body is not JSON.", code=INVALID_JSON)
 
 
@@ -95,11 +97,14 @@ class Fields:
     """The members of an object; each reader gives None for one that is absent (or null) and
     raises Invalid for one that is not as it should be."""
 
-    def __init__(self, given: Any, path: str) -> None:
+    def __init__(self, given: Any, path: str, *, form: bool = False) -> None:
+        """``path`` leads to the object, "" being the body; the values of a ``form`` are texts,
+        whatever is wanted."""
         if not isinstance(given, Mapping):
-            raise problem(path, "must be an object")
+            raise problem(path, f"{path or 'The body'} must be an object")
         self._given: Mapping[str, Any] = given
         self._path = path
+        self.form = form
 
     def __contains__(self, name: str) -> bool:
         return name in self._given
@@ -121,9 +126,9 @@ class Fields:
             return None
         if not isinstance(value, str):
             raise self.refuse(name, "must be a text")
-        value = value.strip()
-        if _CONTROL.search(value):
+        if _CONTROL.search(value):  # before trimming, which takes some of them for white space
             raise self.refuse(name, "must not contain control characters")
+        value = value.strip()
         if not shortest <= len(value) <= longest:
             raise self.refuse(name, f"must have {shortest} to {longest} characters")
         return value
@@ -142,6 +147,12 @@ class Fields:
             raise self.refuse(name, "must be an integer")
         if not smallest <= value <= largest:
             raise self.refuse(name, f"must be from {smallest} to {largest}")
+        return value
+
+    def one_of(self, name: str, choices: Sequence[str]) -> str | None:
+        value = self.text(name, 0, 100)
+        if value is not None and value not in choices:
+            raise self.refuse(name, f"must be one of {', '.join(choices)}")
         return value
 
     def boolean(self, name: str) -> bool | None:

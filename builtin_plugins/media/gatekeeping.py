@@ -37,9 +37,10 @@ class Gatekeeping:
         self._governed = governed
 
     def filters(self) -> list[RequestFilter]:
-        """The version comes before the rate limit of web_guard, which answers by itself."""
+        """What marks an answer comes before web_guard, which answers by itself: refused origins,
+        preflights and requests too many."""
         return [
-            RequestFilter(_PATHS, self._mark, order=11),
+            RequestFilter(_PATHS, self._mark, order=9),
             RequestFilter((_API,), self._shake, order=21),
             RequestFilter((_API, _SOCKET), self._guard, order=22, identify=True),
         ]

@@ -16,6 +16,7 @@ __all__ = ["LibraryRoutes"]
 
 _DELETED = "Library deleted successfully"
 _CHANGED = "Library updated successfully"
+_LONGEST_ID = 5000  # any text may be asked for, and is not found
 
 
 class LibraryRoutes:
@@ -51,7 +52,7 @@ class LibraryRoutes:
     def change(self, request: Request, library_id: str | None = None) -> Response:
         fields = read_body(request)
         if library_id is None:
-            library_id = fields.required_text("id", 1, 255)
+            library_id = fields.required_text("id", 1, _LONGEST_ID)
         self._libraries.get(library_id)
         values = self._values(fields)
         if "name" in fields:
@@ -68,7 +69,7 @@ class LibraryRoutes:
 
     def delete(self, request: Request, library_id: str | None = None) -> Response:
         if library_id is None:
-            library_id = read_body(request).required_text("id", 1, 255)
+            library_id = read_body(request).required_text("id", 1, _LONGEST_ID)
         with self._db.transaction():
             name, removed = self._libraries.delete(library_id)
             self.emit(library_id, "deleted")
@@ -99,8 +100,5 @@ class LibraryRoutes:
         if "libraryPath" in fields:
             values["library_path"] = checked_path(fields, "libraryPath")
         if "libraryType" in fields:
-            kind = fields.value("libraryType")
-            if kind is not None and kind not in TYPES:
-                raise fields.refuse("libraryType", f"must be one of {', '.join(TYPES)}")
-            values["library_type"] = kind
+            values["library_type"] = fields.one_of("libraryType", TYPES)
         return values

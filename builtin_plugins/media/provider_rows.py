@@ -89,9 +89,10 @@ class ProviderRows:
         return [_row(each) for each in rows]
 
     def find(self, name: str) -> ProviderRow | None:
-        row = self._db.one(
-            "SELECT * FROM provider WHERE name = :name", {"name": name.strip().lower()}
-        )
+        known = name.strip().lower()
+        if not NAME_PATTERN.fullmatch(known):
+            return None
+        row = self._db.one("SELECT * FROM provider WHERE name = :name", {"name": known})
         return None if row is None else _row(row)
 
     def get(self, name: str) -> ProviderRow:
@@ -195,11 +196,12 @@ class ProviderRows:
     def _first_config(self, key: str) -> dict[str, Any]:
         base = self._env.get("TMDB_BASE_URL") or "https://api.themoviedb.org/3"
         try:
-            rate: int | float = float(self._env.get("METADATA_RATE_LIMIT_RPS", "4"))
-            rate = int(rate) if rate == int(rate) else rate
-        except (ValueError, OverflowError):
-            rate = 4
-        return {"apiKey": key, "baseUrl": base, "rateLimitRps": rate}
+            given = float(self._env.get("METADATA_RATE_LIMIT_RPS", ""))
+        except ValueError:
+            given = 0.0
+        rate = given if 0.1 <= given <= 100 else 4.0  # as the provider judges it (8.3)
+        shown = int(rate) if rate.is_integer() else rate
+        return {"apiKey": key, "baseUrl": base, "rateLimitRps": shown}
 
     def _store(self, known: ProviderRow | None, name: str, values: Mapping[str, Any]) -> None:
         now = self._clock.ms()

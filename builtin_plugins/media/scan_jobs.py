@@ -18,6 +18,7 @@ ACTIVE: Final = "('PENDING', 'IN_PROGRESS')"
 BATCHES: Final = {"TV_SHOW": 5, "MOVIE": 25}
 STALE_MS: Final = 6 * 3600 * 1000
 DAY_MS: Final = 24 * 3600 * 1000
+_MOST_ROWS: Final = 2**62  # as far as databases count
 
 
 class Overtaken(Exception):
@@ -35,7 +36,7 @@ class ScanJobs:
     # Asking
 
     def find(self, job_id: str) -> Row | None:
-        return self._db.table("scan_job").get(job_id)
+        return self._db.table("scan_job").get(job_id) if "\0" not in job_id else None
 
     def get(self, job_id: str) -> Row:
         """Raises NotFound."""
@@ -69,7 +70,7 @@ class ScanJobs:
         rows = self._db.query(
             f"SELECT * FROM scan_job{clause} ORDER BY created_at DESC, id DESC"
             " LIMIT :limit OFFSET :offset",
-            {**params, "limit": limit, "offset": offset},
+            {**params, "limit": limit, "offset": min(offset, _MOST_ROWS)},
         )
         return rows, int(total)
 

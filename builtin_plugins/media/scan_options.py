@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from builtin_plugins.media.fields import Fields, problem
+from builtin_plugins.media.fields import Fields
 from builtin_plugins.media.patterns import Pattern
 
 __all__ = [
@@ -95,7 +95,7 @@ def _kind(fields: Fields, *, any_kind: bool) -> str | None:
         return None
     kind = media_kind(text) if any_kind else text if text in ("movie", "tv") else None
     if kind is None:
-        raise problem(fields.path("mediaType"), "must be movie or tv")
+        raise fields.refuse("mediaType", "must be movie or tv")
     return kind
 
 

@@ -25,7 +25,7 @@ from plugin_sdk import Database, Events, Request, Response, Settings
 __all__ = ["Accepted", "ScanRoutes"]
 
 _TYPES: Final = {"movie": MOVIE, "tv": TV_SHOW}
-_NUMBER: Final = re.compile(r"[0-9]{1,15}")
+_NUMBER: Final = re.compile(r"[0-9]{1,1000}")
 _SOCKET: Final = "Progress will be sent via WebSocket."
 MAX_LIMIT: Final = 100
 
@@ -161,10 +161,11 @@ class ScanRoutes:
         text = one_parameter(request, "days")
         fields = read_body(request)
         if text is None:
-            sent = fields.value("days")
-            if not isinstance(sent, str):
+            if not fields.form:
                 return fields.integer("days", 1, 3650)
-            text = sent  # of a form
+            text = fields.text("days", 0, 20)
+            if text is None:
+                return None
         if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= 3650:
             raise problem("days", "days must be an integer from 1 to 3650")
         return int(text)

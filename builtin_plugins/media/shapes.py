@@ -7,25 +7,36 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 __all__ = [
+    "ACCEPTED",
+    "ALL_STATS",
+    "CHANGED_LIBRARY",
+    "CLEANED",
+    "DAYS",
+    "DELETED_LIBRARY",
     "JOB",
     "JOBS",
+    "JOB_FILTERS",
     "LIBRARIES",
     "LIBRARY",
     "LIBRARY_BODY",
+    "LIBRARY_FILTERS",
+    "LIBRARY_STATS",
     "MOVIE",
     "MOVIES",
+    "NAMED_LIBRARY",
     "PROVIDER",
     "PROVIDERS",
     "PROVIDER_BODY",
+    "RESUMED",
     "SCAN_BODY",
     "SEARCH",
+    "SEARCHED",
     "SETTINGS",
     "SETTINGS_BODY",
     "SHOW",
     "SHOWS",
     "answer",
     "body",
-    "parameters",
 ]
 
 Schema = dict[str, Any]
@@ -43,18 +54,25 @@ def _list(schema: Mapping[str, Any]) -> Schema:
     return {"type": "array", "items": dict(schema)}
 
 
+def _asked(name: str, schema: Mapping[str, Any], *, required: bool = False) -> Schema:
+    """A query parameter as OpenAPI has it. The host does not judge these: the contract's own
+    words are said by the routes."""
+    return {"name": name, "in": "query", "required": required, "schema": dict(schema)}
+
+
 _TEXT: Final = {"type": "string"}
 _COUNT: Final = {"type": "integer"}
 _FLAG: Final = {"type": "boolean"}
 _TIME: Final = {"type": "string", "format": "date-time", "examples": ["2026-11-21T19:25:48.439Z"]}
 _NO_TEXT: Final = _null("string")
+_TYPE: Final = {"enum": ["MOVIE", "TV_SHOW", "MUSIC", "COMIC"]}
 
 MEDIA: Final = {
     "title": "Media",
     **_object(
         id=_TEXT,
         title={"type": "string", "examples": ["The Matrix"]},
-        type={"enum": ["MOVIE", "TV_SHOW", "MUSIC", "COMIC"]},
+        type=_TYPE,
         description=_NO_TEXT,
         posterUrl=_NO_TEXT,
         plainPosterUrl=_NO_TEXT,
@@ -135,25 +153,52 @@ SHOW: Final = {"title": "ShowWithSeasons", **_object(**_SHOW, seasons=_list(_SEA
 MOVIES: Final = _list(MOVIE)
 SHOWS: Final = _list(LISTED_SHOW)
 SEARCH: Final = _object(movies=MOVIES, tvShows=SHOWS)
-
-LIBRARY: Final = {
-    "title": "Library",
-    **_object(
-        id=_TEXT,
-        name={"type": "string", "examples": ["movies"]},
-        slug=_TEXT,
-        description=_NO_TEXT,
-        posterUrl=_NO_TEXT,
-        backdropUrl=_NO_TEXT,
-        isLibrary=_FLAG,
-        libraryPath=_NO_TEXT,
-        libraryType=_NO_TEXT,
-        createdAt=_TIME,
-        updatedAt=_TIME,
-        parentId=_NO_TEXT,
+SEARCHED: Final = (
+    _asked(
+        "query",
+        {"type": "string", "minLength": 1, "maxLength": 100, "examples": ["matrix"]},
+        required=True,
     ),
+)
+
+_LIBRARY: Final[Mapping[str, Any]] = {
+    "id": _TEXT,
+    "name": {"type": "string", "examples": ["movies"]},
+    "slug": {"type": "string", "examples": ["movies"]},
+    "description": _NO_TEXT,
+    "posterUrl": _NO_TEXT,
+    "backdropUrl": _NO_TEXT,
+    "isLibrary": _FLAG,
+    "libraryPath": {"type": ["string", "null"], "examples": ["/media/movies"]},
+    "libraryType": {"type": ["string", "null"], "enum": [*_TYPE["enum"], None]},
+    "createdAt": _TIME,
+    "updatedAt": _TIME,
+    "parentId": _NO_TEXT,
 }
+LIBRARY: Final = {"title": "Library", **_object(**_LIBRARY, mediaCount=_COUNT)}
 LIBRARIES: Final = _list(LIBRARY)
+LIBRARY_FILTERS: Final = (
+    _asked("isLibrary", {"type": "string", "examples": ["true"]}),
+    _asked("libraryType", _TYPE),
+)
+CHANGED_LIBRARY: Final = _object(
+    library={"title": "ChangedLibrary", **_object(**_LIBRARY)}, message=_TEXT
+)
+DELETED_LIBRARY: Final = _object(
+    libraryId=_TEXT, libraryName=_TEXT, mediaDeleted=_COUNT, message=_TEXT
+)
+_COUNTS: Final[Mapping[str, Any]] = {
+    "totalMedia": _COUNT,
+    "mediaByType": _object(MOVIE=_COUNT, TV_SHOW=_COUNT, MUSIC=_COUNT, COMIC=_COUNT),
+    "totalSeasons": _COUNT,
+    "totalEpisodes": _COUNT,
+    "totalSize": {"type": "string", "examples": ["2000000"]},
+}
+ALL_STATS: Final = {"title": "Stats", **_object(totalLibraries=_COUNT, **_COUNTS)}
+LIBRARY_STATS: Final = {
+    "title": "LibraryStats",
+    **_object(libraryId=_TEXT, libraryName=_TEXT, **_COUNTS),
+}
 LIBRARY_BODY: Final[Schema] = {
     "type": "object",
     "properties": {
@@ -163,10 +208,16 @@ LIBRARY_BODY: Final[Schema] = {
         "posterUrl": _NO_TEXT,
         "backdropUrl": _NO_TEXT,
         "libraryPath": _NO_TEXT,
-        "libraryType": {"enum": ["MOVIE", "TV_SHOW", "MUSIC", "COMIC", None]},
+        "libraryType": _LIBRARY["libraryType"],
         "isLibrary": _FLAG,
     },
     "examples": [{"name": "Films", "libraryPath": "/media/films", "libraryType": "MOVIE"}],
+}
+
+NAMED_LIBRARY: Final[Schema] = {
+    "type": "object",
+    "required": ["id"],
+    "properties": {"id": {"type": "string", "minLength": 1}},
 }
 
 JOB: Final = {
@@ -205,6 +256,45 @@ JOBS: Final = _object(
     jobs=_list(JOB),
     pagination=_object(total=_COUNT, limit=_COUNT, offset=_COUNT, hasMore=_FLAG),
 )
+JOB_FILTERS: Final = (
+    _asked("status", {"enum": ["PENDING", "IN_PROGRESS", "COMPLETED", "FAILED", "PAUSED"]}),
+    _asked("libraryId", _TEXT),
+    _asked("limit", {"type": "integer", "minimum": 0, "maximum": 100, "default": 50}),
+    _asked("offset", {"type": "integer", "minimum": 0, "default": 0}),
+)
+_PLACE: Final = {**_COUNT, "description": "Jobs ahead; only while the scan is queued."}
+ACCEPTED: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "required": [
+        *("libraryId", "libraryName", "path", "mediaType", "maxDepth"),
+        *("jobId", "scanJobId", "queued"),
+    ],
+    "properties": {
+        "libraryId": _TEXT,
+        "libraryName": {"type": "string", "examples": ["movies"]},
+        "path": {"type": "string", "examples": ["/media/movies"]},
+        "mediaType": {"enum": ["movie", "tv"]},
+        "maxDepth": {"type": "integer", "examples": [2]},
+        "jobId": _TEXT,
+        "scanJobId": _TEXT,
+        "queued": _FLAG,
+        "queuePosition": _PLACE,
+    },
+}
+RESUMED: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "required": ["scanJobId", "jobId", "status", "queued", "message"],
+    "properties": {
+        "scanJobId": _TEXT,
+        "jobId": _TEXT,
+        "status": {"enum": ["PENDING"]},
+        "queued": _FLAG,
+        "queuePosition": _PLACE,
+        "message": _TEXT,
+    },
+}
+CLEANED: Final = _object(cleanedCount=_COUNT, staleCount=_COUNT, deletedCount=_COUNT, message=_TEXT)
+DAYS: Final = (_asked("days", {"type": "integer", "minimum": 1, "maximum": 3650}),)
 SCAN_BODY: Final[Schema] = {
     "type": "object",
     "required": ["path"],
@@ -282,14 +372,3 @@ def body(schema: Mapping[str, Any], *, required: bool = True) -> dict[str, Any]:
     """The OpenAPI member for a body that the route reads by itself."""
     content = {"application/json": {"schema": dict(schema)}}
     return {"requestBody": {"required": required, "content": content}}
-
-
-def parameters(*required: str, **optional: str) -> Schema:
-    """Query parameters. They are texts as far as the host is concerned."""
-    return {
-        "type": "object",
-        "properties": {
-            **{name: {"type": "string"} for name in required},
-            **{name: {"type": "string", "description": text} for name, text in optional.items()},
-        },
-    }

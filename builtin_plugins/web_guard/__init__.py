@@ -77,10 +77,13 @@ class WebGuard(Plugin):
         """CORS (Fetch standard). Raises Forbidden for an origin that may not ask: then nothing is
         executed, whatever the method."""
         origin = request.headers.get("origin")
+        socket = request.path == _SOCKET
         if origin is None:
-            return None if request.path == _SOCKET else _VARY
+            return None if socket else _VARY
         if not self._origins.allow(origin, request.host):
             raise Forbidden("Origin not allowed", headers=_VARY)
+        if socket and "upgrade" not in request.headers:
+            return None  # only a handshake needs the host to know that the origin may ask
         headers = {
             "Access-Control-Allow-Origin": origin,
             "Access-Control-Allow-Credentials": "true",

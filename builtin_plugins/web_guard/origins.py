@@ -32,11 +32,11 @@ class OriginRules:
 
     def allow(self, origin: str, own_host: str) -> bool:
         """Whether a page of this origin may ask; ``own_host`` is the request's Host header."""
-        if origin in self.listed:
-            return True
         found = _ORIGIN.fullmatch(origin.lower())
         if found is None or (found["port"] is not None and int(found["port"]) > 65535):
             return False
+        if origin in self.listed:
+            return True
         scheme, host = found["scheme"], found["host"]
         if self.localhost and scheme in _WRAPPERS and host == "localhost":
             return True

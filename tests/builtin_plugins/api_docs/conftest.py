@@ -11,6 +11,11 @@ from host.testing import TestHost
 
 
 @pytest.fixture(scope="module")
+def bundled() -> None:
+    """The documents are about all routes together."""
+
+
+@pytest.fixture(scope="module")
 def _pages_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestHost]:
     with TestHost(tmp_path_factory.mktemp("docs") / "data") as host:
         yield host

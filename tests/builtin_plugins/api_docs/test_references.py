@@ -225,7 +225,23 @@ def test_the_media_document_of_a_host(pages_host: Any) -> None:
         for operation in operations.values():
             assert operation["operationId"]
             assert set(operation["tags"]) <= names
+            for response in operation["responses"].values():
+                for content in response.get("content", {}).values():
+                    assert content["schema"]
     assert "{rest:path}" not in answer.content.decode()
+    search = document["paths"]["/api/v1/search"]["get"]["parameters"]
+    assert [(each["name"], each["required"]) for each in search] == [("query", True)]
+    scan = document["paths"]["/api/v1/scan/path"]["post"]
+    accepted = scan["responses"]["202"]["content"]["application/json"]["example"]
+    assert accepted["data"]["libraryName"] == "movies"
+    refused = scan["responses"]["409"]["content"]["application/json"]["example"]
+    assert refused["error"] == "Conflict"
+    film = document["paths"]["/api/v1/stream/{id}"]["get"]["responses"]
+    for status in ("200", "206"):
+        assert film[status]["content"] == {
+            "video/*": {"schema": {"type": "string", "format": "binary"}}
+        }
+    assert "content" not in film["304"]
 
 
 SCHEMAS = [

@@ -191,6 +191,19 @@ class Client:
 
 
 @pytest.fixture(scope="module")
+def bundled(bundled: Any) -> Any:
+    """The others that share its paths, its sockets and its guards."""
+    return bundled and {
+        *bundled,
+        "accounts",
+        "diagnostics",
+        "plugin_admin",
+        "realtime",
+        "web_guard",
+    }
+
+
+@pytest.fixture(scope="module")
 def scripts() -> tuple[Script, Script]:
     return Script(), Script()
 

@@ -12,7 +12,13 @@ from websockets.sync.client import connect
 LOCAL = "http://localhost:3000"
 EVIL = "http://localhost.evil.com"
 MEDIA = ["/api/v1/movies", "/api/v1/nothing", "/health", "/api/docs", "/api/docs.json"]
-ELSEWHERE = ["/api/plugins", "/api/version", "/api/v1x", "/"]
+ELSEWHERE = ["/api/plugins", "/api/version", "/api/v1x", "/", "/ws"]
+
+
+@pytest.fixture(scope="module")
+def bundled(bundled):
+    """The paths that it guards."""
+    return bundled and {*bundled, "api_docs", "diagnostics", "media", "plugin_admin", "realtime"}
 
 
 @pytest.fixture
@@ -47,6 +53,7 @@ def test_a_refused_origin_has_nothing_done(host):
             reply = host.request(method, path, headers={"Origin": EVIL})
             assert reply.status == 403, (method, path)
             assert reply.headers["vary"] == "Origin"
+            assert reply.headers["x-api-version"] == "0.3.0"
             assert rows(reply) == set()
     body = host.get("/api/v1/movies", headers={"Origin": EVIL}).json()
     expected = {"success": False, "error": "Forbidden", "message": "Origin not allowed"}
@@ -69,6 +76,8 @@ def test_a_preflight_is_answered_wherever_it_asks(host):
         assert (reply.status, reply.content) == (200, b""), path
         assert reply.headers["access-control-allow-origin"] == LOCAL
         assert reply.headers["access-control-max-age"] == "600"
+        assert reply.headers["x-api-version"] == "0.3.0"
+        assert reply.headers["x-frame-options"] == "SAMEORIGIN"
         methods = "GET,POST,PUT,DELETE,PATCH,HEAD,OPTIONS"
         assert reply.headers["access-control-allow-methods"] == methods
         assert "X-Client-Version" in reply.headers["access-control-allow-headers"]

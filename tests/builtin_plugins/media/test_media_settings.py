@@ -1,0 +1,184 @@
+"""Settings and metadata providers over HTTP (media contract, 5.8, 5.9)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+# Settings
+
+
+def test_settings_and_their_defaults(client):
+    defaults = {
+        "port": 3001,
+        "enableRouteGuards": False,
+        "firstRun": True,
+        "scanSettings": {
+            "rescan": False,
+            "followSymlinks": True,
+            "mediaTypeDepth": {"movie": 2, "tv": 4},
+        },
+    }
+    client.ok("PUT", "/settings", {"tmdbApiKey": ""})
+    assert client.get("/settings") == defaults
+    assert client.ok("PUT", "/settings", {}) == defaults
+    changed = client.ok("PUT", "/settings", {"port": 5000, "scanSettings": {"maxDepth": 3, "x": 1}})
+    assert changed == {**defaults, "port": 5000, "scanSettings": {"maxDepth": 3}}
+    assert client.ok("POST", "/settings/first-run-complete") is None
+    assert client.get("/settings")["firstRun"] is False
+    reset = client.ok("POST", "/settings/reset-scan")
+    assert reset == {**defaults, "port": 5000, "firstRun": False}
+    assert client.ok("POST", "/settings/reset") == defaults
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"port": 999}, "port"),
+        ({"port": True}, "port"),
+        ({"port": "5000"}, "port"),
+        ({"port": 5000.5}, "port"),
+        ({"port": None}, "port"),
+        ({"firstRun": 1}, "firstRun"),
+        ({"enableRouteGuards": "true"}, "enableRouteGuards"),
+        ({"tmdbApiKey": 5}, "tmdbApiKey"),
+        ({"tmdbApiKey": "x" * 257}, "tmdbApiKey"),
+        ({"tmdbApiKey": "a\u0000b"}, ""),
+        ({"scanSettings": None}, "scanSettings"),
+        ({"scanSettings": []}, "scanSettings"),
+        ({"scanSettings": {"mediaType": "movies"}}, "scanSettings.mediaType"),
+        ({"scanSettings": {"maxDepth": 11}}, "scanSettings.maxDepth"),
+        ({"scanSettings": {"mediaTypeDepth": {"tv": -1}}}, "scanSettings.mediaTypeDepth.tv"),
+        ({"scanSettings": {"mediaTypeDepth": 3}}, "scanSettings.mediaTypeDepth"),
+        ({"scanSettings": {"fileExtensions": ["x" * 11]}}, "scanSettings.fileExtensions.0"),
+        ({"scanSettings": {"fileExtensions": "mkv"}}, "scanSettings.fileExtensions"),
+        ({"scanSettings": {"filenamePattern": "("}}, "scanSettings.filenamePattern"),
+        (
+            {"scanSettings": {"filenamePattern": "((x{900}){900}){900}"}},
+            "scanSettings.filenamePattern",
+        ),
+        ({"scanSettings": {"directoryPattern": 5}}, "scanSettings.directoryPattern"),
+        ({"scanSettings": {"minFileSize": -1}}, "scanSettings.minFileSize"),
+        ({"scanSettings": {"rescan": "yes"}}, "scanSettings.rescan"),
+        ({"scanSettings": {"excludeDirectories": ["a"] * 51}}, "scanSettings.excludeDirectories"),
+    ],
+    ids=lambda value: json.dumps(value)[:60] if isinstance(value, dict) else "",
+)
+def test_settings_that_are_refused(client, body, field):
+    if not field:
+        answer = client.host.put("/api/v1/settings", json=body)
+        client.fails(answer, 400, "Invalid JSON")
+        return
+    refusal = client.refused("PUT", "/settings", {"port": 6000, **body})
+    assert refusal.startswith(f"{field}: ")
+    assert client.get("/settings")["port"] == 3001
+    if "Pattern" in field and body["scanSettings"].get("filenamePattern"):
+        assert refusal.endswith("Invalid regex pattern")
+
+
+def test_the_settings_are_the_plugins_settings(client):
+    client.ok("PUT", "/settings", {"tmdbApiKey": "hush", "port": 5001})
+    config = client.host.get("/api/plugins/media/config").json()
+    text = json.dumps(config)
+    assert "hush" not in text
+    assert "5001" in text
+    client.host.plugin("media").context.settings.update({"port": 5002})
+    assert client.get("/settings")["port"] == 5002
+
+
+def test_the_key_goes_to_the_provider(client):
+    assert client.ok("PUT", "/settings", {"tmdbApiKey": " hush "})["tmdbApiKey"] == "********"
+    [row] = client.get("/settings/providers")
+    assert row["name"] == "tmdb"
+    assert (row["enabled"], row["priority"]) == (True, 0)
+    assert row["config"] == {
+        "apiKey": "********",
+        "baseUrl": "https://api.themoviedb.org/3",
+        "rateLimitRps": 4,
+    }
+    config = {"apiKey": "********", "language": "de-DE"}
+    client.ok("PUT", "/settings/providers/tmdb", {"priority": 7, "config": config})
+    client.ok("PUT", "/settings", {"tmdbApiKey": "********"})
+    assert _stored(client) == {"apiKey": "hush", "language": "de-DE"}
+    client.ok("PUT", "/settings", {"tmdbApiKey": "other"})
+    assert _stored(client) == {"apiKey": "other", "language": "de-DE"}
+    assert client.ok("PUT", "/settings", {"tmdbApiKey": ""}).get("tmdbApiKey") is None
+    [row] = client.get("/settings/providers")
+    assert (row["enabled"], row["priority"]) == (False, 7)
+    assert _stored(client) == {"apiKey": "other", "language": "de-DE"}
+    # Setting it elsewhere does the same; resetting keeps it.
+    client.host.plugin("media").context.settings.update({"tmdbApiKey": "third"})
+    assert client.get("/settings/providers")[0]["enabled"] is True
+    assert client.ok("POST", "/settings/reset")["tmdbApiKey"] == "********"
+
+
+def _stored(client):
+    [row] = client.query("SELECT config FROM provider WHERE name = 'tmdb'")
+    return json.loads(row["config"])
+
+
+# Providers
+
+
+def test_providers(client):
+    made = client.ok(
+        "POST",
+        "/settings/providers",
+        {"name": " Fake ", "config": {"apiKey": "hush", "pepper": "hot", "rate": 1}},
+    )
+    assert made["config"] == {"apiKey": "********", "pepper": "********", "rate": 1}
+    assert (made["available"], made["configured"], made["priority"]) == (True, True, 0)
+    assert "created_at" in made
+    client.ok(
+        "POST", "/settings/providers", {"name": "b", "priority": 5, "config": {"type": "fake"}}
+    )
+    client.ok("POST", "/settings/providers", {"name": "a", "priority": 5, "enabled": False})
+    rows = client.get("/settings/providers")
+    assert [(row["name"], row["available"]) for row in rows] == [
+        ("fake", True),
+        ("a", False),
+        ("b", True),
+    ]
+    changed = client.ok("PUT", "/settings/providers/FAKE", {"config": {"pepper": "********"}})
+    assert changed["config"] == {"pepper": "********"}
+    assert changed["configured"] is False
+    assert client.ok("PUT", "/settings/providers/fake", {}) == changed
+    again = client.ok("POST", "/settings/providers", {"name": "a"})
+    assert (again["enabled"], again["priority"], again["config"]) == (True, 0, {})
+    assert client.ok("DELETE", "/settings/providers/A/") is None
+    missing = client.host.put("/api/v1/settings/providers/a", json={})
+    client.fails(missing, 404, "Not found")
+
+
+@pytest.mark.parametrize(
+    ("body", "refusal"),
+    [
+        ({}, "name: Provider name is required"),
+        ({"name": " "}, "name: Provider name is required"),
+        ({"name": "a/b"}, "name: "),
+        ({"name": "x" * 65}, "name: "),
+        ({"name": "x", "enabled": 1}, "enabled: "),
+        ({"name": "x", "priority": -1}, "priority: "),
+        ({"name": "x", "priority": 1.5}, "priority: "),
+        ({"name": "x", "config": []}, "config: "),
+        ({"name": "x", "config": {"a": "b" * 17000}}, "config: "),
+        ({"name": "fake", "config": {"rate": "fast"}}, "config.rate: "),
+        ({"name": "x", "config": {"type": "fake", "apiKey": 5}}, "config.apiKey: "),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_providers_that_are_refused(client, body, refusal):
+    assert client.refused("POST", "/settings/providers", body).startswith(refusal)
+    assert client.get("/settings/providers") == []
+
+
+def test_choosing_a_provider(client, wait_until):
+    client.use("second", priority=3)
+    client.host.host.providers.choose("metadata", "fake")
+
+    def rows():
+        found = client.get("/settings/providers")
+        return [(row["name"], row["priority"], row["enabled"]) for row in found]
+
+    wait_until(lambda: rows() == [("fake", 0, True), ("second", 4, True)])
