@@ -83,9 +83,9 @@ class StageboxError(Exception):
         headers: Mapping[str, str] | None = None,
         retry_after: float | None = None,
     ) -> None:
-        self.message = message or self.default_message
-        self.code = code or self.default_code
-        self.details = tuple(details)
+        self.message: str = message or self.default_message
+        self.code: str = code or self.default_code
+        self.details: tuple[Problem, ...] = tuple(details)
         self.headers: Mapping[str, str] = dict(headers or {})
         self.retry_after = retry_after
         super().__init__(self.message)

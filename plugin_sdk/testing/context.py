@@ -106,18 +106,18 @@ class FakeContext:
         if unknown:
             known = ", ".join(CAPABILITIES)
             raise ValueError(f"{', '.join(unknown)} is no capability; there are {known}.")
-        self.clock = FakeClock() if now is None else FakeClock(now)
-        self.log = FakeLog(f"stagebox.plugins.{plugin_id}")
-        self.transactions = Transactions()
-        self.data = FakeData(self.transactions)
-        self.settings = FakeSettings(settings, settings_schema)
-        self.events = FakeEvents(plugin_id, self.transactions, self.clock, self.log)
-        self.jobs = FakeJobs(plugin_id, self.clock, self.log)
-        self.providers = FakeProviders()
-        self.services = FakeServices(plugin_id)
-        self.permissions = FakePermissions(permissions, self.log)
-        self.hooks = FakeHooks(self.log)
-        self.manifest = Manifest(
+        self.clock: FakeClock = FakeClock() if now is None else FakeClock(now)
+        self.log: FakeLog = FakeLog(f"stagebox.plugins.{plugin_id}")
+        self.transactions: Transactions = Transactions()
+        self.data: FakeData = FakeData(self.transactions)
+        self.settings: FakeSettings = FakeSettings(settings, settings_schema)
+        self.events: FakeEvents = FakeEvents(plugin_id, self.transactions, self.clock, self.log)
+        self.jobs: FakeJobs = FakeJobs(plugin_id, self.clock, self.log)
+        self.providers: FakeProviders = FakeProviders()
+        self.services: FakeServices = FakeServices(plugin_id)
+        self.permissions: FakePermissions = FakePermissions(permissions, self.log)
+        self.hooks: FakeHooks = FakeHooks(self.log)
+        self.manifest: Manifest = Manifest(
             id=plugin_id,
             name=plugin_id,
             version="1.0.0",

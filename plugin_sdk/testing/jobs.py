@@ -49,7 +49,7 @@ class FakeJobRun:
     ) -> None:
         self.reports: list[Progress] = []
         """Every call of ``progress``, in order."""
-        self.noticed = False
+        self.noticed: bool = False
         self._id = id
         self._args = json.loads(dump_json(dict(args or {})))
         self._attempt = attempt

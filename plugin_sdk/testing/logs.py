@@ -18,7 +18,7 @@ class FakeLog(logging.Logger):
 
     def __init__(self, name: str) -> None:
         super().__init__(name, logging.DEBUG)
-        self.parent = logging.getLogger()
+        self.parent: logging.Logger | None = logging.getLogger()
         self.records: list[logging.LogRecord] = []
 
     def handle(self, record: logging.LogRecord) -> None:

@@ -37,8 +37,8 @@ class FakeProviderContext:
     whether a provider stops between two requests."""
 
     def __init__(self, clock: FakeClock | None = None) -> None:
-        self.clock = clock or FakeClock()
-        self.log = FakeLog("stagebox.providers")
+        self.clock: FakeClock = clock or FakeClock()
+        self.log: FakeLog = FakeLog("stagebox.providers")
         self.stopping = False
 
 

@@ -82,7 +82,7 @@ class FakeConnection:
         """Every message that the plugin sent, in order."""
         self.stalled = False
         self.close_code: int | None = None
-        self.close_reason = ""
+        self.close_reason: str = ""
         self._request = request or Request(principal=principal)
         self._principal = principal if request is None else request.principal
         self._id = id

@@ -88,7 +88,7 @@ class FakeUpload:
         self.name = name
         self.filename = filename
         self.content_type = content_type
-        self.size = len(content)
+        self.size: int = len(content)
         self.file: BinaryIO = io.BytesIO(content)
 
 
@@ -105,10 +105,10 @@ class FakeCommandIO:
 
     def __init__(self, *, stdin: bytes = b"", answers: Sequence[bool] = ()) -> None:
         self.stdin: BinaryIO = io.BytesIO(stdin)
-        self.interactive = bool(answers)
-        self.written = b""
+        self.interactive: bool = bool(answers)
+        self.written: bytes = b""
         """Standard output, as bytes."""
-        self.errors = ""
+        self.errors: str = ""
         """Standard error."""
         self.questions: list[str] = []
         self._answers = list(answers)

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from plugin_sdk.errors import NotFound
 from plugin_sdk.song_charts import SongChart, arrangement_rank
@@ -34,7 +34,7 @@ class FakeSongFormat(SongFormat):
     """
 
     name = "fakesong"
-    suffixes = frozenset({".fakesong"})
+    suffixes: ClassVar[frozenset[str]] = frozenset({".fakesong"})
 
     @staticmethod
     def write(
