@@ -26,10 +26,11 @@ test: $(TESTED)  ## Run all tests, those that keep data on SQLite and on Postgre
 soak: $(TESTED)  ## The slow tests that endure rather than show
 	$(BIN)/python -m pytest -m soak $(ARGS)
 
-check: $(CHECKED)  ## Lint, format, types, import contracts
+check: $(CHECKED)  ## Lint, format, types (mypy, pyright), import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m tests.docs.typed
 	$(BIN)/lint-imports
 
 bench: $(TESTED)  ## Measure, as ratios against peers in the same run

@@ -21,7 +21,8 @@ def check(
 ) -> dict[str, Any]:
     """``{"checked": int, "broken": [{"label", "url", "reason"}]}``; after a cancel, as far as it
     got."""
-    checked, broken = 0, []
+    checked = 0
+    broken: list[dict[str, str]] = []
     for favorite in favorites:
         if run.cancelled:
             break
