@@ -97,16 +97,27 @@ class PluginEntry:
     failures: int = 0
     seconds: float = 0.0
     """Spent in its calls in this process, as ``calls`` and ``failures``."""
+    confirmed: frozenset[str] | None = None
+    """The capabilities and permissions that a person agreed to by enabling it; None when nobody
+    ever did."""
 
     @property
     def bundled(self) -> bool:
         return self.source == "built-in"
 
+    @property
+    def added(self) -> list[str]:
+        """What it declares beyond that."""
+        if self.manifest is None or self.confirmed is None:
+            return []
+        return sorted(self.manifest.declared - self.confirmed)
+
     def as_json(self) -> dict[str, Any]:
         """The plugin entry of section 10.1 of the plugin contract. What could not be read from a
         broken manifest is empty; the front end is listed only while the plugin is active, pages of
         the manifest before those of its code. ``frontend.panels`` and ``routes.paths`` are there
-        only where a plugin has panels, or claims paths beside a prefix."""
+        only where a plugin has panels, or claims paths beside a prefix; ``added`` only where one
+        declares more than an administrator agreed to."""
         manifest = self.manifest
         fault = self.fault
         entry: dict[str, Any] = {
@@ -135,6 +146,8 @@ class PluginEntry:
             "frontend": {"scripts": [], "styles": [], "pages": []},
             "conflicts": [asdict(conflict) for conflict in self.conflicts],
         }
+        if self.added:
+            entry["added"] = self.added
         if manifest is not None:
             entry.update(_manifest_json(manifest))
             if self.state == "active":

@@ -111,6 +111,11 @@ class Manifest:
     protected: bool = False
     starts_off: bool = False
 
+    @property
+    def declared(self) -> frozenset[str]:
+        """The capabilities and permissions that an administrator agrees to."""
+        return frozenset({*self.capabilities, *(each.name for each in self.permissions)})
+
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Manifest:
         """From a document that fits `manifest_schema`; nothing is checked here."""

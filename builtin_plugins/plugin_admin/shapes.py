@@ -87,6 +87,11 @@ PLUGIN: Final[Schema] = {
                 "panels": {"type": "array", "items": _SHOWN, "description": "If it has any"},
             },
         },
+        "added": {
+            **_TEXTS,
+            "description": "Capabilities and permissions beyond those that were confirmed by "
+            "enabling it before, if there are any; enabling it confirms them",
+        },
         "conflicts": {"type": "array", "items": {"type": "object"}},
     },
 }

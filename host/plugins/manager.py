@@ -182,7 +182,14 @@ class PluginManager:
                 self._retry_waiting()
             elif not record.wished(self.wishes.get(plugin_id)):
                 self.wishes.set(plugin_id, True)
+            self.confirm(plugin_id)
             return self._entry(plugin_id)
+
+    def confirm(self, plugin_id: str) -> None:
+        """A person agreed to what this version of a plugin declares."""
+        record = self.register.record(plugin_id)
+        if record.manifest is not None and not record.found.bundled:
+            self.wishes.confirm(plugin_id, record.manifest.declared)
 
     def disable(self, plugin_id: str) -> PluginEntry:
         """Raises NotFound; Conflict for a protected plugin, one that others need, or the owner of

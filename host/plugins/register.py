@@ -228,4 +228,5 @@ class Register:
             calls=gate.calls if gate else 0,
             failures=gate.failures if gate else 0,
             seconds=gate.seconds if gate else 0.0,
+            confirmed=wish.confirmed if wish else None,
         )

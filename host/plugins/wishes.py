@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from host.db import HostDatabase
 from plugin_sdk import Migration
@@ -37,17 +38,27 @@ def _create(db: Database) -> None:
     )
 
 
-MIGRATIONS = (Migration("plugins_001_wishes", _create),)
+def _add_confirmed(db: Database) -> None:
+    db.table("_stagebox_wishes").add_column("confirmed", "json")
+
+
+MIGRATIONS = (
+    Migration("plugins_001_wishes", _create),
+    Migration("plugins_002_confirmed", _add_confirmed),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """``version`` grows with every change of the wish, so that a command can wait until the
-    server has acted on it. ``quarantine`` is why it was taken out, until somebody enables it."""
+    server has acted on it. ``quarantine`` is why it was taken out, until somebody enables it.
+    ``confirmed`` are the capabilities and permissions that it declared when a person last enabled
+    it, or took over an upgrade; None when nobody ever did."""
 
     enabled: bool
     version: int
     quarantine: PluginFault | None = None
+    confirmed: frozenset[str] | None = None
 
 
 class WishStore:
@@ -57,16 +68,12 @@ class WishStore:
         self._db = database
 
     def all(self) -> dict[str, Wish]:
-        return {
-            row["plugin_id"]: Wish(row["enabled"], row["version"], _fault(row["quarantine"]))
-            for row in self._db.query("SELECT * FROM _stagebox_wishes")
-        }
+        rows = self._db.query("SELECT * FROM _stagebox_wishes")
+        return {row["plugin_id"]: _wish(row) for row in rows}
 
     def get(self, plugin_id: str) -> Wish | None:
         row = self._db.table("_stagebox_wishes").get(plugin_id)
-        if row is None:
-            return None
-        return Wish(row["enabled"], row["version"], _fault(row["quarantine"]))
+        return None if row is None else _wish(row)
 
     def set(self, plugin_id: str, enabled: bool, quarantine: PluginFault | None = None) -> Wish:
         """Stores a wish; a quarantine mark stays only when given again."""
@@ -82,7 +89,15 @@ class WishStore:
                 }
             )
             self.bump()
-        return Wish(enabled, version, quarantine)
+        return Wish(enabled, version, quarantine, before.confirmed if before else None)
+
+    def confirm(self, plugin_id: str, declared: frozenset[str]) -> None:
+        """Notes what a person agreed to. No change of the wish: nobody has to act on it."""
+        with self._db.transaction():
+            known = self.get(plugin_id)
+            if known is not None and known.confirmed != declared:
+                row = {"confirmed": sorted(declared)}
+                self._db.table("_stagebox_wishes").update(plugin_id, row)
 
     def forget(self, plugin_id: str) -> None:
         with self._db.transaction():
@@ -119,6 +134,16 @@ class WishStore:
         if row is None:
             return None
         return row["wish_version"], row["state"], _fault(row["fault"])
+
+
+def _wish(row: Mapping[str, Any]) -> Wish:
+    confirmed = row["confirmed"]
+    return Wish(
+        row["enabled"],
+        row["version"],
+        _fault(row["quarantine"]),
+        None if confirmed is None else frozenset(confirmed),
+    )
 
 
 def _fault(document: Mapping[str, str | None] | None) -> PluginFault | None:

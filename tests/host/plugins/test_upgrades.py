@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import zipfile
 
@@ -104,7 +105,26 @@ def test_an_update_that_asks_for_more_waits_for_a_word(make_host, write_plugin, 
         host.host.plugins.install(newer)
     assert caught.value.code == "CONFIRMATION_NEEDED"
     assert host.get("/api/plugins/notes/version").json()["version"] == 1
-    assert host.host.plugins.install(newer, accept_additions=True).state == "active"
+    upgraded = host.host.plugins.install(newer, accept_additions=True)
+    assert (upgraded.state, upgraded.added) == ("active", [])
+
+
+def test_what_a_version_declares_beyond_what_was_confirmed_is_named(make_host, write_plugin):
+    host = make_host(write_plugin("notes", V1, capabilities=["db"]))
+    assert host.entry("notes").added == []  # the host of a test enables without asking anybody
+    host.enable("notes")
+    manifest = host.data_dir / "plugins" / "notes" / "plugin.json"
+    document = json.loads(manifest.read_text())
+    document["capabilities"].append("http")
+    document["permissions"] = [{"name": "notes:edit", "description": "Change notes"}]
+    manifest.write_text(json.dumps(document))
+    host.restart()
+    entry = host.get("/api/plugins/notes").json()
+    assert (entry["state"], entry["added"]) == ("active", ["http", "notes:edit"])
+    assert "added" not in host.post("/api/plugins/notes/enable").json()
+    host.disable("notes")
+    host.restart()
+    assert host.entry("notes").added == []
 
 
 def test_installed_plugins_start_off_and_go_without_their_data(make_host, write_plugin):

@@ -27,8 +27,8 @@ BOARD = '''
 
 import threading
 
-from plugin_sdk import (Argument, Page, Panel, Plugin, Provider, Response, command, event_handler, job,
-    hookimpl, migration, route, websocket)
+from plugin_sdk import (Argument, Page, Panel, Plugin, Provider, Response, command, event_handler,
+    hookimpl, job, migration, route, websocket)
 
 SOUND = {"type": "object", "properties": {"label": {"type": "string"}}}
 
