@@ -48,15 +48,23 @@ class Draft:
     signature: str
 
 
+def _closed() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 @dataclass(slots=True, eq=False)
 class _Post:
-    """A message on its way; ``message`` or ``error`` is there once it is ``done``."""
+    """A message on its way; ``message`` or ``error`` is there once it is ``done``. Its thread
+    sleeps at ``turn`` until then, or until it is the one that stores what waits."""
 
     caller: Caller
     draft: Draft
     message: dict[str, Any] = field(default_factory=dict)
     error: Exception | None = None
     done: bool = False
+    turn: threading.Lock = field(default_factory=_closed)
 
     def settle(self) -> None:
         if not self.message and self.error is None:  # whoever stored it was torn away
@@ -68,7 +76,7 @@ class Posting:
     def __init__(self, core: Core, access: Access) -> None:
         self._queue: list[_Post] = []
         self._queue_lock = threading.Lock()
-        self._turn = threading.Lock()
+        self._busy = False  # somebody stores, or is about to
         self._core = core
         self._db = core.db
         self._clock = core.clock
@@ -100,14 +108,30 @@ class Posting:
         post = _Post(caller, draft)
         with self._queue_lock:
             self._queue.append(post)
-        with self._core.writing.gathered(), self._turn:
-            while not post.done:
-                with self._queue_lock:
-                    batch, self._queue = self._queue[:_TOGETHER], self._queue[_TOGETHER:]
-                self._store(batch)
+            waits, self._busy = self._busy, True
+        if waits:
+            post.turn.acquire()
+        if not post.done:
+            with self._core.writing.gathered():
+                self._store_waiting()
         if post.error is not None:
             raise post.error
         return post.message
+
+    def _store_waiting(self) -> None:
+        """The posts that wait, the oldest of which is that of this thread; those who come
+        meanwhile are left to the oldest of them. Each thread is woken for its own post alone: who
+        is done does not wait for another commit."""
+        with self._queue_lock:
+            batch, self._queue = self._queue[:_TOGETHER], self._queue[_TOGETHER:]
+        try:
+            self._store(batch)
+        finally:
+            with self._queue_lock:
+                self._busy = bool(self._queue)
+                heir = self._queue[:1]
+            for post in (*heir, *batch[1:]):
+                post.turn.release()
 
     def _store(self, batch: list[_Post]) -> None:
         """Settles all of them; never raises an Exception."""

@@ -12,7 +12,7 @@ from plugin_sdk import DatabaseUnavailable
 
 
 class Together:
-    """Holds the turn until all posts wait, so that they go into one transaction."""
+    """Has all posts wait for somebody who stores, so that they go into one transaction."""
 
     def __init__(self, posting: Any) -> None:
         self._posting = posting
@@ -24,12 +24,14 @@ class Together:
             outcomes[at] = calls[at]()
 
         threads = [threading.Thread(target=run, args=(at,)) for at in range(len(calls))]
-        with self._posting._turn:
-            for number, thread in enumerate(threads, 1):
-                thread.start()
-                wait_until(lambda number=number: len(self._posting._queue) == number)
+        self._posting._busy = True
+        for number, thread in enumerate(threads, 1):
+            thread.start()
+            wait_until(lambda number=number: len(self._posting._queue) == number)
+        self._posting._queue[0].turn.release()
         for thread in threads:
             thread.join()
+        assert not self._posting._busy
         return outcomes
 
 
