@@ -18,7 +18,7 @@ import os
 import secrets
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType
@@ -34,7 +34,7 @@ from host.db.postgresql import PostgresqlEngine
 from host.db.postgresql.throwaway import database_for
 from host.plugins.discovery import find_installed
 from host.plugins.loading import Loader
-from host.testing import TEST_DATABASE
+from host.testing import TEST_BUNDLED, TEST_DATABASE
 from plugin_sdk.testing import FakeContext
 from tests.postgresql import PostgresqlServer
 
@@ -66,6 +66,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="sqlite",
         help="Where the data of the tests are kept.",
     )
+    parser.addoption(
+        "--all-plugins",
+        action="store_true",
+        help="Let every host that a test starts have all built-ins, not only what it needs.",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -80,6 +85,64 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         folder = Path(os.environ.pop(_RUN))
         if folder.exists():
             PostgresqlServer(folder).remove()
+
+
+# Which built-ins the hosts of a test have
+
+
+USUAL = frozenset({"local_storage", "plugin_admin", "accounts"})
+"""Where blobs are, who may do what, and the switches."""
+
+_OF_THE_HOST = USUAL | {"local_api", "plugin_data", "realtime"}
+_WITH_ALL = ("stories", "browser", "docs", "benchmarks")
+
+NEIGHBOURS = {
+    "api_docs": None,
+    "app_settings": {"songs", "song_formats", "plugin_data", "drops"},
+    "diagnostics": {"media", "operations", "plugin_data", "realtime"},
+    "drops": {"drop_server"},
+    "local_api": {"diagnostics", "web_guard"},
+    "media": {"realtime", "diagnostics", "web_guard"},
+    "musicbrainz": {"songs", "song_formats", "media"},
+    "operations": {"diagnostics"},
+    "plugin_admin": {"local_api", "operations", "plugin_data", "realtime"},
+    "rooms": {"local_api", "plugin_data", "web_guard", "api_docs"},
+    "signaling_login": {"local_api", "plugin_data", "realtime"},
+    "songs": {"song_formats", "realtime", "plugin_data"},
+}
+"""With what else a built-in is tested; None: with all."""
+
+
+@pytest.fixture(scope="module")
+def bundled(request: pytest.FixtureRequest) -> Collection[str] | None:
+    """The built-ins of every host that a module's tests start in their own process; None: all.
+
+    A start costs what they do. So a built-in is tested with the usual ones, what it requires, and
+    its neighbours; stories, pages and documentation are about everything together. A module that
+    needs others overrides this."""
+    if request.config.getoption("all_plugins"):
+        return None
+    parts = request.path.relative_to(_ROOT).parts
+    if parts[:2] == ("tests", "builtin_plugins"):
+        more = NEIGHBOURS.get(parts[2], frozenset())
+        return None if more is None else USUAL | _required(parts[2]) | more
+    return None if parts[1] in _WITH_ALL else _OF_THE_HOST
+
+
+@cache
+def _required(plugin_id: str) -> frozenset[str]:
+    """A built-in, and all that it cannot be without."""
+    manifest = json.loads((_ROOT / "builtin_plugins" / plugin_id / "plugin.json").read_text())
+    more = [_required(each) for each in manifest.get("requires", ())]
+    return frozenset({plugin_id}).union(*more)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _bundled_plugins(bundled: Collection[str] | None) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        if bundled is not None:
+            patch.setenv(TEST_BUNDLED, ",".join(sorted(bundled)))
+        yield
 
 
 # Which tests run on which engine

@@ -14,7 +14,7 @@ import inspect
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -32,9 +32,20 @@ from plugin_sdk import HttpReply, Plugin, parse_json
 from plugin_sdk.management import PluginEntry
 from plugin_sdk.manifest import SDK_VERSION
 
-__all__ = ["TEST_DATABASE", "TestHost", "database_of", "open_database", "open_engine"]
+__all__ = [
+    "TEST_BUNDLED",
+    "TEST_DATABASE",
+    "TestHost",
+    "database_of",
+    "open_database",
+    "open_engine",
+]
 
 TEST_DATABASE: Final = "STAGEBOX_TEST_DATABASE"
+
+TEST_BUNDLED: Final = "STAGEBOX_TEST_BUNDLED"
+"""Ids of the built-ins that test hosts have, with commas between them, unless they are told; all
+where it is not set. Most of a host's start is theirs."""
 
 _PREPARED: Final = f"{TEST_DATABASE}_PREPARED"
 """Names a database on the same server."""
@@ -93,7 +104,8 @@ class TestHost:
 
     ``plugins`` are folders (copied into the data directory), classes, or ``module:attribute``.
     A class without a plugin.json beside its module gets a small manifest with all capabilities.
-    ``settings`` maps plugin ids to values, ``config`` holds options of the host.
+    ``settings`` maps plugin ids to values, ``config`` holds options of the host, ``bundled`` the
+    ids of the built-ins that it has.
     """
 
     __test__ = False  # not a test class, whatever pytest thinks of the name
@@ -106,8 +118,10 @@ class TestHost:
         settings: Mapping[str, Mapping[str, Any]] | None = None,
         config: Mapping[str, Any] | None = None,
         env: Mapping[str, str] | None = None,
+        bundled: Collection[str] | None = None,
     ) -> None:
         self.data_dir = data_dir
+        self._bundled = _usual_bundled() if bundled is None else bundled
         self._env = dict(env or {})
         self._settings = dict(settings or {})
         self._config = {"listen": ["127.0.0.1:0"], "log_level": "http", **(config or {})}
@@ -152,7 +166,12 @@ class TestHost:
         flags = {"data_dir": str(self.data_dir), **self._config}
         if "database" not in flags:
             flags["database"] = database_of(self.data_dir, prepared=True) or None
-        self.host = Host(load_config(flags, self._env), env=self._env, given=self._given)
+        self.host = Host(
+            load_config(flags, self._env),
+            env=self._env,
+            given=self._given,
+            bundled=self._bundled,
+        )
         self.host.provide("backups", BackupDesk(self.host.config, self._env))
         self.host.open()
         for plugin_id in self._wished:
@@ -274,6 +293,11 @@ class TestHost:
         url = self.url.replace("http", "ws", 1) + path
         with connect(url, additional_headers=dict(headers or {}), compression=None) as connection:
             yield connection
+
+
+def _usual_bundled() -> Collection[str] | None:
+    named = os.environ.get(TEST_BUNDLED)
+    return None if named is None else named.split(",")
 
 
 def _dump(value: Any) -> bytes:

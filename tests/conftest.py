@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from builtin_plugins.accounts import hashing
 from host.testing import TestHost
 
 # A busy machine is no reason to fail, and every run tries the same examples.
@@ -22,6 +23,18 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("steady")
+
+
+CHEAP = {"MEMORY_KIB": 64, "PASSES": 1}
+"""A hash as the contract wants it takes as long as half a start of a host."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_secrets() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in CHEAP.items():
+            patch.setattr(hashing, name, value)
+        yield
 
 
 @pytest.fixture

@@ -17,6 +17,6 @@ def test_given_names_join_the_configured_ones():
 def test_a_bundled_plugin_lets_the_host_answer_to_more(make_host):
     host = make_host()
     elsewhere = {"Host": "films.example:81"}
-    assert host.get("/health", headers=elsewhere).status == 403
+    assert host.get("/api/health", headers=elsewhere).status == 403
     host.host.names.allow(["films.example"])
-    assert host.get("/health", headers=elsewhere).status == 200
+    assert host.get("/api/health", headers=elsewhere).status == 200

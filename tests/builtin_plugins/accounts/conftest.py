@@ -67,6 +67,13 @@ class People:
 
 
 @pytest.fixture
+def hashing_as_agreed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Secrets are hashed as the contract wants it. Name it first."""
+    monkeypatch.setattr(accounts.hashing, "MEMORY_KIB", 19 * 1024)
+    monkeypatch.setattr(accounts.hashing, "PASSES", 2)
+
+
+@pytest.fixture
 def host(make_host: Callable[..., TestHost]) -> TestHost:
     """A host that is not set up."""
     return make_host()

@@ -146,7 +146,9 @@ def test_a_peer_far_away_is_put_off_after_ten(attempts):
     assert attempts.login("1234", peer="192.0.2.2") == GOOD
 
 
-def test_a_hash_of_weaker_parameters_is_renewed_at_a_good_login(attempts, context):
+def test_a_hash_of_weaker_parameters_is_renewed_at_a_good_login(
+    hashing_as_agreed, attempts, context
+):
     from argon2 import PasswordHasher
 
     weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

@@ -109,7 +109,7 @@ def test_the_hash_of_a_token_is_that_of_the_contract():
     )
 
 
-def test_secrets_are_argon2id_with_the_parameters_of_the_contract():
+def test_secrets_are_argon2id_with_the_parameters_of_the_contract(hashing_as_agreed):
     hasher = SecretHasher(2)
     stored = hasher.hash("1234")
     assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
