@@ -62,9 +62,13 @@ class Filters:
                 if not entry.path or _first_segment(entry.path) == segment
             )
 
+        self._paths = frozenset(entry.path for entry in entries)
+        self._below = tuple({f"{entry.path}/" for entry in entries})
+        """Where filters stand: the end of one that stands everywhere is "/"."""
+
     def cover(self, path: str) -> bool:
-        """Whether anything may stand before this path."""
-        return bool(self._by_segment.get(_first_segment(path), self._everywhere))
+        """Whether anything stands before this path."""
+        return path.startswith(self._below) or path in self._paths
 
     def judge(self, request: Request, owner: Callable[[], Owner]) -> Outcome:
         """Asks all that stand before this path, in order, until one answers or refuses.

@@ -8,12 +8,13 @@ from typing import Any, BinaryIO, Final
 from urllib.parse import quote
 
 from host.web.headers import EnvironHeaders
-from plugin_sdk import Invalid, Query, Request, TooLarge
+from plugin_sdk import Invalid, Principal, Query, Request, TooLarge
 
 __all__ = [
     "EMPTY_QUERY",
     "NO_PARAMS",
     "BodyReader",
+    "ServedRequest",
     "bare_request",
     "no_body",
     "raw_query",
@@ -71,6 +72,62 @@ def bare_request(
         id=request_id,
         target=request_target(environ),
     )
+
+
+class ServedRequest(Request):
+    """What a handler gets: each part is made when somebody looks at it, and then kept.
+
+    Most handlers look at few. What refuses a request is judged before, so nothing here raises
+    what would have kept the handler from being called.
+    """
+
+    __slots__ = ("_environ", "_whom")
+
+    @classmethod
+    def of(
+        cls, environ: Mapping[str, Any], whom: Callable[[Mapping[str, Any]], Principal]
+    ) -> ServedRequest:
+        """``whom`` finds the principal of a request without a token, unless `put` does."""
+        request = cls.__new__(cls)  # not by __init__: that is for dataclasses.replace
+        _put(request, "_environ", environ)
+        _put(request, "_whom", whom)
+        return request
+
+    def put(self, name: str, value: Any) -> None:
+        """What is known of it already; before anybody else has the request."""
+        _put(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _ABSENT:
+            value = _ABSENT[name]
+        elif name in _PARTS:
+            value = _PARTS[name](self)
+        else:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        _put(self, name, value)
+        return value
+
+
+_put: Final = object.__setattr__
+_ABSENT: Final[Mapping[str, Any]] = {
+    "params": NO_PARAMS,
+    "query": EMPTY_QUERY,
+    "body": None,
+    "form": None,
+    "token": None,
+    "id": "",
+    "read": no_body,
+}
+_PARTS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "method": lambda request: request._environ["REQUEST_METHOD"],
+    "path": lambda request: request._environ["PATH_INFO"],
+    "headers": lambda request: EnvironHeaders(request._environ),
+    "principal": lambda request: request._whom(request._environ),
+    "peer": lambda request: request._environ.get("REMOTE_ADDR", ""),
+    "scheme": lambda request: request._environ["wsgi.url_scheme"],
+    "host": lambda request: request_host(request._environ),
+    "target": lambda request: request_target(request._environ),
+}
 
 
 class BodyReader:

@@ -24,16 +24,14 @@ from host.web.headers import EnvironHeaders, is_private
 from host.web.leases import Lease
 from host.web.queries import QuerySchema
 from host.web.requests import (
-    EMPTY_QUERY,
-    NO_PARAMS,
     BodyReader,
+    ServedRequest,
     bare_request,
-    no_body,
     raw_query,
-    request_target,
+    request_host,
 )
 from host.web.tools import Deed, Tools
-from plugin_sdk import ANONYMOUS, Form, Query, Request, Response, StageboxError
+from plugin_sdk import ANONYMOUS, Principal, Query, Request, Response, StageboxError
 
 __all__ = ["Options", "Refuser", "Responder", "send"]
 
@@ -70,6 +68,9 @@ class Responder:
         self._permission = route.permission
         anybody = route.access == "open" and route.permission is None
         self._nobody = anybody and not route.identify
+        self._may_wait = anybody and route.method == "GET" and not route.audited
+        """Whether who asks is looked up only when the handler wants to know: nothing depends on
+        it, and a handler of GET changes nothing that it depends on."""
         self._body = body_plan(route)
         self._has_body = route.method != "GET"  # one that comes along means nothing
         self._query = QuerySchema(route.query) if route.query is not None else None
@@ -153,52 +154,51 @@ class Responder:
         asked: Request | None,
     ) -> Request:
         env = req.env
-        headers = EnvironHeaders(env)
-        method: str = env["REQUEST_METHOD"]
-        peer: str = env.get("REMOTE_ADDR", "")
-        scheme: str = env["wsgi.url_scheme"]
-        host: str = env.get("HTTP_HOST") or env.get("SERVER_NAME", "localhost")
+        request = ServedRequest.of(env, self._whoever)
+        request.put("path", req.path)
+        request.put("id", exchange.id)
+        if captured:
+            request.put("params", self._params(captured))
+        if not self._may_wait or exchange.recorded or _names_somebody(env):
+            principal, token = self._identify(env, asked)
+            request.put("principal", principal)
+            request.put("token", token)
+            exchange.principal_id = principal.id
+        if self._has_body:
+            reader = BodyReader(env, self.max_body)
+            request.put("read", reader)
+            if self._body is not None:
+                body, form = self._body.read(env, reader, files)
+                request.put("body", body)
+                request.put("form", form)
+        if req.query_string or self._query:
+            request.put("query", self._read_query(req))
+        return request
+
+    def _identify(
+        self, env: Mapping[str, Any], asked: Request | None
+    ) -> tuple[Principal, str | None]:
         if self._nobody:
-            principal, token = ANONYMOUS, None
-        elif asked is not None and asked.token is not None and asked.principal.signed_in:
+            return ANONYMOUS, None
+        if asked is not None and asked.token is not None and asked.principal.signed_in:
             # no second look at the token
-            principal, token = asked.principal, asked.token
-            self._tools.doorkeeper.authorise(principal, self._level, self._permission)
-        else:
-            principal, token = self._admit(
-                method,
-                peer,
-                scheme,
-                host,
-                headers,
-                self._level,
-                self._permission,
-                env.get("HTTP_AUTHORIZATION"),
-                env.get("HTTP_COOKIE"),
-            )
-        exchange.principal_id = principal.id
-        reader = BodyReader(env, self.max_body) if self._has_body else no_body
-        body: Any = None
-        form: Form | None = None
-        if self._body is not None and isinstance(reader, BodyReader):
-            body, form = self._body.read(env, reader, files)
-        return Request(
-            method,
-            req.path,
-            self._params(captured) if captured else NO_PARAMS,
-            self._read_query(req) if req.query_string or self._query else EMPTY_QUERY,
-            headers,
-            body,
-            form,
-            principal,
-            token,
-            peer,
-            scheme,
-            host,
-            exchange.id,
-            reader,
-            env.get("REQUEST_URI") or request_target(env),
+            self._tools.doorkeeper.authorise(asked.principal, self._level, self._permission)
+            return asked.principal, asked.token
+        return self._admit(
+            env["REQUEST_METHOD"],
+            env.get("REMOTE_ADDR", ""),
+            env["wsgi.url_scheme"],
+            request_host(env),
+            EnvironHeaders(env),
+            self._level,
+            self._permission,
+            env.get("HTTP_AUTHORIZATION"),
+            env.get("HTTP_COOKIE"),
         )
+
+    def _whoever(self, env: Mapping[str, Any]) -> Principal:
+        """Who asks an open route, for a handler that wants to know."""
+        return self._identify(env, None)[0]
 
     def _asked(self, guard: Guard, req: falcon.Request, captured: Mapping[str, str]) -> Request:
         exchange: Exchange = req.env[EXCHANGE]
@@ -296,6 +296,10 @@ def send(resp: falcon.Response, rendered: Rendered) -> None:
             resp.append_header(name, value)
         else:
             resp.set_header(name, value)
+
+
+def _names_somebody(env: Mapping[str, Any]) -> bool:
+    return "HTTP_AUTHORIZATION" in env or "HTTP_COOKIE" in env
 
 
 def _never_store(resp: falcon.Response) -> None:
