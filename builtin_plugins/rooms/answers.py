@@ -9,7 +9,15 @@ from typing import Any, Final
 from builtin_plugins.rooms.documents import dump
 from plugin_sdk import Request, Response, StageboxError
 
-__all__ = ["DONE", "base64_answer", "error_object", "listed", "listed_by_and_by", "succeeded"]
+__all__ = [
+    "DONE",
+    "base64_answer",
+    "error_object",
+    "listed",
+    "listed_by_and_by",
+    "succeeded",
+    "with_text",
+]
 
 _HEADERS: Final = {"Cache-Control": "no-store"}
 _MOST_AT_ONCE: Final = 8 * 1024 * 1024
@@ -26,6 +34,11 @@ DONE: Final = _text('{"status_code":200}')
 def succeeded(**members: Any) -> Response:
     """200 with these members beside ``status_code``."""
     return _text(dump({"status_code": 200, **members}))
+
+
+def with_text(name: str, text: str) -> Response:
+    """200 with one member whose value is a JSON text already."""
+    return _text(f'{{"status_code":200,"{name}":{text}}}')
 
 
 def listed(name: str, items: str) -> Response:

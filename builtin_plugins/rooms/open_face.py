@@ -11,6 +11,7 @@ from builtin_plugins.rooms.answers import (
     listed,
     listed_by_and_by,
     succeeded,
+    with_text,
 )
 from builtin_plugins.rooms.bodies import header, last_integer, read_object
 from builtin_plugins.rooms.core import Core
@@ -27,7 +28,7 @@ from builtin_plugins.rooms.names import (
 )
 from builtin_plugins.rooms.polling import MAX_PAGE, Pages, Polling, read_entries
 from builtin_plugins.rooms.posting import Posting
-from builtin_plugins.rooms.sealing import seal
+from builtin_plugins.rooms.sealing import Seal
 from builtin_plugins.rooms.shapes import described
 from plugin_sdk import Invalid, Plugin, Request, Response, route
 
@@ -89,8 +90,8 @@ class OpenFace(Plugin):
         room_id = self.access.room(request)
         texts = request.query.all("public_key")
         key = parse_key(texts[-1] if texts else None)
-        seal(key, b"")  # a key of low order is refused before anything is kept
-        sealed = seal(key, self.logins.challenge(room_id, key))
+        seal = Seal(key)  # a key of low order is refused before anything is kept
+        sealed = seal.close(self.logins.challenge(room_id, key))
         return succeeded(
             challenge={
                 "ciphertext": sealed.ciphertext,
@@ -127,7 +128,7 @@ class OpenFace(Plugin):
         """Post a message."""
         caller = self.access.member(request)
         draft = self.posting.draft(caller, read_object(request))
-        return succeeded(message=self.posting.post(caller, draft))
+        return with_text("message", self.posting.post(caller, draft))
 
     @route("GET", "/messages", **described("messages"))
     def list_messages(self, request: Request) -> Response:

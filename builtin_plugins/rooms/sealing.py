@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from builtin_plugins.rooms.names import Key
 from plugin_sdk import Invalid
 
-__all__ = ["IV_BYTES", "Challenge", "seal", "symmetric_key"]
+__all__ = ["IV_BYTES", "Challenge", "Seal", "symmetric_key"]
 
 _LABEL: Final = b"LOKI"
 IV_BYTES: Final = 12
@@ -37,17 +37,23 @@ def symmetric_key(shared: bytes) -> bytes:
     return hmac.digest(_LABEL, shared, hashlib.sha256)
 
 
-def seal(
-    key: Key, token: bytes, *, secret: X25519PrivateKey | None = None, iv: bytes | None = None
-) -> Challenge:
-    """Encrypts ``token`` for ``key``, with a fresh pair and iv unless they are given. Raises
+class Seal:
+    """Encrypts one token for ``key``, with a fresh pair unless its secret is given. Raises
     Invalid for a key of low order, with which everybody would share the same secret."""
-    secret = secret or X25519PrivateKey.generate()
-    iv = iv or secrets.token_bytes(IV_BYTES)
-    try:
-        shared = secret.exchange(X25519PublicKey.from_public_bytes(bytes.fromhex(key[2:])))
-    except ValueError:  # an all-zero result
-        raise Invalid("public_key is no usable X25519 key.") from None
-    ciphertext = iv + AESGCM(symmetric_key(shared)).encrypt(iv, token, None)
-    public = secret.public_key().public_bytes_raw()
-    return Challenge(base64.b64encode(ciphertext).decode(), base64.b64encode(public).decode())
+
+    def __init__(self, key: Key, secret: X25519PrivateKey | None = None) -> None:
+        secret = secret or X25519PrivateKey.generate()
+        try:
+            shared = secret.exchange(X25519PublicKey.from_public_bytes(bytes.fromhex(key[2:])))
+        except ValueError:  # an all-zero result
+            raise Invalid("public_key is no usable X25519 key.") from None
+        self._cipher = AESGCM(symmetric_key(shared))
+        self._public = secret.public_key().public_bytes_raw()
+
+    def close(self, token: bytes, iv: bytes | None = None) -> Challenge:
+        """With a fresh iv unless it is given."""
+        iv = iv or secrets.token_bytes(IV_BYTES)
+        ciphertext = iv + self._cipher.encrypt(iv, token, None)
+        return Challenge(
+            base64.b64encode(ciphertext).decode(), base64.b64encode(self._public).decode()
+        )

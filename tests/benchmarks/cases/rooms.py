@@ -28,10 +28,22 @@ TITLE = "rooms: open groups with 1,000 and 200,000 messages, 1 and 100,000 peopl
 _SMALL, _LARGE, _PEOPLE = 1000, 200_000, 100_000
 _QUICK = 20_000
 _FLAT = Aim("ratio", ">=", 1 / 1.3)
+_POSTS = Aim("ours", ">=", 1500, "requests/s")
 _KEY = "05" + "ab" * 32
 _DATA = "eHh4" * 60
 _SIGNATURE = "A" * 86 + "=="
+_CURVE_KEY = "054701d08488451f545a409fb58ae3e58581ca40ac3f7f114698cd71deac73ca01"
 _ROUNDS = 3
+_RAW = """
+    CREATE TABLE messages (
+        id TEXT PRIMARY KEY, room_id TEXT, sender_id TEXT, timestamp INTEGER, server_id INTEGER,
+        data TEXT, signature TEXT
+    );
+    CREATE UNIQUE INDEX numbers ON messages (room_id, server_id);
+    CREATE UNIQUE INDEX living ON messages (room_id, server_id) WHERE data IS NOT NULL;
+    CREATE INDEX times ON messages (room_id, timestamp, id);
+    CREATE INDEX senders ON messages (room_id, sender_id, timestamp);
+"""
 
 
 def run(bench: Bench) -> None:
@@ -51,6 +63,10 @@ def run(bench: Bench) -> None:
         **{f"no cursors {room}": _poll([room]) for room in last},
         **{f"page {room}": _Asked("GET", "/messages", room=room) for room in last},
         "twenty": _Asked("GET", "/messages?limit=20", room="small"),
+        "challenge": replace(
+            _Asked("GET", f"/auth_token_challenge?public_key={_CURVE_KEY}", room="small"),
+            signed=False,
+        ),
     }
     seconds = bench.seconds(2)
     found = {
@@ -60,23 +76,53 @@ def run(bench: Bench) -> None:
             {name: partial(_press, url, seconds, case, server) for name, case in cases.items()},
         ).items()
     }
-    posts = _posts(bench, url, server, seconds)
+    posts = _posts(bench, url, server, seconds, data_dir)
     _report(bench, found, posts, large, people)
 
 
-def _posts(bench: Bench, url: str, server: Child, seconds: float) -> dict[str, Load]:
-    """Last, for they make the rooms larger."""
+def _posts(bench: Bench, url: str, server: Child, seconds: float, folder: Path) -> dict[str, Load]:
+    """Last, for they make the rooms larger. Beside them, what the disk has to give."""
     body = json.dumps({"data": _DATA, "signature": _SIGNATURE, "timestamp": 1})
+    small, large = (_Asked("POST", "/messages", body, room=room) for room in ("small", "large"))
     found = bench.interleaved(
         _ROUNDS,
         {
-            room: partial(
-                _press, url, seconds, _Asked("POST", "/messages", body, room=room), server
-            )
-            for room in ("small", "large")
+            "small": partial(_press, url, seconds, small, server),
+            "large": partial(_press, url, seconds, large, server),
+            "small 16": partial(_press, url, seconds, replace(small, connections=16), server),
+            "raw": partial(_commits, folder / "raw.db", seconds),
         },
     )
     return {room: median_of(loads) for room, loads in found.items()}
+
+
+def _commits(path: Path, seconds: float) -> Load:
+    """One message after the other into a table with the indexes of ours, each committed for
+    itself, with sqlite3 alone."""
+    path.unlink(missing_ok=True)
+    times: list[float] = []
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        file.execute("PRAGMA journal_mode = WAL")
+        file.execute("PRAGMA synchronous = FULL")
+        file.executescript(_RAW)
+        began = time.perf_counter()
+        while (elapsed := time.perf_counter() - began) < seconds:
+            number = len(times) + 1
+            file.execute(
+                "INSERT INTO messages VALUES (?, 'raw', ?, ?, ?, ?, ?)",
+                (f"raw-{number}", _KEY, number, number, _DATA, _SIGNATURE),
+            )
+            times.append((time.perf_counter() - began - elapsed) * 1000)
+    return Load(
+        rate=len(times) / elapsed,
+        bytes_rate=0.0,
+        p50=median(times),
+        p99=quantiles(times, n=100)[98],
+        worst=max(times),
+        requests=len(times),
+        failed=0,
+        seconds=elapsed,
+    )
 
 
 def _report(
@@ -102,14 +148,17 @@ def _report(
         row(f"page of 256, {people:,} people too", "page crowded", "page small", _FLAT),
         row("page of 256 against a look at the room", "page small", "room", _ratio(0.1)),
         row("page of 20 against a look at the room", "twenty", "room", _ratio(0.5)),
-        Row("post, durable", figures["small"], aim=Aim("ours", ">=", 1500, "requests/s")),
+        row("challenge against a look at the room", "challenge", "room", _ratio(0.35)),
+        row("post, durable, against raw sqlite3, a commit each", "small", "raw", _POSTS),
+        row("the same, 16 connections", "small 16", "raw", _POSTS),
         row("post against a look at the room", "small", "room", _ratio(0.25)),
         row(f"post behind {large:,} of the same author", "large", "small", _FLAT),
     ]
     failed = sum(load.failed for load in (*found.values(), *posts.values()))
     bench.block.notes.append(
         f"4 connections, {failed} failed requests; messages of 180 bytes; a post is in the"
-        " database, with its events, when it is answered."
+        " database, with its events, when it is answered. Posts that wait share a commit: raw"
+        " sqlite3 with one for each message shows what the disk gives."
     )
 
 
@@ -123,10 +172,15 @@ class _Asked:
     path: str
     body: str = ""
     room: str | None = None
+    signed: bool = True
+    connections: int = 4
 
     @property
     def headers(self) -> dict[str, str]:
-        return {"Room": self.room, "Authorization": _token(self.room)} if self.room else {}
+        if self.room is None:
+            return {}
+        token = {"Authorization": _token(self.room)} if self.signed else {}
+        return {"Room": self.room, **token}
 
 
 def _token(room: str) -> str:
@@ -152,7 +206,14 @@ def _press(url: str, seconds: float, asked: _Asked, server: Child) -> Load:
 
 
 def _press_with_wrk(url: str, seconds: float, asked: _Asked) -> Load:
-    command = ["wrk", "-t1", "-c4", f"-d{max(1, round(seconds))}s", "--timeout", "30s"]
+    command = [
+        "wrk",
+        "-t1",
+        f"-c{asked.connections}",
+        f"-d{max(1, round(seconds))}s",
+        "--timeout",
+        "30s",
+    ]
     command += ["-s", "tests/benchmarks/wrk_request.lua"]
     for name, value in asked.headers.items():
         command += ["-H", f"{name}: {value}"]

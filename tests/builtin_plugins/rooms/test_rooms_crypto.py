@@ -22,7 +22,7 @@ from builtin_plugins.rooms.names import (
     path_integer,
     query_integer,
 )
-from builtin_plugins.rooms.sealing import seal, symmetric_key
+from builtin_plugins.rooms.sealing import Seal, symmetric_key
 from builtin_plugins.rooms.signatures import edwards_key, verify
 from plugin_sdk import Invalid
 
@@ -81,7 +81,7 @@ def test_symmetric_key_of_the_vector() -> None:
 
 
 def test_challenge_of_the_vector() -> None:
-    sealed = seal(KEY, TOKEN, secret=EPHEMERAL, iv=IV)
+    sealed = Seal(KEY, EPHEMERAL).close(TOKEN, IV)
     assert sealed.ephemeral_public_key == "NYBy1jZYgNGu6jKa35EhODhR7SGijjt16WXQ0s0WYlQ="
     assert sealed.ciphertext == CIPHERTEXT
 
@@ -98,7 +98,7 @@ def test_a_flipped_bit_does_not_decrypt() -> None:
 
 
 def test_two_challenges_have_nothing_in_common() -> None:
-    one, other = seal(KEY, TOKEN), seal(KEY, TOKEN)
+    one, other = Seal(KEY).close(TOKEN), Seal(KEY).close(TOKEN)
     assert one.ephemeral_public_key != other.ephemeral_public_key
     assert one.ciphertext[:16] != other.ciphertext[:16]
 
@@ -106,7 +106,7 @@ def test_two_challenges_have_nothing_in_common() -> None:
 @pytest.mark.parametrize("key", LOW_ORDER)
 def test_keys_of_low_order_are_refused(key: str) -> None:
     with pytest.raises(Invalid):
-        seal(parse_key(key), TOKEN)
+        Seal(parse_key(key))
 
 
 @pytest.mark.parametrize("name", SIGNATURES)
