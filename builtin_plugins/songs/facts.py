@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
-from builtin_plugins.songs.identity import clean
+from builtin_plugins.songs.identity import clean, is_clean
 from plugin_sdk import Row
 
 __all__ = ["EDITABLE", "Arrangement", "Edits", "SongFacts", "Stem", "compact"]
@@ -81,6 +81,12 @@ class SongFacts:
 
     def storable(self) -> Self:
         """With texts that a database takes."""
+        texts = [self.title, self.artist, self.album]
+        texts += [each.name for each in self.arrangements]
+        for stem in self.stems:
+            texts += [stem.stem_id, stem.language or ""]
+        if is_clean("".join(texts)):  # nearly always
+            return self
         return replace(
             self,
             title=clean(self.title),
@@ -122,7 +128,7 @@ class Edits:
     @classmethod
     def of(cls, row: Row | Mapping[str, Any] | None) -> Self:
         """From a row of ``edits``; without one there are none."""
-        if row is None:
+        if row is None or row["revision"] is None:
             return cls()
         names = ("title", "artist", "album", "year", "cover", "revision")
         return cls(**{name: row[name] for name in names})

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
 
 from builtin_plugins.songs.facts import Arrangement, SongFacts, Stem
 from builtin_plugins.songs.index import Found, LibraryIndex
@@ -14,7 +14,7 @@ from plugin_sdk import Clock, Conflict, Database, Settings
 
 __all__ = ["fill"]
 
-_BATCH: Final = 4000
+_BATCH: Final = 10_000
 _MANY: Final = 5000
 _TUNINGS: Final = (
     (0, 0, 0, 0, 0, 0),
@@ -31,11 +31,9 @@ _ARRANGEMENTS: Final = (
     ("Combo", "Bass"),
     ("Lead",),
 )
-_STEMS: Final = (
-    ("full",),
-    ("full", "guitar", "bass", "drums", "vocals"),
-    ("guitar", "bass"),
-    ("full", "drums"),
+_STEMS: Final = tuple(
+    tuple(Stem(name, name == "full") for name in names.split())
+    for names in ("full", "full guitar bass drums vocals", "guitar bass", "full drums")
 )
 _WORDS: Final = [
     "amber",
@@ -102,6 +100,7 @@ _WORDS: Final = [
     "wind",
     "winter",
 ]
+_Value = TypeVar("_Value")
 
 
 def fill(db: Database, index: LibraryIndex, clock: Clock, settings: Settings, count: int) -> int:
@@ -129,35 +128,32 @@ def _put(db: Database, index: LibraryIndex, songs: Iterator[Found]) -> None:
 
 def _songs(chance: random.Random, start: int, count: int, mtime: float) -> Iterator[Found]:
     artists = max(1, count // 20)
+    drawn = chance.random  # drawing is half of the work: nothing slower
+
+    def pick(values: Sequence[_Value]) -> _Value:
+        return values[int(drawn() * len(values))]
+
     for number in range(start, start + count):
-        artist = chance.randrange(artists)
+        artist = int(drawn() * artists)
         words = [_WORDS[artist % len(_WORDS)], _WORDS[artist // 7 % len(_WORDS)]]
         name = f"{words[0]} {words[1]} {artist}".title()
         if artist % 5 == 0:
             name = f"The {name}" if artist % 2 else f"{artist} Tigers"
-        title = f"{chance.choice(_WORDS)} {chance.choice(_WORDS)} {number}".title()
+        title = f"{pick(_WORDS)} {pick(_WORDS)} {number}".title()
         filename = f"{name}/{title}.sloppak"
-        yield Found(
-            filename,
-            filename,
+        facts = SongFacts(
+            title,
+            name,
+            f"Album {number // 12}",
+            None if number % 10 == 0 else 1955 + int(drawn() * 72),
+            int(60_000 + drawn() * 540_000) / 1000,
+            pick(_TUNINGS),
+            [Arrangement(each, 100 + int(drawn() * 2400)) for each in pick(_ARRANGEMENTS)],
+            pick(_STEMS),
+            number % 3 == 0,
+            number % 4 != 0,
+            None,
             "sloppak",
-            f"fill-{number}",
-            SongFacts(
-                title,
-                name,
-                f"Album {number // 12}",
-                None if number % 10 == 0 else chance.randrange(1955, 2027),
-                chance.randrange(60_000, 600_000) / 1000,
-                chance.choice(_TUNINGS),
-                [
-                    Arrangement(each, chance.randrange(100, 2500))
-                    for each in chance.choice(_ARRANGEMENTS)
-                ],
-                [Stem(each, each == "full") for each in chance.choice(_STEMS)],
-                number % 3 == 0,
-                number % 4 != 0,
-                None,
-                "sloppak",
-                mtime,
-            ),
+            mtime,
         )
+        yield Found(filename, filename, "sloppak", f"fill-{number}", facts)

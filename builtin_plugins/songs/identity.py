@@ -7,7 +7,16 @@ import re
 import unicodedata
 from typing import Final
 
-__all__ = ["KEY_LENGTH", "clean", "filename_of", "fold", "is_track_id", "letter_of", "track_id_of"]
+__all__ = [
+    "KEY_LENGTH",
+    "clean",
+    "filename_of",
+    "fold",
+    "is_clean",
+    "is_track_id",
+    "letter_of",
+    "track_id_of",
+]
 
 KEY_LENGTH: Final = 200
 """Characters of a folded text that count in sorting: PostgreSQL's index rows are limited."""
@@ -48,8 +57,13 @@ def letter_of(artist_key: str) -> str:
     return first.upper() if "a" <= first <= "z" else "#"
 
 
+def is_clean(text: str) -> bool:
+    """Whether `clean` leaves it, and every part of it, as it is; a quick look, no last word."""
+    return len(text) <= _LONGEST and text.isascii() and "\0" not in text
+
+
 def clean(text: str) -> str:
     """A text from a file as it can be kept: no U+0000, no lone surrogate, not endless."""
-    if len(text) <= _LONGEST and text.isascii() and "\0" not in text:
+    if is_clean(text):
         return text
     return _UNSTORABLE.sub("\ufffd", text[:_LONGEST])

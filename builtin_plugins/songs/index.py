@@ -104,8 +104,9 @@ class LibraryIndex:
             ],
         )
         if fresh:
-            self._db.table("songs").insert_all(fresh)
-            known |= self._new_ids(fresh)
+            last = self._db.value("SELECT max(id) FROM songs") or 0
+            self._insert("songs", fresh)
+            known |= self._new_ids(fresh, last)
         self._delete_where("unreadable", "track_id", list(ids))
         self._delete_where("deletions", "track_id", list(ids))
         self._write([(known[track_id], found.facts.storable()) for track_id, found in ids.items()])
@@ -152,13 +153,19 @@ class LibraryIndex:
             names, params = listed(chunk)
             yield from self._db.query(f"{_SONGS}{column} IN ({names})", params)
 
-    def _new_ids(self, fresh: Sequence[Mapping[str, Any]]) -> dict[str, Row]:
-        """Rows as `_songs` gives them, of songs that were just added."""
+    def _insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """As ``insert_all`` of the table does, for many rows of values that are known to fit."""
+        names = list(rows[0])
+        values = ", ".join(f":{name}" for name in names)
+        self._db.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values})", rows)
+
+    def _new_ids(self, fresh: Sequence[Mapping[str, Any]], last: int) -> dict[str, Row]:
+        """Rows as `_songs` gives them, of songs that were just added; ``last`` is the greatest id
+        before."""
         found: dict[str, Row] = {row["track_id"]: {**_NEW, **row} for row in fresh}
-        for chunk in chunks(list(found)):
-            names, params = listed(chunk)
-            sql = f"SELECT id, track_id FROM songs WHERE track_id IN ({names})"
-            for row in self._db.query(sql, params):
+        sql = "SELECT id, track_id FROM songs WHERE id > :last"
+        for row in self._db.query(sql, {"last": last}):
+            if row["track_id"] in found:
                 found[row["track_id"]]["id"] = row["id"]
         return found
 
@@ -196,7 +203,7 @@ class LibraryIndex:
                 changed.append({**track, "created_at": row["created_at"]})
             counts.add(facet, track["artist_key"], each.artist, 1)
         if fresh:
-            self._db.table("tracks").insert_all(fresh)
+            self._insert("tracks", fresh)
             self._note_variants(fresh, {row["id"]: row["filename"] for row, _, _ in shown})
         if changed:
             self._db.table("tracks").upsert_all(changed)
@@ -208,8 +215,10 @@ class LibraryIndex:
     ) -> None:
         new = {row["id"] for row in fresh}
         table = self._db.table("documents")
-        table.insert_all([each for each in documents if each["id"] in new])
-        table.upsert_all([each for each in documents if each["id"] not in new])
+        if new:
+            self._insert("documents", [each for each in documents if each["id"] in new])
+        if len(new) < len(documents):
+            table.upsert_all([each for each in documents if each["id"] not in new])
 
     def _note_variants(
         self, fresh: Iterable[Mapping[str, Any]], filenames: Mapping[int, str]

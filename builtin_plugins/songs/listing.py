@@ -23,7 +23,6 @@ from plugin_sdk import Database, Row
 __all__ = ["Library", "column_favorite", "rendered"]
 
 _ESTD: Final = "EXISTS (SELECT 1 FROM variants v WHERE v.base = p.track_id) AS has_estd"
-_NOBODY: Final = -1
 _FEW: Final = 4000
 """So many matches are found and sorted sooner than an index is walked."""
 
@@ -52,15 +51,28 @@ class Library:
         size = min(query.size, total - skipped)
         if size <= 0:
             return [], total
+        order = ORDERS[query.sort]
+        if not skipped:
+            return self._first(facets, order, size, profile_id), total
         behind = total - skipped - size
         backwards = behind < skipped
-        order = ORDERS[query.sort]
         inner = (
             f"SELECT id, {_columns(order)} FROM tracks{_of_facets(facets, ' WHERE ')} "
             f"ORDER BY {_order_by(order, backwards=backwards)} LIMIT :size OFFSET :skipped"
         )
         limits = {"size": size, "skipped": behind if backwards else skipped}
         return self._shown(inner, order, {**facets.params, **limits}, profile_id), total
+
+    def _first(
+        self, facets: Conditions, order: Sequence[str], size: int, profile_id: int | None
+    ) -> list[Row]:
+        """Nothing is skipped, so each row that is met is looked up at once, in its order."""
+        return self._db.query(
+            f"SELECT d.meta, {_ESTD}, {_favorite(profile_id)} FROM tracks p "
+            f"JOIN documents d ON d.id = p.id{_of_facets(facets, ' WHERE ', 'p.')} "
+            f"ORDER BY {_order_by(order, 'p.')} LIMIT :size",
+            {**facets.params, "size": size, "profile": profile_id},
+        )
 
     def _found(self, query: LibraryQuery, profile_id: int | None) -> tuple[list[Row], int]:
         facets = facet_conditions(query)
@@ -95,10 +107,15 @@ class Library:
         self, inner: str, order: Sequence[str], params: dict[str, Any], profile_id: int | None
     ) -> list[Row]:
         return self._db.query(
-            f"SELECT d.meta, {_ESTD}, {column_favorite('p.id')} FROM ({inner}) p "
+            f"SELECT d.meta, {_ESTD}, {_favorite(profile_id)} FROM ({inner}) p "
             f"JOIN documents d ON d.id = p.id ORDER BY {_order_by(order, 'p.')}",
-            {**params, "profile": _NOBODY if profile_id is None else profile_id},
+            {**params, "profile": profile_id},
         )
+
+
+def _favorite(profile_id: int | None) -> str:
+    """The column ``favorite``; nobody has any."""
+    return "0 AS favorite" if profile_id is None else column_favorite("p.id")
 
 
 def column_favorite(song: str) -> str:

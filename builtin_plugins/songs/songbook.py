@@ -147,5 +147,5 @@ def _song(row: Row) -> Song:
         row["created_at"],
         row["modified_at"],
         SongFacts.from_json(row["facts"]),
-        Edits.of(row) if row["revision"] is not None else Edits(),
+        Edits.of(row),
     )

@@ -358,8 +358,10 @@ def test_pages_walk_one_covering_index(
     for sql, params in statements:
         steps = [row["detail"] for row in db.query("EXPLAIN QUERY PLAN " + sql, params)]
         walks = [step for step in steps if step.startswith(("SCAN", "SEARCH"))]
-        assert any(f"tracks USING COVERING INDEX {index}" in step for step in walks), steps
-        inner = steps[: next(i for i, step in enumerate(steps) if step.startswith("SCAN p"))]
+        assert any(f"USING COVERING INDEX {index}" in step for step in walks), steps
+        inner = steps
+        if "OFFSET" in sql:  # of the page alone: its rows are put in order once more
+            inner = steps[: next(i for i, step in enumerate(steps) if step.startswith("SCAN p"))]
         assert not any("TEMP B-TREE" in step for step in inner), steps
     db.close()
 
