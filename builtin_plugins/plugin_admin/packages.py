@@ -39,4 +39,6 @@ def plan_json(plan: InstallPlan) -> dict[str, Any]:
         ],
         "addedCapabilities": list(plan.added_capabilities),
         "addedPermissions": [each.name for each in plan.added_permissions],
+        "packages": list(plan.packages),
+        "problems": list(plan.problems),
     }

@@ -9,25 +9,32 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
 from host.app import Host
 from host.backup import occupied
 from host.config import Config, load_config
-from plugin_sdk import StageboxError
+from plugin_sdk import NotFound, StageboxError
+from plugin_sdk.management import PluginEntry
 
 __all__ = [
+    "SERVER_SECONDS",
+    "after_server",
     "configured",
     "echo_json",
     "fail",
     "given_flags",
+    "is_terminal",
     "managed_host",
     "settings_from",
     "telling_errors",
     "wait_for",
 ]
+
+SERVER_SECONDS: Final = 60.0
+"""How long a running server may take to follow."""
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -114,6 +121,29 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(0.1)
     return True
+
+
+def after_server(host: Host, plugin_id: str, entry: PluginEntry) -> tuple[str, str]:
+    """State and message once a running server has followed, or as this process saw it."""
+    wish = host.manager.wishes.get(plugin_id)
+    if wish is None or not host.presence.others():
+        return entry.state, entry.fault.message if entry.fault else ""
+
+    def followed() -> bool:
+        outcome = host.manager.wishes.outcome(plugin_id)
+        return outcome is not None and outcome[0] >= wish.version
+
+    if not wait_for(followed, SERVER_SECONDS):
+        return "unknown", "the running server did not follow in time; look at its log"
+    outcome = host.manager.wishes.outcome(plugin_id)
+    if outcome is None:
+        raise NotFound(f"The state of {plugin_id} is gone.")
+    return outcome[1], outcome[2].message if outcome[2] else ""
+
+
+def is_terminal() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin.isatty()
 
 
 def echo_json(value: Any) -> None:

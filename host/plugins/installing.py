@@ -15,9 +15,17 @@ from pathlib import Path
 
 from host.plugins.context import Resources
 from host.plugins.discovery import is_plugin_id
+from host.plugins.environment import Packages, applying, needs_of_plugins
 from host.plugins.manager import PluginManager
 from host.plugins.manifests import MANIFEST_NAME, check_manifest
-from host.plugins.packages import code_files, is_installed, move_code, put_code, staged
+from host.plugins.packages import (
+    code_files,
+    is_installed,
+    move_code,
+    put_code,
+    read_requirements,
+    staged,
+)
 from host.plugins.register import Record
 from host.plugins.starting import Failed, Running
 from plugin_sdk import Conflict, Invalid, NotFound, Problem, StageboxError, parse_json
@@ -72,7 +80,10 @@ class Installer:
         before = record.manifest if record else None
         had = before.capabilities if before else ()
         granted = {each.name for each in before.permissions} if before else set()
+        packages = read_requirements(folder)
         return InstallPlan(
+            packages=tuple(packages),
+            problems=tuple(self._problems(manifest.id, packages)),
             manifest=manifest,
             source=source.name,
             replaces=before.version if before else None,
@@ -81,6 +92,28 @@ class Installer:
                 each for each in manifest.permissions if each.name not in granted
             ),
         )
+
+    def _problems(self, plugin_id: str, packages: list[str]) -> Iterator[str]:
+        """What it requires and is not there, with who needs the version that is there."""
+        needs = list(applying(packages))
+        if not needs:
+            return
+        present = Packages.present()
+        others = needs_of_plugins(self._manager.register, present)
+        for edge in present.unmet(needs):
+            if edge.present is None:
+                yield f"{plugin_id} needs {edge}, which is not installed."
+                continue
+            holding = [
+                f"{owner} needs {other}"
+                for owner, required in others.items()
+                if owner != plugin_id
+                for other in present.edges(required)
+                if other.name == edge.name and other.requirement.specifier
+            ]
+            also = f" ({', '.join(holding)})" if holding else ""
+            there = f"{edge.requirement.name} {edge.present} is installed"
+            yield f"{plugin_id} needs {edge}, but {there}{also}."
 
     @contextmanager
     def _staged(self, source: Path) -> Iterator[Path]:
@@ -97,10 +130,12 @@ class Installer:
             plan = self._plan(folder, source)
             plugin_id = plan.manifest.id
             self._confirm(plan, accept_additions)
+            self._refuse(plan)
             with self._manager.change:
                 record = self._manager.register.find(plugin_id)
                 if record is not None and record.running is not None:
                     self._replace(record, folder)
+                    self._manager.confirm(plugin_id)
                     self._manager.wishes.bump()  # other processes run the old version still
                 else:
                     target = self._folders / plugin_id
@@ -117,6 +152,13 @@ class Installer:
                 f"{plan.replaces}: {', '.join(added)}. Confirm this to go on.",
                 code="CONFIRMATION_NEEDED",
             )
+
+    @staticmethod
+    def _refuse(plan: InstallPlan) -> None:
+        if plan.problems:
+            text = " ".join(plan.problems)
+            hint = "`stagebox plugin install` at the command line brings what goes together."
+            raise Conflict(f"{text} Nothing was changed; {hint}", code="DEPENDENCY_CONFLICT")
 
     def reload(self, plugin_id: str) -> PluginEntry:
         """Upgrades an active plugin to what its folder holds now, data included."""

@@ -5,21 +5,35 @@ from __future__ import annotations
 import shutil
 import stat
 import tempfile
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.message import Message
+from email.parser import HeaderParser
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from host.plugins.manifests import MANIFEST_NAME
 from plugin_sdk import Invalid, TooLarge
 
-__all__ = ["code_files", "is_installed", "move_code", "put_code", "staged"]
+__all__ = [
+    "code_files",
+    "is_installed",
+    "move_code",
+    "put_code",
+    "read_requirements",
+    "staged",
+    "wheel_metadata",
+]
 
 MAX_FILES: Final = 5000
 MAX_BYTES: Final = 200 * 1024 * 1024
 _DATA: Final = frozenset({"plugin.db", "plugin.db-wal", "plugin.db-shm"})
 _RECORD: Final = ".installed"
+_REQUIREMENTS: Final = ".requires-dist"
+"""What the plugin's package requires, a line each, as core metadata write it: a plugin in a folder
+has no package metadata that others could ask."""
 _IGNORED: Final = frozenset({"__pycache__", ".git", ".venv", ".pytest_cache", ".mypy_cache"})
 
 
@@ -37,9 +51,43 @@ def staged(source: Path, folders: Path) -> Iterator[Path]:
             _unpack(source, stage / "unpacked")
         else:
             raise Invalid(f'"{source.name}" is neither a plugin folder nor a ZIP or wheel.')
-        yield _plugin_folder(stage / "unpacked", source.name)
+        folder = _plugin_folder(stage / "unpacked", source.name)
+        _note_requirements(stage / "unpacked", folder)
+        yield folder
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def _note_requirements(root: Path, folder: Path) -> None:
+    """A plugin folder that was installed before brings its own note."""
+    metadata = next(iter(sorted(root.glob("*.dist-info/METADATA"))), None)
+    project = root / "pyproject.toml"
+    if metadata is not None:
+        requires = wheel_metadata(metadata.read_text(encoding="utf-8")).get_all("Requires-Dist", [])
+    elif project.is_file():
+        try:
+            document = tomllib.loads(project.read_text(encoding="utf-8")).get("project", {})
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise Invalid(f"pyproject.toml cannot be read: {error}") from None
+        given = document.get("dependencies", []) if isinstance(document, dict) else []
+        requires = [each for each in given if isinstance(each, str)]
+    else:
+        return
+    lines = "".join(f"{' '.join(each.split())}\n" for each in requires)
+    (folder / _REQUIREMENTS).write_text(lines, encoding="utf-8")
+
+
+def read_requirements(folder: Path) -> list[str]:
+    """What the package of a plugin in a folder requires, as far as it is known."""
+    try:
+        return (folder / _REQUIREMENTS).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+
+
+def wheel_metadata(text: str) -> Message:
+    """The headers of core metadata."""
+    return HeaderParser().parsestr(text)
 
 
 def _plugin_folder(root: Path, name: str) -> Path:

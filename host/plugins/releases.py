@@ -6,7 +6,6 @@ import ast
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from email.parser import HeaderParser
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal
 
@@ -15,6 +14,7 @@ from packaging.version import InvalidVersion, Version
 
 from host.plugins.discovery import BUNDLED_DISTRIBUTION
 from host.plugins.manifests import MANIFEST_NAME
+from host.plugins.packages import wheel_metadata
 from plugin_sdk import Invalid, NotFound, StageboxError, parse_json
 
 __all__ = ["Release", "release_in", "release_of"]
@@ -63,7 +63,7 @@ def _read(archive: zipfile.ZipFile, name: str) -> Release:
     metadata = next(
         (each for each in archive.namelist() if each.endswith(".dist-info/METADATA")), None
     )
-    headers = HeaderParser().parsestr(_text(archive, metadata) if metadata else "")
+    headers = wheel_metadata(_text(archive, metadata) if metadata else "")
     if canonicalize_name(str(headers.get("Name", ""))) != BUNDLED_DISTRIBUTION:
         raise Invalid(f'"{name}" is no wheel of Stagebox.')
     names: dict[str, frozenset[str]] = {}

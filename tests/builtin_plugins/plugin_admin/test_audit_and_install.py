@@ -92,6 +92,25 @@ def test_what_is_no_package_is_refused(make_host, content, name, text):
     assert text in reply.json()["message"]
 
 
+def test_packages_that_do_not_go_together_are_told_first(make_host, package):
+    host = make_host()
+    content = io.BytesIO(package())
+    with zipfile.ZipFile(content, "a") as archive:
+        archive.writestr(
+            "packed-1.0.0.dist-info/METADATA",
+            "Name: packed\nRequires-Dist: pluggy<0.1\nRequires-Dist: nonesuch-lib>=2\n",
+        )
+    plan = upload(host, content.getvalue(), "?preview=true").json()
+    assert plan["packages"] == ["pluggy<0.1", "nonesuch-lib>=2"]
+    first, second = plan["problems"]
+    assert first.startswith("packed needs pluggy<0.1, but pluggy ")
+    assert "(Stagebox itself needs pluggy>=1.5" in first
+    assert second == "packed needs nonesuch-lib>=2, which is not installed."
+    refused = upload(host, content.getvalue())
+    assert (refused.status, refused.json()["error"]) == (409, "DEPENDENCY_CONFLICT")
+    assert host.get("/api/plugins/packed").status == 404
+
+
 def test_changes_by_permission_leave_a_row(make_host, write_plugin):
     host = make_host(write_plugin("packed", CODE, permissions=PERMISSIONS))
     assert host.post("/api/plugins/packed/disable").status == 200
