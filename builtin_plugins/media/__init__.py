@@ -18,6 +18,7 @@ from builtin_plugins.media.config_schema import check_config
 from builtin_plugins.media.declaring import changing as _change
 from builtin_plugins.media.declaring import getting as _get
 from builtin_plugins.media.fields import read_id, read_query
+from builtin_plugins.media.folder_memory import FolderMemory, create_memory
 from builtin_plugins.media.frames import Frames
 from builtin_plugins.media.gatekeeping import Gatekeeping
 from builtin_plugins.media.gradients import DETAIL_SECONDS, LIST_SECONDS, Gradients
@@ -81,6 +82,10 @@ class Media(Plugin):
     def create_tables(self, db: Database) -> None:
         create_tables(db)
 
+    @migration("002-folders-without-anything-new")
+    def create_memory(self, db: Database) -> None:
+        create_memory(db)
+
     def enable(self) -> None:
         context = self.context
         db, clock, log, settings = context.db, context.clock, context.log, context.settings
@@ -88,7 +93,7 @@ class Media(Plugin):
         self._info = context.services.get("host.info")
         ids = Ids(clock)
         frames = Frames(context.realtime, clock)
-        catalogue = Catalogue(db, ids, clock, context.events)
+        catalogue = Catalogue(db, ids, clock, context.events, FolderMemory(db))
         pictures = Pictures(lambda: context.blobs, context.http, log)
         self._items = Items(db, clock)
         self._gradients = Gradients(db, pictures, clock, log)

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
+from builtin_plugins.media.folder_memory import FolderMemory
 from builtin_plugins.media.ids import Ids
 from builtin_plugins.media.names import folded
+from builtin_plugins.media.statements import chunks, named_list
 from plugin_sdk import Clock, Database, Events, MediaMetadata, Person, Row
 
-__all__ = ["MOVIE", "TV_SHOW", "Artwork", "Catalogue", "chunks", "day", "named_list", "text"]
+__all__ = ["MOVIE", "TV_SHOW", "Artwork", "Catalogue", "day", "text"]
 
 MOVIE: Final = "MOVIE"
 TV_SHOW: Final = "TV_SHOW"
@@ -28,7 +30,6 @@ _GENRES: Final[Mapping[str, tuple[str, ...]]] = {
     "war & politics": ("War",),
 }
 _MAX_PEOPLE: Final = 100
-_CHUNK: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +52,6 @@ def day(value: Any) -> str | None:
     return value.isoformat()[:10] if isinstance(value, date) else None
 
 
-def named_list(prefix: str, values: Sequence[Any]) -> tuple[str, dict[str, Any]]:
-    """Placeholders of an IN list, and their values."""
-    names = [f"{prefix}{place}" for place in range(len(values))]
-    return ", ".join(f":{name}" for name in names), dict(zip(names, values, strict=True))
-
-
-def chunks(values: Sequence[Any], size: int = _CHUNK) -> Iterable[Sequence[Any]]:
-    for start in range(0, len(values), size):
-        yield values[start : start + size]
-
-
 def _positive(value: Any) -> float | None:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e9:
         return float(value)
@@ -74,11 +64,14 @@ def _minutes(value: Any) -> int | None:
 
 
 class Catalogue:
-    def __init__(self, database: Database, ids: Ids, clock: Clock, events: Events) -> None:
+    def __init__(
+        self, database: Database, ids: Ids, clock: Clock, events: Events, memory: FolderMemory
+    ) -> None:
         self._db = database
         self._ids = ids
         self._clock = clock
         self._events = events
+        self.memory = memory
 
     # Media
 

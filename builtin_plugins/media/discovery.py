@@ -175,7 +175,7 @@ class Tree:
             self.skipped += 1
             self._log.warning("A file whose name is not UTF-8 was left out.")
             return None
-        if not rules.wants("/".join((*folders, entry.name))):
+        if rules.picky and not rules.wants("/".join((*folders, entry.name))):
             return None
         try:
             facts = entry.stat()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from builtin_plugins.media.catalogue import MOVIE, Catalogue, chunks, named_list
+from builtin_plugins.media.catalogue import MOVIE, Catalogue
 from builtin_plugins.media.discovery import FoundFile
 from builtin_plugins.media.folder_plan import (
     Files,
@@ -21,6 +21,7 @@ from builtin_plugins.media.folder_plan import (
 )
 from builtin_plugins.media.lookups import Answer, Lookups, key_of
 from builtin_plugins.media.names import Named, movie_name, stem_of
+from builtin_plugins.media.statements import chunks, named_list
 from plugin_sdk import Database, Row
 
 __all__ = ["FilmScan"]
@@ -87,6 +88,7 @@ class FilmScan:
         if asked:
             self._ask(asked, folder, known, plan, phase)
         plan.gone = gone_files(found, known)
+        plan.settled = not asked and not plan.storing and len(known) == len(found)
         return plan
 
     def _item(self, film: FoundFile, row: Row | None) -> _Item:
@@ -185,5 +187,6 @@ class FilmScan:
             {"id": file_id},
         )
         if rows:
+            self._catalogue.memory.forget()
             self._db.table("episode").delete_where("file_id = :id", {"id": file_id})
             self._catalogue.remove_empty([row["media_id"] for row in rows])

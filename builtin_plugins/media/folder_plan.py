@@ -50,7 +50,9 @@ class Storing(Protocol):
 @dataclass(slots=True)
 class Plan:
     """``saved`` counts what was found unchanged; ``storing`` what is left to do. ``gone`` are ids
-    of files that are not there any more. ``keys`` are the look-ups whose details get stored."""
+    of files that are not there any more. ``keys`` are the look-ups whose details get stored.
+    ``settled``: all that lies in the folder is known, unchanged and matched, and nothing else is
+    known there."""
 
     scanned: int = 0
     saved: int = 0
@@ -62,6 +64,7 @@ class Plan:
     storing: list[Storing] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     keys: list[Key] = field(default_factory=list)
+    settled: bool = False
 
     def count(self, answers: Iterable[Any]) -> None:
         """Counts look-ups that were made, or could not be made, just now."""

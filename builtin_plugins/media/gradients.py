@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, Final
 
 from builtin_plugins.media.artwork import Pictures, checked_picture
-from builtin_plugins.media.catalogue import named_list
+from builtin_plugins.media.statements import named_list
 from builtin_plugins.media.swatches import colours
 from plugin_sdk import Clock, Database, Logger, Row, StageboxError
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from itertools import chain, zip_longest
 from typing import Any, Final
 
-from builtin_plugins.media.catalogue import MOVIE, TV_SHOW, named_list
+from builtin_plugins.media.catalogue import MOVIE, TV_SHOW
 from builtin_plugins.media.names import folded
+from builtin_plugins.media.statements import named_list
 from plugin_sdk import Clock, Database, NotFound, Row
 
 __all__ = ["Items"]

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from unicodedata import combining, normalize
 
-from builtin_plugins.media.catalogue import Catalogue, chunks, named_list
+from builtin_plugins.media.catalogue import Catalogue
 from builtin_plugins.media.ids import Ids
 from builtin_plugins.media.names import folded
+from builtin_plugins.media.statements import chunks, named_list
 from plugin_sdk import Clock, Conflict, Database, NotFound, Row
 
 __all__ = ["TYPES", "Libraries", "slug_of"]
@@ -181,6 +182,8 @@ class Libraries:
         """Takes files out of a library, and with them what no library holds any more; returns
         how many media went. To be called in a transaction."""
         media: set[str] = set()
+        if file_ids:
+            self._catalogue.memory.forget()
         for some in chunks(file_ids):
             names, values = named_list("f", some)
             self._db.execute(

@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from builtin_plugins.media.catalogue import chunks, named_list
 from builtin_plugins.media.ids import Ids
+from builtin_plugins.media.statements import chunks, named_list
 from plugin_sdk import Clock, Conflict, Database, NotFound, Row
 
 __all__ = ["ACTIVE", "BATCHES", "STATUSES", "Overtaken", "ScanJobs", "percent"]

@@ -178,6 +178,11 @@ class Rules:
             return False
         return self.filename is None or self.filename.found_in(name)
 
+    @property
+    def picky(self) -> bool:
+        """Whether there is a path that it does not want."""
+        return self.include is not None or self.exclude is not None
+
     def wants(self, relative: str) -> bool:
         """Whether a path relative to the scan root is wanted."""
         if self.include is not None and not self.include.found_in(relative):

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from builtin_plugins.media.chain import Chain
-from builtin_plugins.media.discovery import FolderFailed, Stopped, Tree, is_gone
+from builtin_plugins.media.discovery import FolderFailed, FoundFile, Stopped, Tree, is_gone
 from builtin_plugins.media.film_scan import FilmScan
-from builtin_plugins.media.folder_plan import Folder, KindOfScan, Known, Plan
+from builtin_plugins.media.folder_memory import Remembered, digest_of
+from builtin_plugins.media.folder_plan import Folder, KindOfScan, Plan
+from builtin_plugins.media.known_ahead import KnownAhead
 from builtin_plugins.media.lookups import Lookups
 from builtin_plugins.media.patterns import PatternTooSlow
 from builtin_plugins.media.scan_jobs import BATCHES, Overtaken
@@ -24,7 +26,7 @@ from plugin_sdk import Row
 __all__ = ["ScanFailed", "ScanRun"]
 
 _GROUP_SECONDS: Final = 0.25
-_NO_FILES: Final[Known] = {}
+_AHEAD: Final = 4  # batches whose known files are asked for at one go
 Wait = Callable[[float], bool]
 
 
@@ -50,12 +52,21 @@ class _Told:
 
 
 @dataclass(frozen=True, slots=True)
+class _Memory:
+    """What was remembered of a folder, and what is to be from now on."""
+
+    before: Remembered | None
+    after: Remembered | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Done:
     """A folder that was looked at; ``total`` is how many films or episodes lie in it."""
 
     plan: Plan
     name: str
     total: int
+    memory: _Memory
 
 
 class ScanFailed(Exception):
@@ -92,7 +103,9 @@ class ScanRun:
         chain = Chain(rows, clock, log, stopped, shop.told)
         self._lookups = Lookups(chain, shop.pictures, shop.catalogue, stopped)
         self._tree = Tree(job["scan_path"], Rules.of(options, kind), log, wait)
-        self._scan = self._kind_of_scan(kind, bool(options.get("rescan")))
+        self._rescan = bool(options.get("rescan"))
+        self._scan = self._kind_of_scan(kind, self._rescan)
+        self._ahead = KnownAhead(self._scan, shop.memory, job["library_id"])
         self._held: list[_Told | _Done] = []
         self._held_since = 0.0
 
@@ -118,13 +131,21 @@ class ScanRun:
             text = "Resuming scan job…" if self._resumed else "Going on"
             frames.send(frames.progress(job, "batching", text))
         size = BATCHES[job["media_type"]]
-        while job["position"] < job["total_folders"]:
-            count = size - job["position"] % size
-            names = self._shop.jobs.folders(job["id"], job["position"], count)
+        position = job["position"]
+        while position < job["total_folders"]:
+            names = self._shop.jobs.folders(job["id"], position, _AHEAD * size)
             if not names:
                 raise Overtaken
-            self._batch(names)
-            frames.send(frames.progress(job, "batching", "Batch complete"))
+            self._ahead.read(names)
+            for name in names:
+                if self._stopped():
+                    self._commit_held()
+                    raise Stopped
+                self._folder(name)
+                position += 1
+                if position % size == 0 or position == job["total_folders"]:
+                    self._hold("batching", "Batch complete")
+        self._commit_held()
         self._finish()
 
     def metadata_status(self, *, ended: bool = False) -> str:
@@ -173,17 +194,7 @@ class ScanRun:
 
     # Folder by folder
 
-    def _batch(self, names: Sequence[str]) -> None:
-        known = self._scan.known(self.job["library_id"], names)
-        for name in names:
-            if self._stopped():
-                self._commit_held()
-                raise Stopped
-            self._folder(name, known.get(name, _NO_FILES))
-        self._commit_held()
-
-    def _folder(self, name: str, known: Known) -> None:
-        job, frames = self.job, self._shop.frames
+    def _folder(self, name: str) -> None:
         self._hold("scanning", f"Scanning {name}")
         try:
             found = self._tree.files(name)
@@ -193,7 +204,22 @@ class ScanRun:
         except Stopped:
             self._commit_held()
             raise
-        folder = Folder(job["library_id"], job["scan_path"], name)
+        plan, remembered = self._plan(name, found)
+        plan.skipped += self._tree.skipped
+        plan.scanned += self._tree.skipped
+        if plan.storing:
+            self._hold("saving", f"Saving {name}")
+        self._held.append(_Done(plan, name, len(found), remembered))
+        if plan.lookups or time.monotonic() - self._held_since > _GROUP_SECONDS:
+            self._commit_held()
+        self._lookups.lighten(plan.keys)
+
+    def _plan(self, name: str, found: Sequence[FoundFile]) -> tuple[Plan, _Memory]:
+        job, frames = self.job, self._shop.frames
+        before, digest = self._ahead.remembered(name), digest_of(self._kind, found)
+        if before is not None and before.digest == digest and not self._rescan:
+            plan = Plan(scanned=len(found), saved=before.saved, skipped=before.skipped)
+            return plan, _Memory(before, before)
 
         def phase(word: str, text: str) -> None:
             self._commit_held()
@@ -201,15 +227,10 @@ class ScanRun:
                 raise Overtaken
             frames.send(frames.progress(job, word, text))
 
-        plan = self._scan.plan(folder, found, known, phase)
-        plan.skipped += self._tree.skipped
-        plan.scanned += self._tree.skipped
-        if plan.storing:
-            self._hold("saving", f"Saving {name}")
-        self._held.append(_Done(plan, name, len(found)))
-        if plan.lookups or time.monotonic() - self._held_since > _GROUP_SECONDS:
-            self._commit_held()
-        self._lookups.lighten(plan.keys)
+        folder = Folder(job["library_id"], job["scan_path"], name)
+        plan = self._scan.plan(folder, found, self._ahead.files(name), phase)
+        after = Remembered(digest, plan.saved, plan.skipped) if plan.settled else None
+        return plan, _Memory(before, after)
 
     def _failed(self, name: str, error: str) -> None:
         shop, job = self._shop, self.job
@@ -247,6 +268,7 @@ class ScanRun:
         with shop.db.transaction():
             if not shop.jobs.is_mine(job):  # before anything that a deleted library would refuse
                 raise Overtaken
+            forgotten = shop.memory.forgotten
             for each in held:
                 if isinstance(each, _Told):
                     sent.append(shop.frames.progress(job, each.phase, each.text))
@@ -254,6 +276,7 @@ class ScanRun:
                     self._store(each.plan)
                     frame = shop.frames.batch_complete(job, each.name, each.plan.saved, each.total)
                     sent.append(frame)
+            self._remember(held, stale=shop.memory.forgotten != forgotten)
             shop.write_state()
             shop.jobs.write(
                 job,
@@ -276,6 +299,18 @@ class ScanRun:
         more = (plan.found, plan.not_found, plan.errors)
         for column, number in zip(_COUNTED, (*added, *more), strict=True):
             job[column] += number
+
+    def _remember(self, held: Sequence[_Told | _Done], *, stale: bool) -> None:
+        """``stale``: what was stored now took something from files that may be in other folders
+        that are held."""
+        memory, library_id = self._shop.memory, self.job["library_id"]
+        for each in held:
+            if not isinstance(each, _Done) or each.memory.before == each.memory.after:
+                continue
+            if each.memory.after is None:
+                memory.drop(library_id, each.name)
+            elif not stale:
+                memory.keep(library_id, each.name, each.memory.after)
 
     # After the last folder
 

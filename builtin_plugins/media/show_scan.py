@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from builtin_plugins.media.catalogue import TV_SHOW, Catalogue, named_list
+from builtin_plugins.media.catalogue import TV_SHOW, Catalogue
 from builtin_plugins.media.chain import SeasonFound
 from builtin_plugins.media.discovery import FoundFile
 from builtin_plugins.media.episodes import Mark, episode_mark, show_place
@@ -25,6 +25,7 @@ from builtin_plugins.media.folder_plan import (
 from builtin_plugins.media.lookups import Answer, Lookups, key_of
 from builtin_plugins.media.names import Named, folded, show_name, stem_of
 from builtin_plugins.media.show_store import ShowStore
+from builtin_plugins.media.statements import named_list
 from plugin_sdk import Database, Logger, Row
 
 __all__ = ["ShowScan"]
@@ -120,6 +121,7 @@ class ShowScan:
         for show in open_shows:
             self._settle(show, folder, plan)
         plan.gone = gone_files(found, known)
+        plan.settled = not open_shows and len(known) == len(found) - plan.skipped
         return plan
 
     # What there is

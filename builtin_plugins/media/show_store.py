@@ -81,6 +81,7 @@ class ShowStore:
                 )
             else:
                 values["file_id"] = file_id
+                self._catalogue.memory.forget()
         changes = {name: value for name, value in values.items() if row[name] != value}
         if changes:
             self._db.table("episode").update(row["id"], changes)
@@ -89,6 +90,7 @@ class ShowStore:
         """The file was scanned as a film before: it is an episode now."""
         media_id = self._db.value("SELECT media_id FROM movie WHERE file_id = :id", {"id": file_id})
         if media_id is not None:
+            self._catalogue.memory.forget()
             self._db.table("movie").delete_where("file_id = :id", {"id": file_id})
             self._catalogue.remove_empty([media_id])
 
@@ -96,6 +98,7 @@ class ShowStore:
         """A match showed that two rows are one show: seasons and episodes move, the old row
         goes."""
         show_id = self._catalogue.show(new)
+        self._catalogue.memory.forget()
         rows = self._db.query(
             "SELECT e.id, e.number, e.file_id, s.number AS season, f.path FROM episode e"
             " JOIN season s ON s.id = e.season_id JOIN tvshow t ON t.id = s.show_id"

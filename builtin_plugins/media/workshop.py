@@ -38,6 +38,7 @@ class Workshop:
         self.events = context.events
         self.jobs = jobs
         self.catalogue = catalogue
+        self.memory = catalogue.memory
         self.libraries = libraries
         self.files = Files(context.db, ids)
         self.frames = frames
