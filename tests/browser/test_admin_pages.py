@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import subprocess
 import tarfile
@@ -26,11 +27,18 @@ PAGES = [
     "/admin/help",
 ]
 HORN = """
-    from plugin_sdk import Page, Plugin, Response, route
+    from plugin_sdk import PANEL, Page, Panel, Plugin, Response, route
 
     class plugin(Plugin):
         def pages(self):
-            return [Page("/page", "Blow the horn", "!", 5)]
+            return [Page("/page", "Blow the horn", "!", 5), Panel("/panel", "The horn", 5)]
+
+        @route("GET", "/panel", permission="ADMIN", returns=PANEL)
+        def panel(self, request):
+            return {"state": "warning", "text": "It is <b>dented</b>.",
+                    "facts": [{"name": "Valves", "value": 3}],
+                    "links": [{"title": "Blow", "url": "/api/plugins/horn/page"},
+                              {"title": "Elsewhere", "url": "//evil.example/"}]}
 
         @route("GET", "/page", access="open")
         def page(self, request):
@@ -53,8 +61,25 @@ SETTINGS = {
         "extra": {"type": "object", "additionalProperties": {"type": "integer"}},
         "mouth": {"type": "object", "properties": {"width": {"type": "integer", "default": 3}}},
         "secret": {"type": "string", "writeOnly": True, "default": ""},
+        "maker": {"type": "string", "default": "unknown", "description": "Who made it"},
+        "sizes": {"type": "array", "items": {"type": "integer", "maximum": 9}},
+        "mutes": {"type": "array", "items": {"enum": ["cup", "wah"]}, "uniqueItems": True},
+        "players": {
+            "type": "array",
+            "title": "Players",
+            "items": {
+                "type": "object",
+                "required": ["name"],
+                "additionalProperties": False,
+                "properties": {
+                    "name": {"type": "string", "pattern": "^[A-Z]", "title": "Called"},
+                    "token": {"type": "string", "writeOnly": True},
+                },
+            },
+        },
     },
 }
+PINNED = '[plugins.horn]\nmaker = "Adolphe"\n'
 
 
 def written(folder: Path, plugin_id: str, code: str, **manifest: Any) -> Path:
@@ -72,6 +97,8 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestHost]:
     folder = tmp_path_factory.mktemp("desk")
     horn = written(folder / "sources", "horn", HORN, settings=SETTINGS)
     broken = written(folder / "sources", "broken", "raise RuntimeError('no <b>valves</b>')")
+    (folder / "data").mkdir()
+    (folder / "data" / "stagebox.toml").write_text(PINNED)
     with TestHost(folder / "data", plugins=[horn, broken]) as host:
         body = {"name": "Ada", "pin": "2718", "recoveryPhrase": "lovelace"}
         assert host.post("/api/setup/init", json=body).status == 201
@@ -129,11 +156,57 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
         return file.read().decode()
 
 
+CONTROLS = """() => {
+  const all = "a[href], button, input, select, textarea, summary, [tabindex='0']";
+  const usable = (each) => each.checkVisibility({ visibilityProperty: true }) && !each.disabled;
+  const found = [...document.querySelectorAll(all)].filter(usable);
+  found.forEach((each, at) => { each.dataset.at = at; });
+  window.reached = {};
+  addEventListener("focusin", ({ target }) => {
+    window.reached[target.dataset.at] = getComputedStyle(target).outlineStyle;
+  });
+  return found.length;
+}"""
+
+
 def accessibility_problems(page: Any, axe: str) -> list[Any]:
+    """What axe-core finds, in the scheme of the page and as to colours in the other one too."""
     page.evaluate(axe)
     found = page.evaluate("axe.run().then((r) => [r.passes.length, r.violations])")
     assert found[0] > 5
-    return [(each["id"], each["nodes"][0]["html"]) for each in found[1]]
+    dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    page.emulate_media(color_scheme="light" if dark else "dark", reduced_motion="reduce")
+    colours = (
+        "axe.run({ runOnly: ['color-contrast'] }).then((r) => [r.passes.length, r.violations])"
+    )
+    found_there = page.evaluate(colours)
+    assert found_there[0] == 1 or found_there[1]
+    page.emulate_media(color_scheme="dark" if dark else "light")
+    return [(each["id"], each["nodes"][0]["html"]) for each in [*found[1], *found_there[1]]]
+
+
+def controls_out_of_reach(page: Any) -> list[str]:
+    """What no Tab leads to, or where nobody sees that it did."""
+    count = page.evaluate(CONTROLS)
+    assert count > 3
+    for _ in range(count + 1):
+        page.keyboard.press("Tab")
+    reached = page.evaluate("window.reached")
+    lost = [at for at in range(count) if reached.get(str(at), "none") == "none"]
+    html = "(at) => document.querySelector(`[data-at='${at}']`)?.outerHTML ?? `gone: ${at}`"
+    return [page.evaluate(html, at) for at in lost]
+
+
+def assert_strict(answer: Any) -> None:
+    """The policy of a page, as the browser got it."""
+    directives = dict(
+        each.strip().partition(" ")[::2]
+        for each in answer.header_value("content-security-policy").split(";")
+    )
+    assert directives["default-src"] == "'none'"
+    assert directives["script-src"] == directives["style-src"] == "'self'"
+    assert directives["connect-src"] == "'self'"
+    assert not [each for each in directives.values() if "unsafe" in each or "http" in each]
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
@@ -143,18 +216,34 @@ def test_all_pages_are_accessible_and_fit(
     watched = desk("/admin", color_scheme=scheme, viewport={"width": width, "height": 800})
     page = watched.page
     for path in PAGES:
-        page.goto(path)
+        assert_strict(page.goto(path))
         page.wait_for_selector("main:not(:has([aria-busy]))")
         assert accessibility_problems(page, axe) == [], path
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        assert controls_out_of_reach(page) == [], path
     assert watched.complaints == []
 
 
-def test_the_door_is_accessible(host: TestHost, open_page: Callable[..., Any], axe: str) -> None:
-    watched = open_page(host.url, "/admin/jobs")
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+def test_the_doors_are_accessible(
+    host: TestHost, open_page: Callable[..., Any], axe: str, scheme: str, width: int
+) -> None:
+    view = {"width": width, "height": 800}
+    watched = open_page(host.url, "/", color_scheme=scheme, viewport=view)
     page = watched.page
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    page.route("**/api/setup/status", lambda route: route.fulfill(json={"configured": False}))
+    for path, heading in (("/admin/sign-in", "Welcome"), ("/admin/setup", "Welcome")):
+        assert_strict(page.goto(path))
+        expect(page.get_by_role("heading", name=heading)).to_be_visible()
     assert accessibility_problems(page, axe) == []
+    assert controls_out_of_reach(page) == []
+    page.unroute("**/api/setup/status")
+    page.goto("/admin/jobs")  # leads to the door
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert accessibility_problems(page, axe) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert controls_out_of_reach(page) == []
     assert watched.complaints == []
 
 
@@ -204,7 +293,68 @@ def test_a_plugin_that_fails_says_why(desk: Callable[..., Any], host: TestHost) 
     expect(fault).to_contain_text(f"Incident {host.entry('broken').fault.incident}")
     expect(watched.page.locator("#state")).to_have_text("errored")
     expect(watched.page.locator("#log .record.error").first).to_be_visible()
+    before = host.entry("broken").fault.incident
+    watched.page.get_by_role("button", name="Try again").click()
+    expect(fault).not_to_contain_text(before)
+    expect(fault).to_contain_text("Incident")
+    watched.page.get_by_role("link", name="Follow its log").click()
+    expect(watched.page.get_by_role("combobox", name="Plugin")).to_have_value("broken")
+    expect(watched.page.locator(".record.error", has_text="import").first).to_be_visible()
     assert watched.complaints == []
+
+
+def test_pages_and_panels_of_plugins_are_at_hand(desk: Callable[..., Any]) -> None:
+    watched = desk("/admin")
+    page = watched.page
+    menu = page.get_by_role("list", name="From plugins")
+    for name, url in (
+        ("Blow the horn", "/api/plugins/horn/page"),
+        ("Media", "/media"),
+        ("Songs", "/songs"),
+        ("API reference", "/docs"),
+    ):
+        expect(menu.get_by_role("link", name=name)).to_have_attribute("href", url)
+    for panel, fact in (("The horn, from Horn", "Valves"), ("Songs, from Songs", "Artists")):
+        expect(page.get_by_role("region", name=panel)).to_contain_text(fact)
+    horn = page.get_by_role("region", name="The horn, from Horn")
+    expect(horn.locator(".state")).to_have_text("needs a look")
+    expect(horn).to_contain_text("It is <b>dented</b>.")
+    links = horn.get_by_role("link")
+    assert [link.get_attribute("href") for link in links.all()] == [
+        "/api/plugins/horn/page",
+        "/admin/plugins/horn",
+    ]
+    page.goto("/admin/plugins/horn")
+    expect(page.get_by_role("region", name="The horn, from Horn")).to_contain_text("Valves")
+    assert watched.complaints == []
+
+
+def test_a_panel_that_fails_or_hangs_is_alone_with_it(desk: Callable[..., Any]) -> None:
+    page = desk("/admin/help").page
+    page.route("**/api/plugins/horn/panel", lambda route: route.fulfill(status=500, body="no"))
+    page.route("**/songs/panel", lambda route: None)  # nobody answers
+    page.route("**/media/panel", lambda route: route.fulfill(json=[1, 2]))
+    page.goto("/admin")
+    panels = page.locator("#panels")
+    expect(panels.get_by_role("region", name="The horn")).to_contain_text("It answers 500.")
+    expect(panels.get_by_role("region", name="Media")).to_contain_text("is no panel")
+    expect(panels.get_by_role("region", name="Songs")).to_contain_text("Asking…")
+    expect(page.locator("#cards .card")).to_have_count(7)
+    expect(page.locator("#sizes tr").nth(1)).to_be_visible()
+    expect(page.locator("#trouble")).to_be_hidden()
+    hung = panels.get_by_role("region", name="Songs")
+    expect(hung).to_contain_text("has not answered for 5 seconds", timeout=10_000)
+
+
+def test_a_host_that_others_reach_is_warned_of(desk: Callable[..., Any]) -> None:
+    page = desk("/admin").page
+    expect(page.locator("#exposed")).to_be_hidden()
+    known = page.evaluate("fetch('/api/admin/overview').then((answer) => answer.json())")
+    seen = {**known, "exposed": True, "listeners": ["http://192.0.2.7:8765"]}
+    page.route("**/api/admin/overview", lambda route: route.fulfill(json=seen))
+    page.reload()
+    expect(page.locator("#exposed")).to_contain_text("Other machines can reach this host.")
+    expect(page.locator("#cards")).to_contain_text("http://192.0.2.7:8765")
 
 
 def test_the_settings_form_follows_the_schema(desk: Callable[..., Any], host: TestHost) -> None:
@@ -224,9 +374,27 @@ def test_the_settings_form_follows_the_schema(desk: Callable[..., Any], host: Te
     page.get_by_label("Extra").fill("{oops")
     page.get_by_label("Width").fill("7")
     page.get_by_label("Secret").fill("hush")
+    maker = page.get_by_label("Maker")
+    expect(maker).to_be_disabled()
+    expect(maker).to_have_value("Adolphe")
+    expect(maker).to_have_accessible_description(re.compile(r"Pinned by stagebox\.toml \[plugins"))
+    page.get_by_label("Sizes").fill("3\n10")
+    page.get_by_label("wah").check()
+    for number, name in enumerate(("Ada", "bob")):
+        page.get_by_role("button", name="Add to Players").click()
+        expect(page.get_by_label("Called").nth(number)).to_be_focused()
+        page.keyboard.type(name)
+    page.get_by_label("Token").first.fill("first")
     save.click()
     expect(page.locator("#setting-extra-wrong")).to_have_text("This is not valid JSON.")
     page.get_by_label("Extra").fill('{"valves": 3}')
+    save.click()
+    expect(page.locator(wrong("setting-sizes"))).to_have_text("Line 2: must be at most 9")
+    expect(page.locator(wrong("setting-players.1.name"))).to_contain_text("^[A-Z]")
+    expect(page.locator(wrong("setting-players.0.name"))).to_have_count(0)
+    expect(page.get_by_label("Sizes")).to_be_focused()
+    page.get_by_label("Sizes").fill("3\n4")
+    page.get_by_label("Called").nth(1).fill("Bob")
     save.click()
     expect(page.locator("#said")).to_have_text("The settings are saved.")
     values = dict(host.host.settings.values("horn"))
@@ -239,6 +407,10 @@ def test_the_settings_form_follows_the_schema(desk: Callable[..., Any], host: Te
         "extra": {"valves": 3},
         "mouth": {"width": 7},
         "secret": "hush",
+        "maker": "Adolphe",
+        "sizes": [3, 4],
+        "mutes": ["wah"],
+        "players": [{"name": "Ada", "token": "first"}, {"name": "Bob"}],
     }
     page.reload()
     expect(page.get_by_label("Secret")).to_have_value("********")
@@ -249,6 +421,20 @@ def test_the_settings_form_follows_the_schema(desk: Callable[..., Any], host: Te
     assert values["weight"] is None
     assert values["pitch"] is None
     assert values["secret"] == "hush"
+    page.get_by_role("button", name="Remove Players 2").press("Enter")
+    expect(page.get_by_role("button", name="Remove Players 1")).to_be_focused()
+    page.get_by_label("Called").fill("Eve")
+    save.click()  # whose token would that be?
+    expect(page.locator(wrong("setting-players"))).to_contain_text("send the secret")
+    page.get_by_label("Token").fill("hers")
+    save.click()
+    expect(page.locator("#said")).to_have_text("The settings are saved.")
+    assert host.host.settings.values("horn")["players"] == [{"name": "Eve", "token": "hers"}]
+
+
+def wrong(field: str) -> str:
+    """The message beside a field; a dot in its name is part of that."""
+    return f'[id="{field}-wrong"]'
 
 
 def test_the_log_is_followed_and_filtered(desk: Callable[..., Any]) -> None:
@@ -351,6 +537,18 @@ def test_a_plugin_is_installed_and_uninstalled(
     expect(dialog).to_contain_text("can do whatever the host's process may")
     dialog.get_by_role("button", name="Install").click()
     expect(page.locator('[data-id="kazoo"] .state')).to_have_text("disabled")
+    host.enable("kazoo")
+    host.disable("kazoo")
+    manifest = host.data_dir / "plugins" / "kazoo" / "plugin.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "capabilities": ["http"]}))
+    page.reload()
+    expect(page.locator('[data-id="kazoo"] .warning')).to_contain_text("http")
+    page.get_by_role("button", name="Enable Kazoo").click()
+    expect(dialog).to_contain_text("asks for more than was confirmed before: http")
+    expect(dialog.locator("li", has_text="Sends requests")).to_contain_text("new")
+    dialog.get_by_role("button", name="Enable").click()
+    expect(page.locator('[data-id="kazoo"] .state')).to_have_text("active")
+    expect(page.locator('[data-id="kazoo"] .warning')).to_have_count(0)
     page.get_by_role("link", name="Kazoo").click()
     page.get_by_role("button", name="Uninstall").click()
     page.get_by_role("dialog").get_by_role("button", name="Uninstall").click()

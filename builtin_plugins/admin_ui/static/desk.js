@@ -75,6 +75,7 @@ export async function work(button, action, place) {
   button?.setAttribute("aria-disabled", "true");
   try {
     trouble(null, place);
+    if (!place && byId("said")) byId("said").textContent = "";
     return await action();
   } catch (error) {
     trouble(error, place);

@@ -2,7 +2,7 @@ import { Refusal, ask, bytes, byId, confirm, el, may, plural, ready, record, say
 import { mark, refuse, valid } from "./fields.js";
 import { showPanels } from "./panels.js";
 import { fields, read } from "./settings-form.js";
-import { disable, enable } from "./switching.js";
+import { declared, disable, enable, meanings } from "./switching.js";
 
 const id = byId("plugin").dataset.id;
 const api = `/api/plugins/${encodeURIComponent(id)}`;
@@ -23,6 +23,7 @@ function showHead() {
   fault.replaceChildren(
     ...(plugin.error ? [el("p", {}, el("strong", {}, plugin.error.code), ` ${plugin.error.message}`), plugin.error.incident ? el("p", {}, `Incident ${plugin.error.incident}: the log below says more.`) : ""] : []),
     ...plugin.conflicts.map((each) => el("p", {}, `${each.source} ${each.version}: ${each.message}`)));
+  const capabilities = meanings();
   const switches = [];
   if (may("MANAGE_PLUGINS") && !(plugin.enabled && plugin.protected)) {
     const button = el("button", { type: "button", class: plugin.enabled ? null : "main" }, plugin.enabled ? "Disable" : "Enable");
@@ -39,9 +40,12 @@ function showHead() {
   if (plugin.protected) switches.push(el("small", {}, "Stagebox needs it: it cannot be disabled."));
   if (plugin.state === "active" && plugin.hasSettingsHtml) switches.push(el("a", { class: "button", href: `${api}/settings` }, "Its own settings page"));
   byId("switches").replaceChildren(...switches);
+  const open = plugin.state === "active" && plugin.added && may("MANAGE_PLUGINS");
+  byId("added").replaceChildren(...(open ? [agree()] : []));
   byId("brings").replaceChildren(
     ...items("Routes below", plugin.routes.paths ?? [plugin.routes.prefix]),
-    ...items("Capabilities", plugin.capabilities),
+    ...items("Runs", [plugin.bundled ? "as a part of Stagebox, inside of the host" : "inside of the host, with all that the host's process may"]),
+    ...items("Capabilities", plugin.capabilities.map((each) => `${each}: ${capabilities.get(each) ?? ""}`)),
     ...items("Permissions", plugin.permissions.map((each) => `${each.name}: ${each.description}`)),
     ...items("Providers", plugin.providers.map((each) => `${each.type}: ${each.name}`)),
     ...items("Needs", plugin.requires),
@@ -53,6 +57,19 @@ function showHead() {
 
 /** A link only when it leads to the web: manifests are written by strangers. */
 const homepage = (url) => (/^https?:\/\//.test(url) ? el("a", { href: url, rel: "noreferrer" }, url) : url);
+
+/** For one that came by another way than this page with more than was agreed to, and runs. */
+function agree() {
+  const button = el("button", { type: "button", class: "main" }, "Confirm");
+  button.addEventListener("click", () => work(button, async () => {
+    if (!(await confirm(`Confirm ${plugin.name} ${plugin.version}?`, declared(plugin), "Confirm"))) return;
+    await ask(`${api}/enable`, { method: "POST" });
+    await load();
+    say(`What ${plugin.name} asks for is confirmed.`);
+    byId("switches").querySelector("button")?.focus();
+  }));
+  return el("div", { class: "warning" }, el("p", {}, `It runs, but asks for more than was confirmed: ${plugin.added.join(", ")}. Confirm that, or disable it.`), el("p", { class: "buttons" }, button));
+}
 
 /** For one that failed: whatever kept it from starting may be mended by now. */
 function retry() {

@@ -23,6 +23,7 @@ function row(plugin) {
       el("span", { class: `state ${plugin.state}` }, plugin.state),
       el("small", {}, `${plugin.version}, ${plugin.source}`), button),
     plugin.description ? el("p", {}, plugin.description) : null,
+    plugin.added ? el("p", { class: "warning" }, `Asks for more than was confirmed: ${plugin.added.join(", ")}.`) : null,
     plugin.error ? el("p", { class: "problem" }, `${plugin.error.code}: ${plugin.error.message}`) : null);
 }
 
@@ -57,9 +58,8 @@ install.addEventListener("submit", (event) => {
   work(install.querySelector("button"), async () => {
     const plan = await ask("/api/plugins?preview=true", { form: sent() });
     const known = plugins.find((each) => each.id === plan.id);
-    const about = declared({ bundled: false, capabilities: [], permissions: [], providers: [], requires: [], ...plan });
     const added = known ? [...plan.addedCapabilities, ...plan.addedPermissions] : [];
-    if (added.length) about.unshift(el("p", { class: "warning" }, `New in this version: ${added.join(", ")}.`));
+    const about = declared({ bundled: false, capabilities: [], permissions: [], providers: [], requires: [], ...plan }, added);
     if (!(await confirm(`${known ? "Upgrade to" : "Install"} ${plan.name} ${plan.version}?`, about, known ? "Upgrade" : "Install"))) return;
     const now = await ask("/api/plugins?accept=true", { form: sent() });
     install.reset();
