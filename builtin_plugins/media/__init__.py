@@ -35,7 +35,7 @@ from builtin_plugins.media.scan_routes import ScanRoutes
 from builtin_plugins.media.scanner import Scanner
 from builtin_plugins.media.settings_routes import ProviderRoutes, SettingsRoutes
 from builtin_plugins.media.streaming import image, stream
-from builtin_plugins.media.tables import create_tables
+from builtin_plugins.media.tables import add_picture_sources, create_tables
 from builtin_plugins.media.workshop import Workshop
 from plugin_sdk import (
     PANEL,
@@ -67,6 +67,8 @@ _PROVIDER: Final = "/settings/providers/{name}"
 class Media(Plugin):
     _items: Items
     _gradients: Gradients
+    _catalogue: Catalogue
+    _pictures: Pictures
     _libraries: Libraries
     _library_routes: LibraryRoutes
     _scan_routes: ScanRoutes
@@ -86,6 +88,10 @@ class Media(Plugin):
     def create_memory(self, db: Database) -> None:
         create_memory(db)
 
+    @migration("003-where-pictures-came-from")
+    def add_picture_sources(self, db: Database) -> None:
+        add_picture_sources(db)
+
     def enable(self) -> None:
         context = self.context
         db, clock, log, settings = context.db, context.clock, context.log, context.settings
@@ -93,8 +99,8 @@ class Media(Plugin):
         self._info = context.services.get("host.info")
         ids = Ids(clock)
         frames = Frames(context.realtime, clock)
-        catalogue = Catalogue(db, ids, clock, context.events, FolderMemory(db))
-        pictures = Pictures(lambda: context.blobs, context.http, log)
+        catalogue = self._catalogue = Catalogue(db, ids, clock, context.events, FolderMemory(db))
+        pictures = self._pictures = Pictures(lambda: context.blobs, context.http, log)
         self._items = Items(db, clock)
         self._gradients = Gradients(db, pictures, clock, log)
         self._libraries = Libraries(db, ids, clock, catalogue)
@@ -283,6 +289,11 @@ class Media(Plugin):
     def scan(self, run: JobRun) -> int:
         """Scans the folders that wait, one after the other"""
         return self._scanner.work(run)
+
+    @job("collect-pictures", every=86_400.0)
+    def collect_pictures(self, run: JobRun) -> int:
+        """Deletes stored pictures that no film and no show has any more"""
+        return self._pictures.collect(self._catalogue.pictured, run)
 
     # Settings
 

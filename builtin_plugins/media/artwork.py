@@ -1,14 +1,16 @@
-"""Posters and backdrops: downloaded after a match, kept as they came (media contract, 7.5)."""
+"""Posters and backdrops: downloaded after a match, kept as they came, deleted when no film or show
+has them any more (media contract, 7.5)."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Final
 
-from plugin_sdk import Blobs, Http, Logger, StageboxError
+from plugin_sdk import BlobInfo, Blobs, Http, JobRun, Logger, NotFound, StageboxError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -26,6 +28,9 @@ URL_PREFIX: Final = "/api/v1/image/"
 MAX_BYTES: Final = 10 * 1024 * 1024
 MAX_PIXELS: Final = 40_000_000
 SECONDS: Final = 10.0
+GRACE_SECONDS: Final = 24 * 3600.0
+_FOLDER: Final = "images/"
+_PAGE: Final = 400
 _EXTENSIONS: Final = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp", "GIF": "gif"}
 
 
@@ -52,22 +57,51 @@ class Pictures:
         self._http = http
         self._log = log
 
-    def keep(self, url: str | None) -> str | None:
-        """Downloads and stores a picture; the address where it is now, which is the remote one
-        when that fails."""
+    def keep(
+        self, url: str | None, stored: str | None = None, source: str | None = None
+    ) -> str | None:
+        """Downloads and stores a picture; the address where it is now. When that fails, this is
+        the remote one, unless ``stored`` is the very picture: it came from ``source``, or from
+        where nobody knows any more."""
         if url is None or not url.lower().startswith(("http://", "https://")):
             return None
         try:
             content = self.download(url)
             _, extension = checked_picture(content)
             name = f"{hashlib.sha256(content).hexdigest()[:32]}.{extension}"
-            key = f"images/{name}"
-            if not self._blobs().exists(key):
-                self._blobs().put(key, content, FORMATS[extension])
+            if not self._is_fresh(f"{_FOLDER}{name}"):
+                self._blobs().put(f"{_FOLDER}{name}", content, FORMATS[extension])
         except (StageboxError, ValueError) as error:
+            if stored is not None and source in (None, url) and self._has(stored):
+                self._log.info("A picture could not be fetched again: %s", error)
+                return stored
             self._log.info("A picture was not kept, its address is: %s", error)
             return url
         return URL_PREFIX + name
+
+    def collect(self, used: Callable[[Sequence[str]], Collection[str]], run: JobRun) -> int:
+        """Deletes the pictures of which ``used`` does not name the addresses; returns how many.
+        A young one may be of a look-up that is not stored yet: it is left alone."""
+        blobs, deleted, after = self._blobs(), 0, None
+        while not run.cancelled and (listed := blobs.list(_FOLDER, after=after, limit=_PAGE)):
+            after = listed[-1].key
+            names = [each.key.removeprefix(_FOLDER) for each in listed if _is_old(each)]
+            kept = used([URL_PREFIX + name for name in names]) if names else ()
+            for name in names:
+                if URL_PREFIX + name not in kept and not self._is_fresh(f"{_FOLDER}{name}"):
+                    deleted += blobs.delete(f"{_FOLDER}{name}")
+        return deleted
+
+    def _has(self, url: str) -> bool:
+        name = url.removeprefix(URL_PREFIX)
+        return name != url and self._blobs().exists(f"{_FOLDER}{name}")
+
+    def _is_fresh(self, key: str) -> bool:
+        """Whether there is such a blob, so young that it is not collected soon."""
+        try:
+            return time.time() - self._blobs().get(key).info.modified < GRACE_SECONDS / 2
+        except NotFound:
+            return False
 
     def download(self, url: str) -> bytes:
         """Raises StageboxError, also for a status other than 200."""
@@ -79,5 +113,9 @@ class Pictures:
     def read(self, url: str) -> bytes:
         """The bytes behind a stored address, remote or our own. Raises StageboxError."""
         if url.startswith(URL_PREFIX):
-            return self._blobs().read("images/" + url.removeprefix(URL_PREFIX))
+            return self._blobs().read(_FOLDER + url.removeprefix(URL_PREFIX))
         return self.download(url)
+
+
+def _is_old(info: BlobInfo) -> bool:
+    return time.time() - info.modified > GRACE_SECONDS

@@ -34,10 +34,13 @@ _MAX_PEOPLE: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Artwork:
-    """Where poster and backdrop of a match are now: stored here, or still where they were."""
+    """Where poster and backdrop of a match are now, stored here or still where they were; the
+    sources are the addresses that the provider gave."""
 
     poster_url: str | None = None
     backdrop_url: str | None = None
+    poster_source: str | None = None
+    backdrop_source: str | None = None
 
 
 def text(value: Any) -> str | None:
@@ -86,6 +89,24 @@ class Catalogue:
             if found is not None:
                 return str(found)
         return None
+
+    def artwork(self, media_id: str) -> Artwork:
+        row = self._db.one(
+            "SELECT poster_url, backdrop_url, poster_source, backdrop_source FROM media"
+            " WHERE id = :id",
+            {"id": media_id},
+        )
+        return Artwork() if row is None else Artwork(**row)
+
+    def pictured(self, urls: Sequence[str]) -> set[str]:
+        """Those of the addresses that some poster or backdrop has."""
+        names, values = named_list("u", urls)
+        rows = self._db.query(
+            f"SELECT poster_url AS url FROM media WHERE poster_url IN ({names})"
+            f" UNION SELECT backdrop_url FROM media WHERE backdrop_url IN ({names})",
+            values,
+        )
+        return {row["url"] for row in rows}
 
     def is_matched(self, media_id: str) -> bool:
         provider = self._db.value(
@@ -150,6 +171,10 @@ class Catalogue:
         changed |= self._set_people(media_id, metadata.people, source)
         if changed:
             changes["updated_at"] = self._clock.ms()
+        for name in ("poster_source", "backdrop_source"):  # nobody is shown these
+            if row[name] != getattr(artwork, name):
+                changes[name] = getattr(artwork, name)
+        if changes:
             self._db.table("media").update(media_id, changes)
 
     def remove_empty(self, media_ids: Iterable[str]) -> int:

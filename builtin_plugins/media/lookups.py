@@ -133,10 +133,13 @@ class Lookups:
         known = self._catalogue.find(media_type, metadata.ids)
         if known is not None and not again and self._catalogue.is_matched(known):
             return Answer(found)
-        poster = self._pictures.keep(metadata.poster_url)
+        before = Artwork() if known is None else self._catalogue.artwork(known)
+        poster, backdrop = metadata.poster_url, metadata.backdrop_url
+        kept = self._pictures.keep(poster, before.poster_url, before.poster_source)
         if self._stopped():
             return Answer(found)
-        return Answer(found, Artwork(poster, self._pictures.keep(metadata.backdrop_url)))
+        other = self._pictures.keep(backdrop, before.backdrop_url, before.backdrop_source)
+        return Answer(found, Artwork(kept, other, poster, backdrop))
 
     def _submit(self, call: Callable[[], Any]) -> Future[Any]:
         if self._pool is None:

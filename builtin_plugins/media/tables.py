@@ -9,7 +9,7 @@ from typing import Final
 
 from plugin_sdk import Column, Database, ForeignKey
 
-__all__ = ["create_tables"]
+__all__ = ["add_picture_sources", "create_tables"]
 
 _TEXT: Final = Column("text", null=False)
 _WHOLE: Final = Column("integer", null=False)
@@ -23,6 +23,15 @@ def create_tables(database: Database) -> None:
     _create_details(database)
     _create_jobs(database)
     _create_providers(database)
+
+
+def add_picture_sources(database: Database) -> None:
+    """Where stored pictures came from, and who has a picture."""
+    media = database.table("media")
+    media.add_column("poster_source", "text")
+    media.add_column("backdrop_source", "text")
+    media.create_index(["poster_url"], where="poster_url IS NOT NULL")
+    media.create_index(["backdrop_url"], where="backdrop_url IS NOT NULL")
 
 
 def _owned(table: str, *, null: bool = False, unique: bool = False) -> Column:

@@ -233,6 +233,57 @@ def test_other_artwork_has_other_colours(client, script, web, film, plant, tmp_p
     assert client.query("SELECT colors FROM media") == [{"colors": "[]"}]
 
 
+def test_a_picture_that_cannot_be_fetched_again_stays(client, script, web, film, plant, tmp_path):
+    client.use()
+    address = "https://img.example/again.png"
+    web.answer("GET", address, HttpReply(200, {}, picture((9, 90, 9))))
+    script.answers["movie:A"] = script.answers["movie:1"] = film(1, "A", poster_url=address)
+    root = plant(tmp_path / "films", "A.mkv")
+    client.scan(root)
+    [before] = client.get("/movies")
+    assert before["media"]["posterUrl"].startswith("/api/v1/image/")
+    web.answer("GET", address, HttpReply(503, {}, b""))
+    client.scan(root, rescan=True)
+    assert client.get("/movies") == [before]
+    # Another picture is another matter: the address is true, the old picture is not.
+    web.answer("GET", "https://img.example/new.png", HttpReply(503, {}, b""))
+    script.answers["movie:1"] = film(1, "A", poster_url="https://img.example/new.png")
+    client.scan(root, rescan=True)
+    assert client.get("/movies")[0]["media"]["posterUrl"] == "https://img.example/new.png"
+
+
+class Run:
+    cancelled = False
+
+
+def test_pictures_without_a_film_are_collected(
+    client, script, web, film, plant, tmp_path, monkeypatch
+):
+    client.use()
+    for name, colour in (("a", (1, 2, 3)), ("b", (4, 5, 6)), ("c", (7, 8, 9))):
+        web.answer("GET", f"https://img.example/{name}.png", HttpReply(200, {}, picture(colour)))
+    script.answers["movie:A"] = film(
+        1, "A", poster_url="https://img.example/a.png", backdrop_url="https://img.example/b.png"
+    )
+    root = plant(tmp_path / "films", "A.mkv")
+    client.scan(root)
+    old = client.get("/movies")[0]["media"]["posterUrl"]
+    script.answers["movie:1"] = film(
+        1, "A", poster_url="https://img.example/c.png", backdrop_url="https://img.example/b.png"
+    )
+    client.scan(root, rescan=True)
+    media = client.get("/movies")[0]["media"]
+    plugin = client.host.plugin("media")
+    assert plugin.collect_pictures(Run()) == 0  # a young one may belong to what is stored soon
+    assert client.host.get(old).status == 200
+    monkeypatch.setattr("builtin_plugins.media.artwork.GRACE_SECONDS", -1.0)
+    assert plugin.collect_pictures(Run()) >= 1  # the module's other tests leave some as well
+    assert client.host.get(old).status == 404
+    assert client.host.get(media["posterUrl"]).status == 200
+    assert client.host.get(media["backdropUrl"]).status == 200
+    assert plugin.collect_pictures(Run()) == 0
+
+
 def test_colours_that_fail_are_tried_again_later(client, plant, tmp_path, monkeypatch):
     client.scan(plant(tmp_path / "films", "A.mkv"))
     plugin = client.host.plugin("media")
