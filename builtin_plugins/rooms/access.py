@@ -148,11 +148,9 @@ class Access:
         )
 
     def member(self, request: Request, room_id: str | None = None) -> Caller:
-        """The caller in the room of the path, or in that of the header Room; counts as their
-        activity. Raises Invalid besides."""
-        caller = self.judge(room_id or header_room(request), digest_of(room_token(request)))
-        self._activity.note(caller.room, caller.key, self._clock.ms())
-        return caller
+        """The caller in the room of the path, or in that of the header Room. Raises Invalid
+        besides."""
+        return self.judge(room_id or header_room(request), digest_of(room_token(request)))
 
     def moderator(self, request: Request, room_id: str | None = None) -> Caller:
         """As `member`; raises Forbidden for those who do not moderate the room."""
@@ -164,6 +162,10 @@ class Access:
     def moderates(self, caller: Caller) -> bool:
         known = self._core.roles.moderators(caller.room, caller.roles_version)
         return caller.key in known.keys
+
+    def seen(self, caller: Caller) -> None:
+        """To be told of each call that succeeded: it counts as activity (12.3)."""
+        self._activity.note(caller.room, caller.key, self._clock.ms())
 
     def confirm(self, caller: Caller, *, moderator: bool = False) -> Caller:
         """Judges once more, inside of the transaction that acts: what others have done in the

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from builtin_plugins.rooms.documents import dump
 from builtin_plugins.rooms.groups import OpenGroups
 from builtin_plugins.rooms.names import Key, is_key
 from builtin_plugins.rooms.writing import Writing
-from plugin_sdk import Database
+from plugin_sdk import Clock, Database
 
 __all__ = ["Bans"]
 
@@ -26,8 +28,11 @@ _ROWS: Final = """
 
 
 class Bans:
-    def __init__(self, database: Database, groups: OpenGroups, writing: Writing) -> None:
+    def __init__(
+        self, database: Database, groups: OpenGroups, writing: Writing, clock: Clock
+    ) -> None:
         self._db = database
+        self._clock = clock
         self._groups = groups
         self._writing = writing
 
@@ -59,6 +64,23 @@ class Bans:
         self._groups.counts_changed(room_id)
         self._writing.tell("rooms.banned", {"room": room_id, "key": key, "by": by})
         return True
+
+    @contextmanager
+    def followed(self, room_id: str, names: Iterable[str | None], by: str) -> Iterator[None]:
+        """Tells who of these is banned after what is done inside, and was not before, and the
+        other way round; nothing outside of open groups. In a transaction."""
+        now = self._clock.ms()
+        public = self._groups.exists(room_id)
+        keys = (
+            sorted({name for name in names if name is not None and is_key(name)}) if public else []
+        )
+        before = {key: self.is_banned(room_id, key, now) for key in keys}
+        yield
+        for key in keys:
+            banned = self.is_banned(room_id, key, now)
+            if banned != before[key]:
+                name = "rooms.banned" if banned else "rooms.unbanned"
+                self._writing.tell(name, {"room": room_id, "key": key, "by": by})
 
     def remove(self, room_id: str, key: Key, by: str) -> bool:
         """Removes every ban that names the key. False when there was none. In a transaction."""

@@ -28,7 +28,7 @@ class Core:
         self.groups = OpenGroups(self.db)
         self.people = People(self.db, self.writing)
         self.roles = Roles(self.db, self.groups, self.people, self.writing)
-        self.bans = Bans(self.db, self.groups, self.writing)
+        self.bans = Bans(self.db, self.groups, self.writing, self.clock)
         self.deletions = Deletions(self.db, self.groups, self.writing)
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -46,6 +46,10 @@ class Core:
     def remove_room(self, room_id: str) -> bool:
         """False when there is no such room."""
         return remove_room(self.db, self.groups, self.writing, room_id)
+
+    def moderates(self, room_id: str, user_id: str) -> bool:
+        """Whether this is an open group, and the user a moderator of it."""
+        return self.groups.exists(room_id) and self.roles.is_moderator(room_id, user_id)
 
     def roles_changed(self, room_id: str) -> None:
         """In every transaction that changes ``members.role``."""

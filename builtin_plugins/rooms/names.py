@@ -9,6 +9,7 @@ from typing import Any, Final, NewType
 from plugin_sdk import Invalid
 
 __all__ = [
+    "MAX_SERVER_ID",
     "Key",
     "RoomId",
     "decode_base64",
@@ -23,6 +24,9 @@ __all__ = [
 RoomId = NewType("RoomId", str)
 Key = NewType("Key", str)
 """A person: ``05`` and 64 hex digits, in lower case."""
+
+MAX_SERVER_ID: Final = 2**31 - 1
+"""The last number that a message can have."""
 
 _ROOM_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _KEY: Final = re.compile(r"05[0-9a-fA-F]{64}")

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
-from builtin_plugins.rooms.access import Access, room_token, unauthenticated, unknown_room
+from builtin_plugins.rooms.access import (
+    Access,
+    Caller,
+    room_token,
+    unauthenticated,
+    unknown_room,
+)
 from builtin_plugins.rooms.answers import (
     DONE,
     base64_answer,
@@ -36,6 +43,41 @@ __all__ = ["UPLOADS", "OpenFace"]
 
 UPLOADS: Final = frozenset({"/files", "/rooms/{room_id}/image"})
 """Paths whose POST may carry a file."""
+
+
+_Handler = Callable[["OpenFace", Request], Response]
+_ForCaller = Callable[["OpenFace", Request, Caller], Response]
+_SHOWN: Final = ("__name__", "__qualname__", "__doc__")  # its own signature stays
+
+
+def _for_member(handler: _ForCaller) -> _Handler:
+    """A route of the room that the header Room names; success counts as activity (12.3)."""
+
+    def handle(self: OpenFace, request: Request) -> Response:
+        caller = self.access.member(request)
+        answer = handler(self, request, caller)
+        self.access.seen(caller)
+        return answer
+
+    return _shown_as(handler, handle)
+
+
+def _for_moderator(handler: _ForCaller) -> _Handler:
+    """As `_for_member`, for those who moderate the room."""
+
+    def handle(self: OpenFace, request: Request) -> Response:
+        caller = self.access.moderator(request)
+        answer = handler(self, request, caller)
+        self.access.seen(caller)
+        return answer
+
+    return _shown_as(handler, handle)
+
+
+def _shown_as(handler: _ForCaller, handle: _Handler) -> _Handler:
+    for name in _SHOWN:
+        setattr(handle, name, getattr(handler, name))
+    return handle
 
 
 class OpenFace(Plugin):
@@ -80,6 +122,7 @@ class OpenFace(Plugin):
         caller = self.access.moderator(request, room_id)
         content = self._file(request)
         self.files.set_image(room_id, content, lambda: self.access.confirm(caller, moderator=True))
+        self.access.seen(caller)
         return succeeded(room_id=room_id)
 
     # Logging in
@@ -110,9 +153,10 @@ class OpenFace(Plugin):
         return DONE
 
     @route("DELETE", "/auth_token", **described("logout"))
-    def end_token(self, request: Request) -> Response:
+    @_for_member
+    def end_token(self, request: Request, caller: Caller) -> Response:
         """End the token that is sent along."""
-        self.logins.end(self.access.member(request))
+        self.logins.end(caller)
         return DONE
 
     # Messages
@@ -124,30 +168,30 @@ class OpenFace(Plugin):
         return listed_by_and_by("results", self.polling.answers(entries))
 
     @route("POST", "/messages", **described("post_message"))
-    def post_message(self, request: Request) -> Response:
+    @_for_member
+    def post_message(self, request: Request, caller: Caller) -> Response:
         """Post a message."""
-        caller = self.access.member(request)
         draft = self.posting.draft(caller, read_object(request))
         return with_text("message", self.posting.post(caller, draft))
 
     @route("GET", "/messages", **described("messages"))
-    def list_messages(self, request: Request) -> Response:
+    @_for_member
+    def list_messages(self, request: Request, caller: Caller) -> Response:
         """Messages behind a server id, ascending, or the newest, descending."""
-        room_id = self.access.member(request).room
-        return listed("messages", self.lists.messages(room_id, *_page(request)))
+        return listed("messages", self.lists.messages(caller.room, *_page(request)))
 
     @route("DELETE", "/messages/{message_id}", **described("delete_message"))
-    def delete_message(self, request: Request) -> Response:
+    @_for_member
+    def delete_message(self, request: Request, caller: Caller) -> Response:
         """Delete a message; for its author and for moderators."""
-        caller = self.access.member(request)
         number = path_integer(request.params["message_id"], "The id of a message")
         self.moderation.delete(caller, [number])
         return DONE
 
     @route("POST", "/delete_messages", **described("delete_messages"))
-    def delete_messages(self, request: Request) -> Response:
+    @_for_member
+    def delete_messages(self, request: Request, caller: Caller) -> Response:
         """Delete several messages: all of them or none."""
-        caller = self.access.member(request)
         ids = read_object(request).get("ids")
         if not isinstance(ids, list):
             raise Invalid("ids must be an array of integers.")
@@ -155,17 +199,17 @@ class OpenFace(Plugin):
         return DONE
 
     @route("GET", "/deleted_messages", **described("deletions"))
-    def list_deletions(self, request: Request) -> Response:
+    @_for_member
+    def list_deletions(self, request: Request, caller: Caller) -> Response:
         """Which messages were deleted."""
-        room_id = self.access.member(request).room
-        return listed("ids", self.lists.deletions(room_id, *_page(request)))
+        return listed("ids", self.lists.deletions(caller.room, *_page(request)))
 
     # Moderation
 
     @route("GET", "/moderators", **described("moderators"))
-    def list_moderators(self, request: Request) -> Response:
+    @_for_member
+    def list_moderators(self, request: Request, caller: Caller) -> Response:
         """The moderators of the room."""
-        caller = self.access.member(request)
         known = self.core.roles.moderators(caller.room, caller.roles_version)
         return listed("moderators", known.text[1:-1])
 
@@ -186,61 +230,63 @@ class OpenFace(Plugin):
             key = _key_of(body)
             caller = self.access.moderator(request, room_id)
         self.moderation.appoint(caller, key)
+        self.access.seen(caller)
         return DONE
 
     @route("DELETE", "/moderators/{public_key}", **described("remove_moderator"))
-    def remove_moderator(self, request: Request) -> Response:
+    @_for_moderator
+    def remove_moderator(self, request: Request, caller: Caller) -> Response:
         """Make somebody a plain member; for moderators."""
-        caller = self.access.moderator(request)
         self.moderation.dismiss(caller, parse_key(request.params["public_key"]))
         return DONE
 
     @route("GET", "/block_list", **described("bans"))
-    def list_bans(self, request: Request) -> Response:
+    @_for_member
+    def list_bans(self, request: Request, caller: Caller) -> Response:
         """Who is banned from the room."""
-        room_id = self.access.member(request).room
-        return succeeded(banned_members=self.core.bans.active(room_id, self.context.clock.ms()))
+        return succeeded(banned_members=self.core.bans.active(caller.room, self.context.clock.ms()))
 
     @route("POST", "/block_list", **described("ban"))
-    def ban(self, request: Request) -> Response:
+    @_for_moderator
+    def ban(self, request: Request, caller: Caller) -> Response:
         """Ban somebody from the room; for moderators."""
-        caller = self.access.moderator(request)
         self.moderation.ban(caller, _key_of(read_object(request)))
         return DONE
 
     @route("POST", "/ban_and_delete_all", **described("ban_and_delete_all"))
-    def ban_and_delete_all(self, request: Request) -> Response:
+    @_for_moderator
+    def ban_and_delete_all(self, request: Request, caller: Caller) -> Response:
         """Ban somebody and delete their messages and files in the room; for moderators."""
-        caller = self.access.moderator(request)
         self.moderation.ban(caller, _key_of(read_object(request)), delete_all=True)
         return DONE
 
     @route("DELETE", "/block_list/{public_key}", **described("unban"))
-    def unban(self, request: Request) -> Response:
+    @_for_moderator
+    def unban(self, request: Request, caller: Caller) -> Response:
         """Lift a ban; for moderators."""
-        caller = self.access.moderator(request)
         self.moderation.unban(caller, parse_key(request.params["public_key"]))
         return DONE
 
     @route("GET", "/member_count", **described("member_count"))
-    def member_count(self, request: Request) -> Response:
+    @_for_member
+    def member_count(self, request: Request, caller: Caller) -> Response:
         """How many people are logged in to the room."""
-        return succeeded(member_count=self.moderation.member_count(self.access.member(request)))
+        return succeeded(member_count=self.moderation.member_count(caller))
 
     # Files
 
     @route("POST", "/files", **described("add_file"))
-    def add_file(self, request: Request) -> Response:
+    @_for_member
+    def add_file(self, request: Request, caller: Caller) -> Response:
         """Store a file for the members of the room; the answer is its id."""
-        caller = self.access.member(request)
         return succeeded(result=self.files.add(caller, self._file(request)))
 
     @route("GET", "/files/{file_id}", **described("file"))
-    def show_file(self, request: Request) -> Response:
+    @_for_member
+    def show_file(self, request: Request, caller: Caller) -> Response:
         """A file, as base64."""
-        room_id = self.access.member(request).room
         file_id = path_integer(request.params["file_id"], "The id of a file")
-        return base64_answer(self.files.read(room_id, file_id))
+        return base64_answer(self.files.read(caller.room, file_id))
 
     # Inside
 

@@ -11,7 +11,7 @@ from plugin_sdk import Conflict, NotFound, Row
 
 __all__ = ["RoomsStore"]
 
-_BY = "rooms.store"
+_BY = "rooms"
 
 
 class RoomsStore(Saving, Readers):

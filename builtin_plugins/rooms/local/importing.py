@@ -20,7 +20,7 @@ from plugin_sdk import DatabaseUnavailable, Invalid, StageboxError, Unavailable
 
 __all__ = ["in_turn", "run_import"]
 
-_BY: Final = "import"
+_BY: Final = "cli"
 _OTHERS: Final = frozenset({"pluginData", "meta"})
 """Kinds that the plugin ``plugin_data`` keeps."""
 _BEHIND_ROOMS: Final = frozenset(KINDS) - _OTHERS - {"room"}

@@ -9,7 +9,7 @@ from builtin_plugins.rooms.core import Core
 from builtin_plugins.rooms.documents import dump
 from builtin_plugins.rooms.local.finished import message_doc
 from builtin_plugins.rooms.local.shapes import Located
-from builtin_plugins.rooms.names import decode_base64, is_key
+from builtin_plugins.rooms.names import MAX_SERVER_ID, decode_base64, is_key
 from builtin_plugins.rooms.signatures import SIGNATURE_BYTES
 from plugin_sdk import Invalid
 
@@ -85,6 +85,8 @@ def _check_number(doc: Doc, where: str) -> tuple[str, int]:
     room, number = doc["roomId"], doc.get("serverId")
     if number is None:
         raise Located(f"{where}.serverId", "is missing; the room is an open group")
+    if number > MAX_SERVER_ID:
+        raise Located(f"{where}.serverId", f"must be 1 to {MAX_SERVER_ID} in an open group")
     if doc["id"] != f"{room}-{number}":
         raise Located(f"{where}.id", f"must be {room}-{number}; the room is an open group")
     return room, number

@@ -55,6 +55,7 @@ class Rows:
 
     def __init__(self, core: Core, by: str) -> None:
         self._core = core
+        self._by = by
         self._db: Database = core.db
         self._open: dict[str, bool] = {}
         self._open_messages = OpenMessages(core, by, self._put_message, self._flush)
@@ -117,7 +118,12 @@ class Rows:
         room = doc["roomId"]
         row = {"room_id": room, "user_id": doc["userId"], "role": doc.get("role")}
         times = {"joined_at": doc.get("joinedAt"), "last_seen_at": doc.get("lastSeenAt")}
+        moderated = self._moderates(room, doc["userId"])
         self._db.table("members").upsert({**row, **times})
+        if self._moderates(room, doc["userId"]) != moderated:
+            what = "removed" if moderated else "added"
+            told = {"room": room, "key": doc["userId"], "by": self._by}
+            self._core.writing.tell(f"rooms.moderator_{what}", told)
         self._roles.add(room)
         return doc
 
@@ -169,18 +175,27 @@ class Rows:
 
     def put_ban(self, doc: Doc, where: str) -> Doc:
         stored = ban_doc(doc, self._core.clock.ms())
-        self._db.table("bans").upsert(
-            {
-                "room_id": stored["roomId"],
-                "user_id": stored["userId"],
-                "oder_id": stored.get("oderId"),
-                "expires_at": stored["expiresAt"],
-                "timestamp": stored["timestamp"],
-                "doc": dump(stored),
-            }
-        )
-        self._counts.add(stored["roomId"])
+        room, user = stored["roomId"], stored["userId"]
+        row = {
+            "room_id": room,
+            "user_id": user,
+            "oder_id": stored.get("oderId"),
+            "expires_at": stored["expiresAt"],
+            "timestamp": stored["timestamp"],
+            "doc": dump(stored),
+        }
+        if self.is_open(room):
+            before = self._db.table("bans").get((room, user)) or {}
+            names = (user, row["oder_id"], before.get("oder_id"))
+            with self._core.bans.followed(room, names, self._by):
+                self._db.table("bans").upsert(row)
+        else:
+            self._db.table("bans").upsert(row)
+        self._counts.add(room)
         return stored
+
+    def _moderates(self, room: str, user: str) -> bool:
+        return self.is_open(room) and self._core.roles.is_moderator(room, user)
 
     def _put_message(self, row: Mapping[str, Any]) -> None:
         self._waiting.append(row)
@@ -206,4 +221,5 @@ class Rows:
             self._core.groups.create(id, doc["name"])
         except (Invalid, Conflict) as error:
             raise Located(f"{where}.id", error.message) from None
+        self._core.writing.tell("rooms.created", {"room": id})
         self._open[id] = True

@@ -18,7 +18,7 @@ __all__ = ["Saving", "told_id"]
 
 Doc = dict[str, Any]
 
-_BY: Final = "rooms.store"
+_BY: Final = "rooms"
 _NAMED: Final = frozenset({"room", "user", "message", "reaction", "attachment"})
 _REACTION: Final = """
     SELECT doc FROM reactions WHERE message_id = :message AND user_id = :user AND emoji = :emoji
@@ -77,10 +77,14 @@ class Saving:
         """False when there was none."""
         core = self._core
         with core.transaction():
+            moderated = core.moderates(room_id, user_id)
             removed = core.db.table("members").delete((room_id, user_id))
             if removed:
                 core.roles_changed(room_id)
                 core.removed("member", f"{room_id}/{user_id}")
+            if moderated:
+                told = {"room": room_id, "key": user_id, "by": _BY}
+                core.writing.tell("rooms.moderator_removed", told)
         return removed
 
     def add_reaction(self, message_id: str, user_id: str, emoji: str) -> Doc:
@@ -118,10 +122,14 @@ class Saving:
         with core.transaction():
             if is_key(user_id) and core.groups.exists(room_id):
                 return core.bans.remove(room_id, Key(user_id), _BY)
-            removed = core.db.table("bans").delete((room_id, user_id))
-            if removed:
-                core.removed("ban", f"{room_id}/{user_id}")
-        return removed
+            row = core.db.table("bans").get((room_id, user_id))
+            if row is None:
+                return False
+            with core.bans.followed(room_id, [row["oder_id"]], _BY):
+                core.db.table("bans").delete((room_id, user_id))
+            core.removed("ban", f"{room_id}/{user_id}")
+            core.counts_changed(room_id)
+        return True
 
     def _save(self, kind: str, doc: Mapping[str, Any]) -> Doc:
         made = {"id": str(uuid4())} if kind in _NAMED and doc.get("id") is None else {}

@@ -68,7 +68,7 @@ def _count(value: Any) -> str | None:
 
 
 def _number(value: Any) -> str | None:
-    return _integer(value, 1, 2**63 - 1)
+    return _integer(value, 1)
 
 
 def _flag(value: Any) -> str | None:

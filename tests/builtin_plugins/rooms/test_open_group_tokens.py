@@ -117,19 +117,32 @@ def test_only_so_many_are_pending(rooms: Any, monkeypatch: Any) -> None:
     assert [row["token"] for row in found] == tokens[2:]
 
 
-def test_a_first_claim_makes_a_member(rooms: Any) -> None:
+def test_a_first_claim_makes_a_member(rooms: Any, refused: Callable[..., int]) -> None:
     room = rooms.add()
     alice = rooms.client(room)
     member = rooms.db.table("members").get((room, alice.key))
     assert member["role"] == "member"
     assert member["joined_at"] > 0
     rooms.move_clock(100)
+    for method, path, body in (
+        ("GET", "/messages?limit=x", None),
+        ("POST", "/messages", {}),
+        ("POST", "/block_list", {"public_key": alice.key}),
+    ):
+        assert refused(alice.ask, method, path, room, body) in (400, 403)
+    rooms.plugin.activity.flush()
+    assert rooms.db.table("members").get((room, alice.key)) == member  # only success counts
     alice.poll(room)
     before = member["last_seen_at"]
     rooms.plugin.activity.flush()
     member = rooms.db.table("members").get((room, alice.key))
     assert member["last_seen_at"] > member["joined_at"] + 99_000
     assert before is None
+    rooms.move_clock(200)
+    alice.messages(room)
+    rooms.plugin.activity.flush()
+    seen = rooms.db.table("members").get((room, alice.key))["last_seen_at"]
+    assert seen > member["last_seen_at"] + 99_000
     user = rooms.db.table("users").get(alice.key)
     assert json.loads(user["doc"])["displayName"] == alice.key
 

@@ -245,18 +245,64 @@ class Follower(Plugin):
 def test_events_and_hooks(make_host: Callable[..., Any], rooms: Any) -> None:
     host = make_host(Follower)
     shared, rooms.host = rooms.host, host
-    try:
-        _follow(rooms, host)
-    finally:
-        rooms.host = shared
-
-
-def _follow(rooms: Any, host: Any) -> None:
     (follower,) = (
         published.plugin
         for published in host.host.manager.catalog.plugins.values()
         if isinstance(published.plugin, Follower)
     )
+    try:
+        _follow(rooms, follower)
+        follower.events.clear()
+        _follow_store(rooms, follower)
+    finally:
+        rooms.host = shared
+
+
+def _follow_store(rooms: Any, follower: Follower) -> None:
+    """What plugins and imports do to an open group is told as what its people do."""
+    store = rooms.plugin.store
+    other = "05" + "cd" * 32
+    room = store.save_room({"name": "Whales", "id": "whales", "openGroup": True})["id"]
+    alice, bob = rooms.client(room), rooms.client(room)
+
+    def count() -> int:
+        number: int = bob.ask("GET", "/member_count", room)["member_count"]
+        return number
+
+    for role in ("moderator", "moderator", "member", "moderator"):
+        store.add_member(room, KEY, role=role)
+    store.remove_member(room, KEY)
+    store.add_member(room, "nobody", role="moderator")
+    assert count() == 2
+    for _ in range(2):
+        store.ban(room, "someone", oderId=alice.key)
+    assert alice.poll(room)["status_code"] == 403
+    assert count() == 1
+    store.unban(room, "someone")
+    assert count() == 2
+    store.ban(room, other, expiresAt=1)
+    store.ban(room, other)
+    store.ban(room, other, expiresAt=1)
+    store.ban("plain", other)
+    assert rooms.plugin.context.events.settle()
+    told = [event for event in follower.events if event[0] not in ("rooms.saved", "rooms.removed")]
+    moderator = {"room": room, "key": KEY, "by": "rooms"}
+    assert told == [
+        ("rooms.created", {"room": room}),
+        ("rooms.member_joined", {"room": room, "key": alice.key}),
+        ("rooms.member_joined", {"room": room, "key": bob.key}),
+        ("rooms.moderator_added", moderator),
+        ("rooms.moderator_removed", moderator),
+        ("rooms.moderator_added", moderator),
+        ("rooms.moderator_removed", moderator),
+        ("rooms.banned", {"room": room, "key": alice.key, "by": "rooms"}),
+        ("rooms.unbanned", {"room": room, "key": alice.key, "by": "rooms"}),
+        ("rooms.banned", {"room": room, "key": other, "by": "rooms"}),
+        ("rooms.unbanned", {"room": room, "key": other, "by": "rooms"}),
+    ]
+
+
+def _follow(rooms: Any, follower: Follower) -> None:
     room = rooms.add()
     moderator, alice = rooms.moderator(room), rooms.client(room)
     message = alice.post(room)

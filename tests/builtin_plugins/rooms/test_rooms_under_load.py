@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import json
 import random
 import signal
 import subprocess
@@ -9,6 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +41,13 @@ class Crowd:
     def run(self) -> None:
         moderator = self.rooms.moderator(self.room)
         writers = [self.rooms.client(self.room) for _ in range(36)]
-        readers = [self.rooms.client(self.room) for _ in range(10)]
+        readers = [self.rooms.client(self.room) for _ in range(12)]
         keys = [writer.key for writer in writers]
         jobs = [(self._write, writer) for writer in writers]
         jobs += [(self._read, reader) for reader in readers]
-        jobs += [(self._moderate, moderator, keys[:4])] * 1
-        jobs += [(self._delete, self.rooms.client(self.room))] * 1
+        jobs += [(self._moderate, moderator, keys[:4])]
+        jobs += [(self._count_and_upload, self.rooms.client(self.room))]
+        assert len(jobs) == 50
         threads = [threading.Thread(target=self._fenced, args=job) for job in jobs]
         for thread in threads:
             thread.start()
@@ -93,7 +98,7 @@ class Crowd:
         client.poll(self.room)
         client.unban(self.room, key)
 
-    def _delete(self, choice: random.Random, client: Any) -> None:
+    def _count_and_upload(self, choice: random.Random, client: Any) -> None:
         client.ask("GET", "/member_count", self.room)
         client.upload(self.room, choice.randbytes(100))
 
@@ -154,11 +159,14 @@ def _serve(data_dir: Path) -> tuple[subprocess.Popen[str], str]:
     raise AssertionError("the server did not start")
 
 
-def test_what_was_answered_survives_kill(rooms: Any, tmp_path: Path) -> None:
-    """Message, deletion, ban, role, file, claimed and pending token."""
+def test_what_was_answered_survives_kill(
+    rooms: Any, tmp_path: Path, wait_until: Callable[..., None]
+) -> None:
+    """Message, deletion, ban, role, file, image, claimed and pending token; and of messages that
+    are posted while the end comes, all that were answered."""
     shared = rooms.host
     data_dir = tmp_path / "data"
-    with TestHost(data_dir) as host:
+    with TestHost(data_dir, settings={"rooms": {"rateLimitMessages": 0}}) as host:
         rooms.host = host
         host.plugin("rooms").add_room(FakeCommandIO(), "fish", None)
         boss = rooms.moderator("fish")
@@ -175,27 +183,64 @@ def test_what_was_answered_survives_kill(rooms: Any, tmp_path: Path) -> None:
         alice.delete("fish", 2)
         file_id = alice.upload("fish", b"kept")
         boss.ask("POST", "/moderators", "fish", {"public_key": alice.key})
+        image = json.dumps({"file": "aW1hZ2U="}).encode()
+        token = {"Authorization": boss.tokens["fish"]}
+        assert boss.send("POST", "/rooms/fish/image", image, **token)[0] == 200
         boss.ban("fish", bob.key)
         pending = bob.challenge("fish")
+        writers = [client(address) for _ in range(6)]
+        for writer in writers:
+            writer.login("fish")
+        answered, threads = _post_on_and_on(writers)
+        wait_until(lambda: len(answered) > 60)
     finally:
         server.send_signal(signal.SIGKILL)
         server.wait()
         assert server.stdout is not None
         server.stdout.close()
+    for thread in threads:
+        thread.join()
     with TestHost(data_dir) as host:
         for person in (boss, alice, bob):
             person.move_to(host.url)
         result = alice.poll("fish", 0, 0)
-        assert result["messages"] == [messages[0], messages[2]]
+        assert result["messages"][:2] == [messages[0], messages[2]]
+        kept = {message["server_id"]: message for message in _all_messages(alice)}
+        assert [kept[message["server_id"]] for message in answered] == answered
+        assert boss.ask("GET", "/rooms/fish/image")["result"] == "aW1hZ2U="
         assert result["deletions"] == [{"id": 1, "deleted_message_id": 2}]
         assert result["moderators"] == sorted([boss.key, alice.key])
         assert alice.download("fish", file_id) == b"kept"
         assert alice.ask("GET", "/block_list", "fish")["banned_members"] == [bob.key]
         assert bob.challenge("fish") == pending
         bob.claim("fish", pending)
-        assert alice.post("fish")["server_id"] == 4
-        for person in (boss, alice, bob):
+        assert alice.post("fish")["server_id"] == max(kept) + 1
+        for person in (boss, alice, bob, *writers):
             person.close()
+
+
+def _post_on_and_on(people: list[Any]) -> tuple[list[Any], list[threading.Thread]]:
+    """Until the server goes away: what was answered, and who posts."""
+    answered: list[Any] = []
+
+    def post(person: Any) -> None:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            while True:
+                answered.append(person.post("fish"))
+
+    threads = [threading.Thread(target=post, args=(person,)) for person in people]
+    for thread in threads:
+        thread.start()
+    return answered, threads
+
+
+def _all_messages(person: Any) -> list[Any]:
+    found: list[Any] = []
+    cursor = 0
+    while page := person.messages("fish", f"?from_server_id={cursor}"):
+        found += page
+        cursor = page[-1]["server_id"]
+    return found
 
 
 def test_two_processes_share_the_rooms(rooms: Any) -> None:

@@ -12,7 +12,16 @@ from urllib.parse import quote
 import pytest
 
 from host.testing import TestHost
-from plugin_sdk import AuthProvider, HttpReply, Login, Plugin, Principal, Provider, Request
+from plugin_sdk import (
+    AuthProvider,
+    HttpReply,
+    Login,
+    Plugin,
+    Principal,
+    Provider,
+    Request,
+    StageboxError,
+)
 from plugin_sdk.testing import FakeCommandIO
 
 TOKEN = "reader-token"
@@ -115,6 +124,28 @@ class Local:
         paper = FakeCommandIO(stdin=content)
         self.plugin.import_command(paper, file="-", replace=False)
         return json.loads(paper.output)
+
+    def refusal(self, document: Any, **options: Any) -> str:
+        """What the import says; nothing may be stored by it."""
+        before = self.give_out()
+        with pytest.raises(StageboxError) as refused:
+            self.take_in(document, **options)
+        assert self.give_out() == before
+        return refused.value.message
+
+    @staticmethod
+    def lines_of(document: dict[str, Any]) -> list[dict[str, Any]]:
+        """The line form of a document."""
+        found = [
+            {"kind": member if member == "pluginData" else member.removesuffix("s"), "doc": doc}
+            for member, docs in document.items()
+            if member not in ("version", "meta")
+            for doc in docs
+        ]
+        metas = document.get("meta", {}).items()
+        return found + [
+            {"kind": "meta", "doc": {"key": key, "value": value}} for key, value in metas
+        ]
 
     def give_out(self) -> Any:
         file = self.folder / "export.json"

@@ -6,19 +6,11 @@ import json
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from builtin_plugins.rooms.local import importing
-from builtin_plugins.rooms.local.shapes import KINDS
-from plugin_sdk import DatabaseUnavailable, Invalid, Plugin, StageboxError, hookimpl
+from plugin_sdk import Invalid
 
 KEY = "05" + "ab" * 32
 SIGNATURE = "A" * 86 + "=="
@@ -86,27 +78,6 @@ def everything(local: Any) -> list[Any]:
     return [*(local.get(*path) for path in PATHS), local.get("plugin-data", query=DATA)]
 
 
-def lines_of(document: dict[str, Any]) -> list[dict[str, Any]]:
-    names = {"pluginData": "pluginData", "meta": "meta"}
-    found = [
-        {"kind": names.get(member, member.removesuffix("s")), "doc": doc}
-        for member, docs in document.items()
-        if member not in ("version", "meta")
-        for doc in docs
-    ]
-    metas = document.get("meta", {}).items()
-    return found + [{"kind": "meta", "doc": {"key": key, "value": value}} for key, value in metas]
-
-
-def refusal(local: Any, document: Any, **options: Any) -> str:
-    """What the import says; nothing may be stored by it."""
-    before = local.give_out()
-    with pytest.raises(StageboxError) as refused:
-        local.take_in(document, **options)
-    assert local.give_out() == before
-    return refused.value.message
-
-
 def test_the_example_goes_in_and_out(fresh: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
     assert fresh.take_in(EXAMPLE) == ONE_EACH
     assert list(fresh.take_in(EXAMPLE)) == list(ONE_EACH)
@@ -121,7 +92,7 @@ def test_the_example_goes_in_and_out(fresh: Any, tmp_path_factory: pytest.TempPa
     fresh.host.data_dir = tmp_path_factory.mktemp("second")
     fresh.host.start()
     assert fresh.get("rooms") == []
-    assert fresh.take_in(lines_of(out), name="all.JSONL") == ONE_EACH
+    assert fresh.take_in(fresh.lines_of(out), name="all.JSONL") == ONE_EACH
     assert everything(fresh) == shown
     assert fresh.give_out() == out
 
@@ -199,12 +170,15 @@ def test_an_error_names_its_place_and_stores_nothing(
     local: Any, document: dict[str, Any], message: str
 ) -> None:
     good = {"rooms": [{"id": "never-stored", "name": "x"}], **document}
-    assert refusal(local, good).startswith(message)
+    assert local.refusal(good).startswith(message)
     assert local.ask("rooms", "never-stored").status == 404
     if any(isinstance(value, list) and value and isinstance(value[0], dict)
            for value in document.values()):  # fmt: skip
-        lines = [{"kind": "room", "doc": {"id": "never-stored", "name": "x"}}, *lines_of(document)]
-        said = refusal(local, lines, name="x.jsonl")
+        lines = [
+            {"kind": "room", "doc": {"id": "never-stored", "name": "x"}},
+            *local.lines_of(document),
+        ]
+        said = local.refusal(lines, name="x.jsonl")
         assert said.startswith("line 2: doc." + message.partition("].")[2][:20])
 
 
@@ -223,7 +197,7 @@ TEXTS = [
 
 @pytest.mark.parametrize("content", TEXTS, ids=[str(n) for n in range(len(TEXTS))])
 def test_what_is_no_strict_json(local: Any, content: bytes) -> None:
-    assert refusal(local, content)
+    assert local.refusal(content)
 
 
 LINES = [
@@ -239,7 +213,7 @@ LINES = [
 
 @pytest.mark.parametrize("line", LINES, ids=[str(n) for n in range(len(LINES))])
 def test_lines_that_are_none(local: Any, line: str) -> None:
-    assert refusal(local, ["", line], name="x.jsonl").startswith("line 2")
+    assert local.refusal(["", line], name="x.jsonl").startswith("line 2")
 
 
 def test_a_file_that_is_not_there(local: Any) -> None:
@@ -257,7 +231,7 @@ def test_two_users_cannot_share_a_name(local: Any) -> None:
     room = local.room()
     user = {"username": "u", "displayName": "U", "oderId": f"{room}o"}
     docs = [{**user, "id": f"{room}a"}, {**user, "id": f"{room}b"}]
-    assert refusal(local, {"users": docs}) == "users[1].oderId: belongs to another user"
+    assert local.refusal({"users": docs}) == "users[1].oderId: belongs to another user"
     local.store.save_user(docs[0])
     with pytest.raises(Invalid):
         local.store.save_user(docs[1])
@@ -305,130 +279,11 @@ def test_meta_says_whose_the_data_are(local: Any) -> None:
     assert local.ask("meta", "metoyou_currentUserId").status == 404
 
 
-def posted(room: str, number: int, **more: Any) -> dict[str, Any]:
-    return {
-        "id": f"{room}-{number}", "roomId": room, "serverId": number, "senderId": KEY,
-        "content": "aGk", "signature": SIGNATURE.rstrip("="), "timestamp": 5, **more,
-    }  # fmt: skip
-
-
-def deleted(room: str, number: int, **more: Any) -> dict[str, Any]:
-    doc = posted(room, number, content="", isDeleted=True, **more)
-    return {name: value for name, value in doc.items() if name != "signature"}
-
-
-OPEN_WRONG = [
-    (lambda room: {**posted(room, 1), "serverId": None}, "serverId: is missing"),
-    (lambda room: {**posted(room, 1), "id": "x"}, "id: must be"),
-    (lambda room: {**posted(room, 1), "senderId": "bob"}, "senderId: must be 05"),
-    (lambda room: {**posted(room, 1), "senderId": KEY.upper()}, "senderId: must be 05"),
-    (lambda room: {**posted(room, 1), "signature": None}, "signature: is missing"),
-    (lambda room: {**posted(room, 1), "signature": "aGk="}, "signature: must be base64 of 64"),
-    (lambda room: {**posted(room, 1), "content": "no!"}, "content: must be base64"),
-    (lambda room: {**deleted(room, 1), "content": "aGk="}, "content: must be empty"),
-    (lambda room: {**posted("elsewhere", 1), "id": f"{room}-7", "serverId": None}, "id: is kept"),
-]
-
-
-@pytest.mark.parametrize(("make", "message"), OPEN_WRONG, ids=[str(n) for n in range(9)])
-def test_rules_of_open_groups(local: Any, make: Any, message: str) -> None:
-    room = local.room()
-    document = {
-        "messages": [make(room)],
-        "rooms": [{"id": room, "name": "Open", "openGroup": True}],
-    }
-    assert refusal(local, document).startswith(f"messages[0].{message}")
-    said = refusal(local, lines_of(document), name="x.jsonl")
-    assert said.startswith(f"line 1: doc.{message}")
-
-
-def test_the_flag_of_an_open_group(local: Any) -> None:
-    room = local.room()
-    local.take_in({"rooms": [{"id": room, "name": "A", "openGroup": True}]})
-    local.take_in({"rooms": [{"id": room, "name": "B"}]})
-    assert local.get("rooms", room) == {"id": room, "name": "B", "openGroup": True}
-    said = refusal(local, {"rooms": [{"id": room, "name": "B", "openGroup": False}]})
-    assert said.startswith("rooms[0].openGroup")
-    said = refusal(local, {"rooms": [{"id": room.upper(), "name": "B", "openGroup": True}]})
-    assert said.startswith("rooms[0].id")
-    said = refusal(local, {"rooms": [{"id": "not an id", "name": "B", "openGroup": True}]})
-    assert said.startswith("rooms[0].id")
-
-
-def test_a_plain_room_with_messages_stays_plain(local: Any) -> None:
-    room = local.room()
-    plain = {"id": f"{room}x", "roomId": room, "senderId": "s", "content": "", "timestamp": 1}
-    local.take_in({"messages": [plain]})
-    said = refusal(local, {"rooms": [{"id": room, "name": "x", "openGroup": True}]})
-    assert said.startswith("rooms[0].openGroup")
-    other = local.room()
-    local.take_in({"messages": [{**plain, "id": f"{other}-12"}]})
-    said = refusal(local, {"rooms": [{"id": other, "name": "x", "openGroup": True}]})
-    assert said.startswith("rooms[0].id")
-
-
-def test_messages_of_open_groups(local: Any) -> None:
-    room = local.room()
-    rooms = [{"id": room, "name": "Open", "openGroup": True}]
-    extra = posted(room, 2, note="kept")
-    gone = {name: value for name, value in deleted(room, 3).items() if name != "senderId"}
-    document = {"rooms": rooms, "messages": [posted(room, 9), extra, gone, deleted(room, 4)]}
-    local.take_in(document)
-    full = {"content": "aGk=", "signature": SIGNATURE, "isDeleted": False}
-    assert local.get("messages", f"{room}-9") == {**posted(room, 9), **full}
-    assert local.get("messages", f"{room}-2") == {**extra, **full}
-    assert local.get("messages", f"{room}-3") == gone
-    assert local.get("messages", f"{room}-4") == deleted(room, 4)
-    db = local.plugin.context.db
-    group = db.one("SELECT * FROM open_groups WHERE id = :id", {"id": room})
-    assert (group["last_server_id"], group["last_deletion_id"]) == (9, 2)
-    docs = db.query("SELECT id, doc FROM messages WHERE room_id = :id ORDER BY id", {"id": room})
-    assert [row["id"][-1] for row in docs if row["doc"] is None] == ["4", "9"]
-    local.take_in(document)
-    again = db.one("SELECT * FROM open_groups WHERE id = :id", {"id": room})
-    assert (again["last_server_id"], again["last_deletion_id"]) == (9, 2)
-
-
-def test_deleting_is_for_good(local: Any) -> None:
-    room = local.room()
-    local.take_in({"rooms": [{"id": room, "name": "Open", "openGroup": True}],
-                   "messages": [posted(room, 1), posted(room, 2), posted(room, 3)]})  # fmt: skip
-    out = local.give_out()
-    local.take_in({"messages": [deleted(room, 1)]})
-    local.store.delete_message(f"{room}-2")
-    local.store.remove_message(f"{room}-3")
-    local.take_in({"rooms": out["rooms"], "messages": out["messages"]})
-    assert local.get("messages", f"{room}-1")["isDeleted"] is True
-    assert local.get("messages", f"{room}-2")["isDeleted"] is True
-    assert local.ask("messages", f"{room}-3").status == 404
-    db = local.plugin.context.db
-    rows = db.query("SELECT server_id FROM deletions WHERE room_id = :r ORDER BY id", {"r": room})
-    assert [row["server_id"] for row in rows] == [1, 2, 3]
-    both = [posted(room, 8), deleted(room, 8), posted(room, 8)]
-    local.take_in({"messages": both})
-    assert local.get("messages", f"{room}-8")["isDeleted"] is True
-
-
-def test_an_open_group_counts_members_and_bans(local: Any) -> None:
-    room = local.room()
-    local.take_in({"rooms": [{"id": room, "name": "Open", "openGroup": True}],
-                   "members": [{"roomId": room, "userId": KEY, "role": "moderator"}],
-                   "bans": [{"roomId": room, "userId": KEY}]})  # fmt: skip
-    sql = "SELECT roles_version, counts_version FROM open_groups WHERE id = :id"
-    before = local.plugin.context.db.one(sql, {"id": room})
-    local.take_in({"members": [{"roomId": room, "userId": KEY, "role": "member"}]})
-    local.store.unban(room, KEY)
-    after = local.plugin.context.db.one(sql, {"id": room})
-    assert after["roles_version"] > before["roles_version"]
-    assert after["counts_version"] > before["counts_version"]
-    assert local.get("rooms", room, "bans", KEY) == {"isBanned": False}
-
-
 def test_without_plugin_data(fresh: Any) -> None:
     fresh.host.disable("plugin_data")
     document = {"rooms": [{"id": "a", "name": "A"}]}
     assert fresh.take_in(document)["rooms"] == 1
-    assert "plugin_data" in refusal(fresh, {**document, "meta": {"k": "v"}})
+    assert "plugin_data" in fresh.refusal({**document, "meta": {"k": "v"}})
     assert fresh.give_out()["meta"] == {}
 
 
@@ -461,222 +316,3 @@ def _where(local: Any) -> dict[str, str]:
     url = database_of(local.host.data_dir)
     more = {"STAGEBOX_DATABASE": url} if url else {}
     return {"STAGEBOX_DATA_DIR": str(local.host.data_dir), **more}
-
-
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**80), 2**80)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.text('abPath"\\é😀', max_size=6), inner, max_size=3)
-    ),
-    max_leaves=8,
-)
-
-
-@settings(max_examples=60)
-@given(extra=st.dictionaries(st.text('xyz"\\é', min_size=1, max_size=5), JSON, max_size=4))
-def test_whatever_is_stored_comes_back(local: Any, extra: dict[str, Any]) -> None:
-    doc = {
-        **extra,
-        "id": "fuzz",
-        "roomId": "fuzz",
-        "senderId": "s",
-        "content": "\u2028",
-        "timestamp": 1,
-    }
-    local.store.save_message(doc)
-    shown = local.get("messages", "fuzz")
-    assert shown == {**doc, "isDeleted": False}
-    assert json.dumps(shown) == json.dumps({**doc, "isDeleted": False})
-
-
-class Busy:
-    """A core whose transactions begin when others have ended theirs; each try takes a while."""
-
-    def __init__(self, clock: Any, refusals: int, takes: float) -> None:
-        self.clock = clock
-        self.refusals = refusals
-        self.takes = takes
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        if self.refusals:
-            self.refusals -= 1
-            self.clock.now += self.takes
-            raise DatabaseUnavailable
-        yield
-
-
-class Clock:
-    now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-@pytest.mark.parametrize(
-    ("refusals", "takes", "done"), [(3, 10.0, True), (99, 10.0, False), (1, 0.1, False)]
-)
-def test_an_import_waits_for_its_turn(
-    monkeypatch: pytest.MonkeyPatch, refusals: int, takes: float, done: bool
-) -> None:
-    clock = Clock()
-    monkeypatch.setattr(importing, "time", clock)
-    worked: list[int] = []
-    core: Any = Busy(clock, refusals, takes)
-    if done:
-        importing.in_turn(core, lambda: worked.append(1))
-    else:
-        with pytest.raises(DatabaseUnavailable):
-            importing.in_turn(core, lambda: worked.append(1))
-    assert worked == [1] * done
-
-
-def test_work_that_fails_is_not_tried_again() -> None:
-    tried: list[int] = []
-
-    def work() -> None:
-        tried.append(1)
-        raise DatabaseUnavailable
-
-    core: Any = Busy(Clock(), 0, 0)
-    with pytest.raises(DatabaseUnavailable):
-        importing.in_turn(core, work)
-    assert tried == [1]
-
-
-MEMBERS = sorted({name for kind in KINDS.values() for name in (*kind.required, *kind.optional)})
-VALUES = JSON | st.sampled_from(
-    ["fuzz-room", "fuzz-open", "fuzz-open-1", KEY, "aGk=", SIGNATURE, 1]
-)
-LIKELY = {
-    "id": "fuzz-1", "roomId": "fuzz-open", "userId": KEY, "senderId": KEY, "messageId": "fuzz-1",
-    "name": "x", "username": "x", "displayName": "x", "content": "aGk=", "timestamp": 5,
-    "serverId": 1, "signature": SIGNATURE, "emoji": "+1", "filename": "f", "size": 1, "mime": "x",
-    "pluginId": "example.fuzz", "key": "k", "value": [1],
-}  # fmt: skip
-
-
-@settings(max_examples=80)
-@given(
-    kind=st.sampled_from(sorted(KINDS)),
-    kept=st.sets(st.sampled_from(sorted(LIKELY))),
-    changed=st.dictionaries(st.sampled_from(MEMBERS), VALUES, max_size=3),
-)
-def test_whatever_comes_in_is_stored_or_refused(
-    local: Any, kind: str, kept: set[str], changed: dict[str, Any]
-) -> None:
-    names = {*KINDS[kind].required, *kept}
-    doc = {name: LIKELY[name] for name in names if name in LIKELY} | changed
-    lines: list[Any] = [{"kind": kind, "doc": doc}]
-    if kind != "room":
-        lines.append({"kind": "room", "doc": {"id": "fuzz-open", "name": "x", "openGroup": True}})
-    try:
-        counts = local.take_in(lines, name="fuzz.jsonl")
-    except StageboxError as refused:
-        status, counts = refused.status, None
-    else:
-        status = 200
-    assert status in (200, 400, 409, 413, 503)
-    assert counts is None or counts[KINDS[kind].member] == 1
-
-
-class Listener(Plugin):
-    """Hears what is saved and removed."""
-
-    manifest: ClassVar = {"id": "example.listener"}
-    heard: ClassVar[list[Any]] = []
-
-    @hookimpl
-    def rooms_saved(self, kind: str, id: str, doc: Any) -> None:
-        self.heard.append((kind, id, doc))
-
-    @hookimpl
-    def rooms_removed(self, kind: str, id: str) -> None:
-        self.heard.append((kind, id))
-
-
-def test_what_is_saved_is_told(make_host: Any) -> None:
-    host = make_host(Listener)
-    heard = Listener.heard
-    heard.clear()
-    store = host.plugin("rooms").store
-    room = store.save_room({"name": "x"})
-    ban = store.ban("r", "u", timestamp=1)
-    store.unban("r", "u")
-    with pytest.raises(Invalid):
-        store.save_room({"id": "x", "name": ""})
-    assert heard == [("room", room["id"], room), ("ban", "r/u", ban), ("ban", "r/u")]
-    heard.clear()
-    with store.batch():
-        member = store.add_member("r", "u", joined_at=1)
-        assert heard == [], "it is told after the commit"
-    store.remove_member("r", "u")
-    assert heard == [("member", "r/u", member), ("member", "r/u")]
-    assert member == {"roomId": "r", "userId": "u", "joinedAt": 1}
-
-
-def test_readers_go_on_while_an_import_runs(local: Any) -> None:
-    """They see the state before it or behind it, never a part, and get nothing but answers."""
-    room = local.room()
-    count = 4000
-    lines = [
-        {
-            "kind": "message",
-            "doc": {
-                "id": f"{room}-{number:05}x",
-                "roomId": room,
-                "senderId": "s",
-                "content": "",
-                "timestamp": number,
-            },
-        }
-        for number in range(count)
-    ]
-    done = threading.Event()
-    seen: list[int] = []
-
-    def read() -> None:
-        while True:
-            last = done.is_set()
-            path = ("rooms", room, "messages", "since")
-            seen.append(len(local.get(*path, query="sinceTimestamp=-1")))
-            local.get("rooms", room, "messages")
-            if last:
-                return
-
-    with ThreadPoolExecutor(5) as pool:
-        readers = [pool.submit(read) for _ in range(4)]
-        try:
-            local.take_in(lines, name="many.jsonl")
-        finally:
-            done.set()
-        for reader in readers:
-            reader.result()
-    assert set(seen) <= {0, count}
-    assert count in seen
-
-
-def test_the_long_list_is_streamed_whole(local: Any) -> None:
-    """In pieces of a thousand: the borders are the places to go wrong."""
-    room = local.room()
-    doc = {"roomId": room, "senderId": "s", "content": "ü"}
-    total = 0
-    for count in (999, 1, 1, 998, 1, 1):
-        local.take_in(
-            [
-                {"kind": "message", "doc": {**doc, "id": f"{room}-{n:05}x", "timestamp": n // 3}}
-                for n in range(total, total + count)
-            ],
-            name="more.jsonl",
-        )
-        total += count
-        found = local.ids("rooms", room, "messages", "since", query="sinceTimestamp=-1")
-        assert found == [f"{room}-{n:05}x" for n in range(total)]
-    path = f"/api/rooms/{room}/messages/since?sinceTimestamp=-1"
-    head = local.host.head(path, token="reader-token")
-    assert (head.status, head.content) == (200, b"")
