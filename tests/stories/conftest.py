@@ -98,14 +98,25 @@ def server() -> str:
     return "waitress"
 
 
+@pytest.fixture(scope="session")
+def served_in() -> Callable[..., Served]:
+    """Makes one on a folder, for whoever sees to its start and its end."""
+
+    def make(data_dir: Path, *options: str, **more: Any) -> Served:
+        data_dir.mkdir(exist_ok=True)
+        return Served(data_dir, *options, prepared=True, **more)
+
+    return make
+
+
 @pytest.fixture
-def serve(tmp_path: Path, server: str) -> Iterator[Callable[..., Served]]:
+def serve(
+    tmp_path: Path, server: str, served_in: Callable[..., Served]
+) -> Iterator[Callable[..., Served]]:
     started: list[Served] = []
 
     def start(*options: str, data_dir: Path | None = None, **more: Any) -> Served:
-        folder = data_dir or tmp_path / "served"
-        folder.mkdir(exist_ok=True)
-        served = Served(folder, "--server", server, *options, prepared=True, **more)
+        served = served_in(data_dir or tmp_path / "served", "--server", server, *options, **more)
         started.append(served)
         return served.start()
 

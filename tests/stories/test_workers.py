@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import textwrap
 import threading
 import time
 
@@ -13,10 +14,6 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import connect
-
-# Several processes start and stop for each: slow, and on a busy machine a stop may take longer
-# than a story waits.
-pytestmark = pytest.mark.soak
 
 CODE = """
     import os
@@ -112,20 +109,59 @@ MANIFEST = {
 BASE = "/api/plugins/worker"
 
 
-@pytest.fixture
-def server():
-    return "granian"
+OPTIONS = ("--server", "granian", "--workers", "2")
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    """What these stories ask for: starting the others takes most of the time."""
+    return {"local_storage", "local_api", "realtime", "plugin_admin"}
+
+
+@pytest.fixture(scope="module")
+def common(tmp_path_factory, served_in, database_engine):
+    """One fleet for all stories that leave it standing."""
+    folder = tmp_path_factory.mktemp("fleet")
+    served = served_in(folder / "served", *OPTIONS).start()
+    add_worker(served, folder)
+    yield served
+    served.kill()
 
 
 @pytest.fixture
-def fleet(serve, write_plugin, tmp_path):
-    served = serve("--workers", "2")
-    folder = str(write_plugin("worker", CODE, into=tmp_path / "v1", **MANIFEST))
-    assert served.command("plugin", "install", folder, "--yes").returncode == 0
+def fleet(common):
+    """With the plugin switched on, whatever the story before did."""
+    if ask(common, "/who").status_code != 200:
+        assert common.command("plugin", "enable", "worker").returncode == 0
+    in_all(common, lambda answer: answer.status_code == 200)
+    return common
+
+
+@pytest.fixture
+def mortal(served_in, tmp_path):
+    """A fleet that a story stops or kills."""
+    served = served_in(tmp_path / "served", *OPTIONS).start()
+    add_worker(served, tmp_path)
+    yield served
+    if served.process.poll() is None:
+        served.kill()
+
+
+def add_worker(served, folder):
+    package = write_worker(folder / "v1")
+    assert served.command("plugin", "install", package, "--yes").returncode == 0
     enabled = served.command("plugin", "enable", "worker")
     assert enabled.returncode == 0, enabled.stderr
     in_all(served, lambda answer: answer.status_code == 200)
-    return served
+
+
+def write_worker(folder, code=CODE, version="1.0.0"):
+    package = folder / "worker"
+    package.mkdir(parents=True)
+    manifest = {"id": "worker", "name": "Worker", "version": version, "sdk": ">=1,<2", **MANIFEST}
+    (package / "plugin.json").write_text(json.dumps(manifest))
+    (package / "__init__.py").write_text(textwrap.dedent(code))
+    return str(package)
 
 
 def ask(served, path, method="GET", **options):
@@ -147,23 +183,22 @@ def workers(served):
     return {ask(served, "/who").json()["pid"] for _ in range(60)}
 
 
-def test_all_workers_answer_and_follow_switches_settings_and_upgrades(
-    fleet, write_plugin, tmp_path
-):
-    assert len(workers(fleet)) == 2
-    assert fleet.command("settings", "set", "worker", "name", "b").returncode == 0
-    in_all(fleet, lambda answer: answer.json()["name"] == "b")
+def test_all_workers_answer_and_follow_switches_settings_and_upgrades(mortal, tmp_path):
+    assert ask(mortal, "/starts").json() == 1
+    assert len(workers(mortal)) == 2
+    assert mortal.command("settings", "set", "worker", "name", "b").returncode == 0
+    in_all(mortal, lambda answer: answer.json()["name"] == "b")
     newer = CODE.replace('"version": 1', '"version": 2')
-    folder = write_plugin("worker", newer, into=tmp_path / "v2", version="2.0.0", **MANIFEST)
-    upgraded = fleet.command("plugin", "install", str(folder), "--yes")
+    package = write_worker(tmp_path / "v2", newer, "2.0.0")
+    upgraded = mortal.command("plugin", "install", package, "--yes")
     assert upgraded.returncode == 0, upgraded.stderr
-    in_all(fleet, lambda answer: answer.json()["version"] == 2)
-    assert len(workers(fleet)) == 2
-    assert fleet.command("plugin", "disable", "worker").returncode == 0
-    in_all(fleet, lambda answer: answer.status_code == 404)
-    assert fleet.command("plugin", "enable", "worker").returncode == 0
-    in_all(fleet, lambda answer: answer.status_code == 200)
-    assert fleet.stop() == 0
+    in_all(mortal, lambda answer: answer.json()["version"] == 2)
+    assert len(workers(mortal)) == 2
+    assert mortal.command("plugin", "disable", "worker").returncode == 0
+    in_all(mortal, lambda answer: answer.status_code == 404)
+    assert mortal.command("plugin", "enable", "worker").returncode == 0
+    in_all(mortal, lambda answer: answer.status_code == 200)
+    assert mortal.stop() == 0
 
 
 def test_a_switch_over_http_reaches_the_other_worker(fleet):
@@ -218,7 +253,7 @@ def test_a_client_that_leaves_ends_its_stream(fleet, wait_until):
     with httpx.stream("GET", fleet.url + BASE + "/stream", trust_env=False) as answer:
         next(answer.iter_bytes())
     wait_until(lambda: ask(fleet, "/ended").json())
-    disabled = fleet.command("plugin", "disable", "worker")
+    disabled = fleet.command("plugin", "disable", "worker")  # waits for what is in flight
     assert disabled.returncode == 0, disabled.stderr
 
 
@@ -252,7 +287,7 @@ def test_what_any_worker_broadcasts_the_sockets_hear_once(fleet):
         assert [word for word in words if word in mine] == mine
 
 
-def test_events_are_handled_once_and_jobs_at_the_start_run_once(fleet, wait_until):
+def test_events_are_handled_once(fleet, wait_until):
     clients = [
         threading.Thread(
             target=lambda first=first: [
@@ -267,27 +302,26 @@ def test_events_are_handled_once_and_jobs_at_the_start_run_once(fleet, wait_unti
         client.join()
     wait_until(lambda: len(ask(fleet, "/heard").json()) >= 40)
     assert sorted(ask(fleet, "/heard").json()) == list(range(40))
-    assert ask(fleet, "/starts").json() == 1
 
 
-def test_a_request_under_way_is_finished_at_the_stop(fleet):
+def test_a_request_under_way_is_finished_at_the_stop(mortal):
     answers = []
-    client = threading.Thread(target=lambda: answers.append(ask(fleet, "/slow").json()))
+    client = threading.Thread(target=lambda: answers.append(ask(mortal, "/slow").json()))
     client.start()
-    while client.is_alive() and not answers and ask(fleet, "/who").status_code != 200:
+    while client.is_alive() and not answers and ask(mortal, "/who").status_code != 200:
         pass
     time.sleep(0.3)  # it is on its way; nothing tells when it has arrived
-    assert fleet.stop() == 0
+    assert mortal.stop() == 0
     client.join()
     assert answers == ["done"]
-    assert "Traceback" not in fleet.errors()
+    assert "Traceback" not in mortal.errors()
 
 
-def test_a_worker_that_dies_is_replaced_also_for_websockets(fleet, wait_until):
-    url = httpx.get(fleet.url + "/api/health", trust_env=False).headers["stagebox-websocket"]
+def test_a_worker_that_dies_is_replaced_also_for_websockets(mortal, wait_until):
+    url = httpx.get(mortal.url + "/api/health", trust_env=False).headers["stagebox-websocket"]
     with connect(url + BASE + "/echo", compression=None) as connection:
         victim = int(connection.recv(timeout=10))
-    before = workers(fleet)
+    before = workers(mortal)
     os.kill(victim, signal.SIGKILL)
 
     def taken_over():
@@ -298,10 +332,10 @@ def test_a_worker_that_dies_is_replaced_also_for_websockets(fleet, wait_until):
             return False
 
     wait_until(taken_over)
-    wait_until(lambda: len(_living(fleet) - {victim}) == 2, seconds=30)
-    assert victim not in _living(fleet)
-    assert before - {victim} <= _living(fleet)
-    assert fleet.stop() == 0
+    wait_until(lambda: len(_living(mortal) - {victim}) == 2, seconds=30)
+    assert victim not in _living(mortal)
+    assert before - {victim} <= _living(mortal)
+    assert mortal.stop() == 0
 
 
 def _living(served):
@@ -311,9 +345,9 @@ def _living(served):
         return set()
 
 
-def test_workers_end_with_their_supervisor(fleet, wait_until):
-    pids = workers(fleet)
-    fleet.kill()
+def test_workers_end_with_their_supervisor(mortal, wait_until):
+    pids = workers(mortal)
+    mortal.kill()
     wait_until(lambda: not any(_runs(pid) for pid in pids))
 
 
