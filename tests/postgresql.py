@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -22,9 +23,26 @@ _SETTINGS = {
     "wal_level": "minimal",  # nobody replicates it: copies of databases are files alone
     "max_wal_senders": "0",
     "shared_buffers": "64MB",
+    "max_wal_size": "128MB",
     "autovacuum": "off",
     "log_min_messages": "fatal",
 }
+_WATCH = """
+import os, select, shutil, signal, sys
+folder = sys.argv[2]
+try:
+    owner = os.pidfd_open(int(sys.argv[1]))
+    while os.path.exists(folder) and not select.select([owner], [], [], 5)[0]:
+        pass
+except ProcessLookupError:
+    pass
+try:
+    with open(folder + "/data/postmaster.pid") as state:
+        os.kill(int(state.readline()), signal.SIGQUIT)
+except (FileNotFoundError, ProcessLookupError, ValueError):
+    pass
+shutil.rmtree(folder, ignore_errors=True)
+"""
 
 
 class PostgresqlServer:
@@ -45,8 +63,11 @@ class PostgresqlServer:
         self.port = 0
 
     @classmethod
-    def started(cls, folder: Path, *, durable: bool = False) -> PostgresqlServer:
-        """A new one, or the one that another process started here."""
+    def started(
+        cls, folder: Path, *, durable: bool = False, owner: int | None = None
+    ) -> PostgresqlServer:
+        """A new one, or the one that another process started here. It ends with the process
+        ``owner``, which is this one unless it is given, however that ends."""
         folder.mkdir(parents=True, exist_ok=True)
         server = cls(folder, durable=durable)
         with (folder / "lock").open("w") as lock:
@@ -59,6 +80,7 @@ class PostgresqlServer:
                 server._run("initdb", "-D", str(server._data), "-U", "stagebox", "-A", "trust",
                             "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")  # fmt: skip
                 server.start()
+                server._watch(owner or os.getpid())
             except BaseException:
                 server.remove()
                 raise
@@ -136,6 +158,15 @@ class PostgresqlServer:
                  f"-k{self._folder}", *settings],
                 stdout=log, stderr=log, start_new_session=True, **self._user,
             )  # fmt: skip
+
+    def _watch(self, owner: int) -> None:
+        """Lets a process see to it that nothing of the server stays when its owner is killed."""
+        watch = [sys.executable, "-I", "-S", "-c", _WATCH, str(owner), str(self._folder)]
+        quiet = subprocess.DEVNULL
+        process = subprocess.Popen(
+            watch, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
+        )
+        process.returncode = 0  # nobody waits for it: it ends once the folder has gone
 
     def _answers(self) -> bool:
         try:

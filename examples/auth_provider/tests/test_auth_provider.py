@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import hashlib
+import secrets
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,7 +11,7 @@ from typing import Any
 import example_auth
 import pytest
 from example_auth import StaticAccountsPlugin
-from example_auth.passwords import hashed, matches
+from example_auth.passwords import matches
 from example_auth.provider import MAX_FAILURES, WAIT_MS, StaticAccounts
 
 from plugin_sdk import ADMIN, AuthProvider, Login, RateLimited, Unauthenticated
@@ -21,14 +24,22 @@ from plugin_sdk.testing import (
     request,
 )
 
+
+def quickly_hashed(password: str) -> str:
+    """At a cost that tests can afford; a hash brings its own."""
+    salt = secrets.token_bytes(16)
+    key = hashlib.scrypt(password.encode(), salt=salt, n=16, r=8, p=1, dklen=32)
+    return f"scrypt$16$8$1${b64encode(salt).decode()}${b64encode(key).decode()}"
+
+
 ADA = {"account": "ada", "password": "correct horse"}
 IN_SETTINGS: dict[str, Any] = {
     "account": "ada",
     "name": "Ada",
-    "password": hashed("correct horse"),
+    "password": quickly_hashed("correct horse"),
     "permissions": ["UPLOAD"],
 }
-BOB = {"account": "bob", "password": hashed("battery staple")}
+BOB = {"account": "bob", "password": quickly_hashed("battery staple")}
 
 
 @pytest.fixture
@@ -105,7 +116,7 @@ def test_permissions_follow_the_settings_at_once(
 
 
 @pytest.mark.parametrize(
-    "users", [[], [BOB], [{**IN_SETTINGS, "password": hashed("correct horse")}]]
+    "users", [[], [BOB], [{**IN_SETTINGS, "password": quickly_hashed("correct horse")}]]
 )
 def test_no_token_outlives_its_account_or_password(
     context: FakeContext, accounts: StaticAccounts, users: list[dict[str, Any]]
