@@ -21,6 +21,9 @@ __all__ = ["Answers"]
 _STEM_INDEX: Final = re.compile("[0-9]+")
 _LOOP_ID: Final = re.compile("0*[1-9][0-9]*")
 _LONGEST: Final = 200
+_DIGITS: Final = 18
+"""So many fit into 64 bits."""
+_NO_ID: Final = 0
 
 
 class Answers:
@@ -63,13 +66,13 @@ class Answers:
         if not _STEM_INDEX.fullmatch(text):
             raise Invalid("The index of a stem is a number.")
         song = songbook.get(request.params["track_id"])
-        return media.stem(song, int(text) if len(text) <= 18 else len(song.facts.stems))
+        return media.stem(song, int(text) if len(text) <= _DIGITS else len(song.facts.stems))
 
     def delete_loop(self, request: Request, loops: Loops) -> Response:
         text = request.params["loop_id"]
-        if not _LOOP_ID.fullmatch(text) or len(text) > 18:
+        if not _LOOP_ID.fullmatch(text):
             raise Invalid("The id of a loop is a positive integer.")
-        loops.delete(request.principal, int(text))
+        loops.delete(request.principal, int(text) if len(text) <= _DIGITS else _NO_ID)
         return Response.empty()
 
     def _check_favorites(self, request: Request) -> None:

@@ -18,8 +18,9 @@ __all__ = [
     "track_id_of",
 ]
 
-KEY_LENGTH: Final = 200
-"""Characters of a folded text that count in sorting: PostgreSQL's index rows are limited."""
+KEY_LENGTH: Final = 255
+"""Characters of a folded text that count in sorting, as many as an edit may have: the rows of
+PostgreSQL's indexes are limited to 2,704 bytes, and two such texts stand in one."""
 
 _LONGEST: Final = 1000
 _TRACK_ID: Final = re.compile(r"track_[0-9a-f]{32}")

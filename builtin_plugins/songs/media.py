@@ -137,6 +137,7 @@ class Media:
                     with sound:
                         if sound.path is not None:
                             headers = _HEADERS
+                            tag = _tag(song.signature, str(index), _state_of(sound.path))
                             return Response.file(
                                 sound.path, content_type=content_type, etag=tag, headers=headers
                             )
@@ -190,6 +191,12 @@ def _read(read: Callable[[], _Value]) -> _Value:
         raise NotFound(error.message) from None
     except FileNotFoundError:
         raise NotFound("The song's file has vanished.") from None
+
+
+def _state_of(path: Path) -> str:
+    """Another text when the file is another one: it may change before the next scan sees it."""
+    info = path.stat()
+    return f"{info.st_mtime_ns}-{info.st_size}"
 
 
 def _tag(*parts: str) -> str:

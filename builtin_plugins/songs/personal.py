@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from builtin_plugins.songs.bodies import Fields
+from builtin_plugins.songs.identity import is_track_id
 from builtin_plugins.songs.index import listed
 from builtin_plugins.songs.parameters import Parameters
 from builtin_plugins.songs.people import People, Person
@@ -88,9 +89,10 @@ class Scores:
         profile_id = fields.profile_id()
         fields.finish()
         person = self._people.meant(request.principal, profile_id)
-        if not track_ids:
+        wanted = [each for each in dict.fromkeys(track_ids) if is_track_id(each)]
+        if not wanted:
             return {}
-        names, params = listed(_storable(track_ids))
+        names, params = listed(wanted)
         rows = self._db.query(
             "SELECT t.track_id, c.best, c.plays, c.last_played_at FROM tracks t "
             "JOIN scores c ON c.profile_id = :profile_id AND c.id = t.id "
@@ -106,10 +108,6 @@ def _score(row: Row) -> dict[str, Any]:
         "playCount": row["plays"],
         "lastPlayedAt": iso(row["last_played_at"]),
     }
-
-
-def _storable(texts: Sequence[str]) -> list[str]:
-    return [text[:64] for text in dict.fromkeys(texts)]
 
 
 class Favorites:

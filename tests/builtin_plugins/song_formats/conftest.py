@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import re
+import runpy
 import struct
 import zipfile
 import zlib
@@ -13,72 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 import yaml
 
 from plugin_sdk import SongChart, SongSource
 
-# What the manifest of a pack must be (songs contract, 9.2 to 9.4), apart from the reader.
-POINTER = {
-    "type": "string",
-    "pattern": r"^(?!/)(?!.*(^|/)\.\.(/|$))(?!.*//)[^:\\]+[^/:\\]$|^[^:\\/.]$",
-}
-MANIFEST_RULES: dict[str, Any] = {
-    "type": "object",
-    "required": ["title", "artist", "duration", "arrangements", "stems"],
-    "properties": {
-        "feedpak_version": {"type": "string", "pattern": r"^1\.[0-9]+\.[0-9]+"},
-        "title": {"type": "string"},
-        "artist": {"type": "string"},
-        "album": {"type": "string"},
-        "year": {"type": "integer"},
-        "duration": {"type": "number", "minimum": 0},
-        "lyrics": POINTER,
-        "cover": POINTER,
-        "song_timeline": POINTER,
-        "arrangements": {
-            "type": "array",
-            "minItems": 1,
-            "items": {
-                "type": "object",
-                "required": ["id"],
-                "anyOf": [{"required": ["file"]}, {"required": ["notation"]}],
-                "properties": {
-                    "id": {"type": "string", "minLength": 1},
-                    "name": {"type": "string"},
-                    "file": POINTER,
-                    "tuning": {"type": "array", "items": {"type": "integer"}, "maxItems": 12},
-                    "capo": {"type": "integer", "minimum": 0},
-                },
-            },
-        },
-        "stems": {
-            "type": "array",
-            "minItems": 1,
-            "items": {
-                "type": "object",
-                "required": ["id", "file"],
-                "properties": {"id": {"type": "string", "minLength": 1}, "file": POINTER},
-            },
-        },
-    },
-}
-_TIMED = {"type": "object", "required": ["t", "s", "f"]}
-ARRANGEMENT_RULES: dict[str, Any] = {
-    "type": "object",
-    "required": ["name", "tuning", "notes", "chords", "anchors", "handshapes", "templates"],
-    "properties": {
-        "notes": {"type": "array", "items": _TIMED},
-        "chords": {"type": "array", "items": {"required": ["t", "id", "notes"]}},
-        "templates": {"type": "array", "items": {"required": ["name", "fingers", "frets"]}},
-        "phrases": {
-            "type": "array",
-            "items": {"required": ["start_time", "end_time", "max_difficulty"]},
-        },
-    },
-}
-
+RULES = runpy.run_path(str(Path(__file__).parent / "rules.py"))
 ON_DISK = {"sl2": "slu", "harm": "hm", "pharm": "hp", "mute": "pm", "vib": "vb", "tap": "tp"}
 
 
@@ -126,11 +66,7 @@ class Pack:
 
     def check_rules(self) -> None:
         """Fails unless it is a pack by the rules of the format."""
-        jsonschema.validate(self.manifest, MANIFEST_RULES)
-        for entry in self.manifest["arrangements"]:
-            document = json.loads(self.files[entry["file"]])
-            jsonschema.validate(document, ARRANGEMENT_RULES)
-        assert all(re.fullmatch(r"[^/].*", name) for name in self.files)
+        assert not RULES["broken_rules"](self.manifest, self.files)
 
 
 def note_on_disk(note: Mapping[str, Any]) -> dict[str, Any]:

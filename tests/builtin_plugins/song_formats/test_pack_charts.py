@@ -246,7 +246,8 @@ TECHNIQUES = st.fixed_dictionaries(
     {},
     optional={
         **dict.fromkeys(FLAGS, st.just(True)),
-        **dict.fromkeys(("sus", "sl", "sl2", "bn", "fg", "ch", "sd", "bt"), POSITIVE),
+        **dict.fromkeys(("sus", "bn", "bt"), POSITIVE),
+        **dict.fromkeys(("sl", "sl2", "fg", "ch", "sd"), st.integers(1, 24)),
         "bnv": st.lists(st.fixed_dictionaries({"t": TIME, "v": POSITIVE}), min_size=1, max_size=3),
     },
 )

@@ -111,3 +111,29 @@ def test_the_plugin_offers_two_formats_and_its_tools():
         assert names == ["sloppak", "loose"]
         assert context.services.get("song_formats.tools").is_arpeggio("Am-arp")
         context.stop(started)
+
+
+def _without(key):
+    return lambda manifest, files: manifest.pop(key)
+
+
+BREAKS = {
+    "duration": _without("duration"),
+    "feedpak_version": lambda manifest, files: manifest.update(feedpak_version="1"),
+    "a pointer": lambda manifest, files: manifest.update(cover="../cover.png"),
+    "a file": lambda manifest, files: files.pop("arrangements/0.json"),
+    "a tuning": lambda manifest, files: manifest["arrangements"][0].update(tuning=[]),
+    "a default": lambda manifest, files: manifest["stems"][0].update(default="maybe"),
+    "a note": lambda manifest, files: files.update({"arrangements/0.json": b'{"notes": [{}]}'}),
+    "phrases": lambda manifest, files: files.update({"arrangements/1.json": b'{"phrases": []}'}),
+    "lyrics": lambda manifest, files: files.update({"lyrics.json": b"{}"}),
+}
+
+
+@pytest.mark.parametrize("broken", BREAKS)
+def test_packs_are_checked_by_rules_that_can_be_broken(packs, broken):
+    pack = packs.of(CHARTS, lyrics=[])
+    pack.check_rules()
+    BREAKS[broken](pack.manifest, pack.files)
+    with pytest.raises(AssertionError):
+        pack.check_rules()

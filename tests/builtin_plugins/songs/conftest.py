@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -66,6 +68,20 @@ class Book:
         asked: Request = request(method, principal=who, params=params, **options)
         return getattr(self.plugin, handler)(asked)
 
+    def edit(self, track: str, **body: Any) -> Any:
+        """The Track after an edit."""
+        return self.ask("POST", "edit_track", track, body=body)
+
+    def listed(self, query: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Songs of a page of the library."""
+        page = json.loads(self.ask("GET", "library", query=query or {}).body.content)
+        songs: list[dict[str, Any]] = page["songs"]
+        return songs
+
+    def told(self, name: str) -> list[Any]:
+        """What was told in events of that name."""
+        return [each.data for each in self.context.events.emitted if each.name == name]
+
 
 def found(filename: str, signature: str = "1", **facts: Any) -> Found:
     values: dict[str, Any] = {"title": "Title", "artist": "Artist", "tuning": STANDARD}
@@ -102,6 +118,29 @@ class FormerSettings:
 
     def update(self, plugin_id: str, changes: Mapping[str, Any]) -> None:
         self.stored = {key: each for key, each in self.stored.items() if key not in changes}
+
+
+def _at_once(number: int, call: Callable[[], Any]) -> list[Any]:
+    """Calls it on so many threads at the same moment."""
+    results: list[Any] = []
+    gate = threading.Barrier(number)
+
+    def run() -> None:
+        gate.wait(30)
+        results.append(call())
+
+    threads = [threading.Thread(target=run) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == number
+    return results
+
+
+@pytest.fixture
+def at_once() -> Callable[[int, Callable[[], Any]], list[Any]]:
+    return _at_once
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -139,6 +140,27 @@ def test_what_lies_open_is_not_copied(host: TestHost, tracks: Mapping[str, str])
     kept = {row["key"] for row in db.table("objects").rows_where("kind = 'sound'")}
     assert f"audio_{tracks['zipped.sloppak']}" in kept
     assert f"audio_{tracks['open.feedpak']}" not in kept
+
+
+def test_the_tag_of_open_sound_is_that_of_its_bytes(
+    host: TestHost, tracks: Mapping[str, str]
+) -> None:
+    """The file may be another one before a scan sees that."""
+    path = f"/api/tracks/{tracks['open.feedpak']}/audio"
+    tag = host.get(path).headers["etag"]
+    file = Path(host.plugin("songs").context.settings["dlcDir"]) / "open.feedpak" / "full.ogg"
+    before = file.stat()
+    file.write_bytes(SOUND[::-1])
+    try:
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+        changed = host.get(path, headers={"If-None-Match": tag})
+        assert (changed.status, changed.content) == (200, SOUND[::-1])
+        ranged = {"Range": "bytes=0-3", "If-Range": tag}
+        assert host.get(path, headers=ranged).status == 200
+    finally:
+        file.write_bytes(SOUND)
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert host.get(path).headers["etag"] == tag
 
 
 def test_covers_are_png(host: TestHost, tracks: Mapping[str, str]) -> None:
