@@ -6,13 +6,14 @@ than ``setupTimeoutSeconds``.
 
 Order in a plugin's life: `check`, `migrations`, `enable`, then the contributions (`routes`,
 `filters`, `providers`, `subscriptions`, `jobs`, `commands`, `pages`), all of which appear in one
-switch; at the end `disable`. `diagnostics`, `purge` and `decide` are asked while it is active.
+switch; at the end `disable`. `diagnostics`, `holds`, `purge` and `decide` are asked while it is
+active.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pluggy
 
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
     from plugin_sdk.providers import Provider
     from plugin_sdk.routes import Route, WebSocketRoute
 
-__all__ = ["HOOK_NAMES", "PROJECT", "hookimpl", "hookspec"]
+__all__ = ["HOOK_NAMES", "PROJECT", "PurgeScope", "hookimpl", "hookspec"]
 
 PROJECT: Final = "stagebox"
+
+PurgeScope = Literal["data", "all"]
 
 hookspec: Final[pluggy.HookspecMarker] = pluggy.HookspecMarker(PROJECT)
 hookimpl: Final[pluggy.HookimplMarker] = pluggy.HookimplMarker(PROJECT)
@@ -102,9 +105,17 @@ def diagnostics() -> Mapping[str, Any] | str | bytes | None:
 
 
 @hookspec
-def purge(plugin_id: str) -> int:  # type: ignore[empty-body]
+def holds(plugin_id: str) -> Mapping[str, int]:  # type: ignore[empty-body]
+    """What this plugin keeps on behalf of another one, whether that is installed or not: rows by
+    what they are, in words for people. An administrator sees it before a `purge`."""
+
+
+@hookspec
+def purge(plugin_id: str, scope: PurgeScope) -> int:  # type: ignore[empty-body]
     """Remove, in one transaction, what this plugin keeps on behalf of another one, whether that
-    is installed or not; return the number of rows. Its own data are removed by the host."""
+    is installed or not; return the number of rows. Its own data are removed by the host. The scope
+    ``data`` leaves what people decided about it, permissions that they granted say; ``all`` leaves
+    nothing."""
 
 
 @hookspec
@@ -126,6 +137,7 @@ HOOK_NAMES: Final = (
     "commands",
     "pages",
     "diagnostics",
+    "holds",
     "purge",
     "decide",
 )

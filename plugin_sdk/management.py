@@ -34,6 +34,7 @@ __all__ = [
     "AuditTrail",
     "DeprecatedUse",
     "DiagnosticsAnswer",
+    "Holding",
     "HostInfo",
     "HostNames",
     "InstallPlan",
@@ -214,6 +215,25 @@ class InstallPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Holding:
+    """Something that is kept of a plugin: how many rows, keys or files, and how many bytes where
+    that is known.
+
+    Kinds: ``database`` (all of it; ``rows`` is 1), ``keys``, ``table`` (with its ``name``),
+    ``events`` that nobody has heard yet, ``blobs``, ``files``, ``settings``, ``jobs``,
+    ``schedules``, ``deprecations``, ``elsewhere`` (``name`` says in which plugin, and what),
+    ``code``."""
+
+    kind: str
+    name: str
+    rows: int
+    bytes: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "name": self.name, "rows": self.rows, "bytes": self.bytes}
+
+
+@dataclass(frozen=True, slots=True)
 class DeprecatedUse:
     """What a version of a plugin used while it ran, and has to replace before the SDK's version
     ``removed_in``: how often, where last (file and line), and when first and last, in milliseconds
@@ -263,6 +283,11 @@ class PluginManagement(Protocol):
     def purge(self, plugin_id: str, scope: Literal["data", "all"] = "data") -> None:
         """Removes what the plugin keeps. Raises NotFound; Conflict with code PLUGIN_ACTIVE or
         PROTECTED_PLUGIN for ``all``."""
+        ...
+
+    def holdings(self, plugin_id: str) -> Sequence[Holding]:
+        """What `purge` with ``all`` would remove, and ``code`` that `uninstall` would. Raises
+        NotFound for an id that is unknown and has no data."""
         ...
 
     def inspect(self, source: Path) -> InstallPlan:

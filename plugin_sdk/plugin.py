@@ -14,7 +14,7 @@ from plugin_sdk.database import Migration, migration_name
 from plugin_sdk.errors import StageboxError
 from plugin_sdk.events import Subscription, event_names
 from plugin_sdk.filters import RequestFilter
-from plugin_sdk.hookspecs import HOOK_NAMES, hookimpl
+from plugin_sdk.hookspecs import HOOK_NAMES, PurgeScope, hookimpl
 from plugin_sdk.http import Request
 from plugin_sdk.jobs import Job, job_declaration
 from plugin_sdk.pages import Page, Panel
@@ -111,7 +111,11 @@ class Plugin:
         return None
 
     @hookimpl
-    def purge(self, plugin_id: str) -> int:
+    def holds(self, plugin_id: str) -> Mapping[str, int]:
+        return {}
+
+    @hookimpl
+    def purge(self, plugin_id: str, scope: PurgeScope) -> int:
         return 0
 
     @hookimpl

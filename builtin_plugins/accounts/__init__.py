@@ -54,6 +54,7 @@ from plugin_sdk import (
     migration,
     route,
 )
+from plugin_sdk.hookspecs import PurgeScope
 
 __all__ = ["Accounts", "plugin"]
 
@@ -120,6 +121,12 @@ class Accounts(Plugin):
             "sessions": db.table("sessions").count_where(),
             "attemptsWithUnknownName": (db.table("counters").get(UNKNOWN_NAMES) or {}).get("value"),
         }
+
+    def holds(self, plugin_id: str) -> Mapping[str, int]:
+        return {"permissions granted to groups": len(self._groups.granted(plugin_id))}
+
+    def purge(self, plugin_id: str, scope: PurgeScope) -> int:
+        return self._groups.forget(plugin_id) if scope == "all" else 0
 
     # First run
 

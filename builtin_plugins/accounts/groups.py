@@ -139,6 +139,26 @@ class GroupStore:
             self._changed(members)
             self._grants.require_admin()
 
+    def granted(self, plugin_id: str) -> list[tuple[int, str]]:
+        """The permissions of a plugin that groups hold: group and permission."""
+        prefix = f"{plugin_id}:"
+        rows = self._permissions.rows_where(
+            "substr(permission, 1, :length) = :prefix",
+            {"length": len(prefix), "prefix": prefix},
+        )
+        return [(row["group_id"], row["permission"]) for row in rows]
+
+    def forget(self, plugin_id: str) -> int:
+        """Withdraws the permissions of a plugin from all groups; says how many that were."""
+        with self._freshness.changing():
+            found = self.granted(plugin_id)
+            for group_id in sorted({group_id for group_id, _ in found}):
+                mine = {permission for group, permission in found if group == group_id}
+                self._withdraw(group_id, mine)
+                self._table.update(group_id, {"updated_at": self._clock.ms()})
+                self._changed(self._get(group_id)["profileIds"])
+        return len(found)
+
     def _changed(self, profile_ids: Iterable[int]) -> None:
         self._grants.refresh(set(profile_ids))
         self._events.emit("accounts.permissions_changed", {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from builtin_plugins.operations.export import Opened, blob_totals, write_export
+from builtin_plugins.operations.export import Opened, blob_totals
 from builtin_plugins.operations.logbook import newest
 from builtin_plugins.operations.overview import overview_json
 from builtin_plugins.operations.shapes import (
@@ -37,6 +37,7 @@ from plugin_sdk import (
     job,
     route,
 )
+from plugin_sdk.exports import write_export
 from plugin_sdk.management import (
     HostInfo,
     PluginDataReader,

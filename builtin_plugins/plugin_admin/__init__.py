@@ -10,6 +10,7 @@ from builtin_plugins.plugin_admin.shapes import (
     AUDIT,
     AUDIT_QUERY,
     CHOICE,
+    DEPRECATIONS,
     INSTALL_QUERY,
     PERMISSIONS,
     PLUGIN,
@@ -20,6 +21,8 @@ from builtin_plugins.plugin_admin.shapes import (
     UNINSTALL_QUERY,
     VERSION,
     audit_json,
+    deprecation_json,
+    holdings_json,
     provider_json,
     sources_json,
 )
@@ -161,9 +164,29 @@ class PluginAdmin(Plugin):
         errors=(401, 403, 404, 409),
         tags=_TAGS,
     )
-    def uninstall_plugin(self, request: Request) -> None:
-        """Remove an installed plugin; its data stay unless purge=true"""
-        self.plugins.uninstall(request.params["id"], purge=request.query["purge"])
+    def uninstall_plugin(self, request: Request) -> Response:
+        """Remove an installed plugin; its data stay unless purge=true
+
+        With preview=true the answer says with status 200 what there is of it, in rows and bytes,
+        and nothing is removed; also of one that is not installed any more."""
+        plugin_id = request.params["id"]
+        if request.query["preview"]:
+            return Response(holdings_json(self.plugins.holdings(plugin_id)))
+        self.plugins.uninstall(plugin_id, purge=request.query["purge"])
+        return Response.empty()
+
+    @route(
+        "GET",
+        "/api/admin/deprecations",
+        permission="ADMIN",
+        returns=DEPRECATIONS,
+        errors=(401, 403),
+        tags=_TAGS,
+    )
+    def list_deprecations(self, request: Request) -> Any:
+        """Deprecated calls that plugins made, and in which version of the SDK they are gone"""
+        clock = self.context.clock
+        return [deprecation_json(each, clock) for each in self.plugins.deprecations()]
 
     # Audit
 

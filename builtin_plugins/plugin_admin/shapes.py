@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from plugin_sdk import Clock, ProviderEntry, Schema
-from plugin_sdk.management import AuditEntry, SettingSource
+from plugin_sdk.management import AuditEntry, DeprecatedUse, Holding, SettingSource
 
 __all__ = [
     "AUDIT",
     "AUDIT_QUERY",
     "CHOICE",
+    "DEPRECATIONS",
     "INSTALL_QUERY",
     "PERMISSIONS",
     "PLUGIN",
@@ -22,6 +23,8 @@ __all__ = [
     "UNINSTALL_QUERY",
     "VERSION",
     "audit_json",
+    "deprecation_json",
+    "holdings_json",
     "provider_json",
     "sources_json",
 ]
@@ -161,7 +164,30 @@ INSTALL_QUERY: Final[Schema] = {
     "type": "object",
     "properties": {"preview": _SWITCH, "accept": _SWITCH},
 }
-UNINSTALL_QUERY: Final[Schema] = {"type": "object", "properties": {"purge": _SWITCH}}
+UNINSTALL_QUERY: Final[Schema] = {
+    "type": "object",
+    "properties": {"purge": _SWITCH, "preview": _SWITCH},
+}
+
+DEPRECATIONS: Final[Schema] = {
+    "type": "array",
+    "items": {
+        "title": "DeprecatedUse",
+        "type": "object",
+        "properties": {
+            "pluginId": _TEXT,
+            "pluginVersion": _TEXT,
+            "name": _TEXT,
+            "since": _TEXT,
+            "removedIn": _TEXT,
+            "instead": _TEXT,
+            "place": _TEXT,
+            "count": {"type": "integer"},
+            "firstSeen": _TEXT,
+            "lastSeen": _TEXT,
+        },
+    },
+}
 
 AUDIT_QUERY: Final[Schema] = {
     "type": "object",
@@ -186,6 +212,33 @@ AUDIT: Final[Schema] = {
         },
     },
 }
+
+
+def holdings_json(found: Sequence[Holding]) -> dict[str, Any]:
+    """What there is of a plugin; the sums are over all but code. A database's bytes have those of
+    its keys and tables in them."""
+    kept = [each for each in found if each.kind != "code"]
+    return {
+        "rows": sum(each.rows for each in kept if each.kind != "database"),
+        "bytes": sum(each.bytes or 0 for each in kept),
+        "holdings": [each.as_json() for each in found],
+    }
+
+
+def deprecation_json(use: DeprecatedUse, clock: Clock) -> dict[str, Any]:
+    """An item of `DEPRECATIONS`."""
+    return {
+        "pluginId": use.plugin_id,
+        "pluginVersion": use.plugin_version,
+        "name": use.name,
+        "since": use.since,
+        "removedIn": use.removed_in,
+        "instead": use.instead,
+        "place": use.place,
+        "count": use.count,
+        "firstSeen": clock.iso(use.first_seen),
+        "lastSeen": clock.iso(use.last_seen),
+    }
 
 
 def audit_json(entry: AuditEntry, clock: Clock) -> dict[str, Any]:

@@ -5,6 +5,8 @@ Other plugins write through the service ``plugin_data.store``; see `store`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from builtin_plugins.plugin_data.routes import META, NO_STORE, QUERY, VALUE
 from builtin_plugins.plugin_data.store import PluginDataStore
 from builtin_plugins.plugin_data.tables import create_tables
@@ -18,6 +20,7 @@ from plugin_sdk import (
     route,
 )
 from plugin_sdk.exposure import LanGuard
+from plugin_sdk.hookspecs import PurgeScope
 
 
 class PluginData(Plugin):
@@ -74,7 +77,10 @@ class PluginData(Plugin):
             raise NotFound("There is no such key.")
         return Response({"key": key, "value": value}, headers=NO_STORE)
 
-    def purge(self, plugin_id: str) -> int:
+    def holds(self, plugin_id: str) -> Mapping[str, int]:
+        return {"rows of clients": self._store.held(plugin_id)}
+
+    def purge(self, plugin_id: str, scope: PurgeScope) -> int:
         return self._store.purge(plugin_id)
 
 

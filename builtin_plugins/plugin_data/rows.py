@@ -63,6 +63,11 @@ class Rows:
     def delete_all(self) -> int:
         return self._database.table("plugin_data").delete_where()
 
+    def count_plugin(self, plugin_id: str) -> int:
+        """Every owner, scope and server."""
+        table = self._database.table("plugin_data")
+        return table.count_where("plugin_id = :plugin_id", {"plugin_id": plugin_id})
+
     def delete_plugin(self, plugin_id: str) -> int:
         """Every owner, scope and server."""
         table = self._database.table("plugin_data")

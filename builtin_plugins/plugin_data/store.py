@@ -144,6 +144,10 @@ class PluginDataStore:
         """Whether there is any row under this id."""
         return storable(plugin_id) and self._rows.holds(plugin_id)
 
+    def held(self, plugin_id: str) -> int:
+        """How many rows there are under this id: every owner, scope and server."""
+        return self._rows.count_plugin(plugin_id) if storable(plugin_id) else 0
+
     def purge(self, plugin_id: str) -> int:
         """Removes all rows under this id: every owner, scope and server. Raises Forbidden."""
         self._guard.data(plugin_id)

@@ -30,6 +30,7 @@ from plugin_sdk.management import (
     ApiCatalog,
     DeprecatedUse,
     DiagnosticsAnswer,
+    Holding,
     HostInfo,
     HostNames,
     InstallPlan,
@@ -74,6 +75,9 @@ class Plugins(PluginManagement):
 
     def purge(self, plugin_id: str, scope: Literal["data", "all"] = "data") -> None:
         self._purger.purge(plugin_id, scope)
+
+    def holdings(self, plugin_id: str) -> Sequence[Holding]:
+        return self._purger.holdings(plugin_id)
 
     def inspect(self, source: Path) -> InstallPlan:
         return self._installer.inspect(source)

@@ -33,7 +33,8 @@ itself: define a method of that name. Where decorators contribute too, add to wh
 
 The order of a plugin's life: `check`, `migrations`, `enable`, then the contributions (`routes`,
 `filters`, `providers`, `subscriptions`, `jobs`, `commands`, `pages`), all of which appear in one
-switch; at the end `disable`. `diagnostics`, `purge` and `decide` are asked while it is active.
+switch; at the end `disable`. `diagnostics`, `holds`, `purge` and `decide` are asked while it is
+active.
 
 The examples are tests at the same time. They use [the test kit](testing.md):
 

@@ -189,7 +189,9 @@ class Installer:
                 )
             )
             raise Conflict(f"{plugin_id} did not come by an installation: {hint}.")
-        self._manager.disable(plugin_id)
+        if record.running is not None or record.wished(self._manager.wishes.get(plugin_id)):
+            # Not again: a server that follows a wish late would note its outcome for good.
+            self._manager.disable(plugin_id)
         with self._manager.change:
             purge()
             for path in code_files(folder):

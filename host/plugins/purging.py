@@ -12,11 +12,13 @@ from host.jobs import JobService
 from host.plugins.deprecations import DeprecationLog
 from host.plugins.discovery import is_plugin_id
 from host.plugins.hooks import HookRegistry
+from host.plugins.inventory import Inventory
 from host.plugins.manager import PluginManager
 from host.plugins.packages import code_files
 from host.providers import PluginBlobs, ProviderRegistry
 from host.settings import SettingsStore
 from plugin_sdk import Conflict, NotFound, ProviderUnavailable
+from plugin_sdk.management import Holding
 
 __all__ = ["Purger"]
 
@@ -49,6 +51,7 @@ class Purger:
         self._emit = emit
         self._release = release
         self._deprecations = deprecations
+        self._inventory = Inventory(engine, folders, providers, hooks)
 
     def purge(self, plugin_id: str, scope: Literal["data", "all"] = "data") -> None:
         """Raises NotFound for an id that is unknown and has no data; Conflict for ``all`` of a
@@ -58,7 +61,7 @@ class Purger:
         with self._manager.change:
             if scope == "all" and record is not None:
                 self._refuse_all(plugin_id)
-            elsewhere = self._purge_elsewhere(plugin_id)
+            elsewhere = self._purge_elsewhere(plugin_id, scope)
             if record is None and not elsewhere and not self._keeps(plugin_id):
                 raise NotFound(f'There is no plugin "{plugin_id}", and no data of one.')
             if not is_plugin_id(plugin_id):
@@ -67,6 +70,8 @@ class Purger:
                 KeyValueData(self._engine.open(plugin_id)).clear_all()
             if scope == "all":
                 self._purge_rest(plugin_id)
+                if record is None:  # nobody can enable it any more
+                    self._manager.wishes.forget(plugin_id)
             self._emit("host.plugin_purged", {"pluginId": plugin_id, "scope": scope})
 
     def _refuse_all(self, plugin_id: str) -> None:
@@ -83,9 +88,9 @@ class Purger:
             self._engine.exists(plugin_id) or (self._folders / plugin_id).is_dir()
         )
 
-    def _purge_elsewhere(self, plugin_id: str) -> int:
+    def _purge_elsewhere(self, plugin_id: str, scope: Literal["data", "all"]) -> int:
         """What other plugins hold on its behalf."""
-        results = self._hooks.call("purge", plugin_id=plugin_id)
+        results = self._hooks.call("purge", plugin_id=plugin_id, scope=scope)
         return sum(result.value or 0 for result in results)
 
     def _purge_rest(self, plugin_id: str) -> None:
@@ -94,6 +99,7 @@ class Purger:
         self._settings.forget(plugin_id)
         self._jobs.purge(plugin_id)
         self._deprecations.forget(plugin_id)
+        self._forget_choices(plugin_id)
         self._purge_blobs(plugin_id)
         folder = self._folders / plugin_id
         if folder.is_dir():
@@ -103,6 +109,25 @@ class Purger:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
             if not any(folder.iterdir()):
                 folder.rmdir()
+
+    def _forget_choices(self, plugin_id: str) -> None:
+        """What was chosen among providers, while it is known which were the plugin's."""
+        record = self._manager.register.find(plugin_id)
+        if record is not None and record.manifest is not None:
+            for each in record.manifest.providers:
+                self._providers.forget(each.type, each.name)
+
+    def holdings(self, plugin_id: str) -> list[Holding]:
+        """See `plugin_sdk.management.PluginManagement.holdings`."""
+        self._manager.register.look()
+        self._deprecations.flush()
+        record = self._manager.register.find(plugin_id)
+        found = self._inventory.of(plugin_id)
+        if record is None and not found:
+            raise NotFound(f'There is no plugin "{plugin_id}", and no data of one.')
+        if record is not None and record.found.source == "folder":
+            found.append(self._inventory.code(plugin_id))
+        return found
 
     def _purge_blobs(self, plugin_id: str) -> None:
         try:

@@ -119,6 +119,18 @@ class ProviderRegistry(Providers):
             self._db.table(_TABLE).upsert({"type": type, "names": order})
             self._db.after_commit(self.reload)
 
+    def forget(self, type: str, name: str) -> None:
+        """Whose provider is gone for good is chosen no more; nothing happens when it was not."""
+        self._open()
+        with self._db.transaction():
+            stored = self._read().get(type, ())
+            if name not in stored:
+                return
+            rest = [each for each in stored if each != name]
+            table = self._db.table(_TABLE)
+            table.upsert({"type": type, "names": rest}) if rest else table.delete(type)
+            self._db.after_commit(self.reload)
+
     def reload(self) -> None:
         """Another process may have chosen: reads the choices anew."""
         self._open()

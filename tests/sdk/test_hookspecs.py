@@ -28,7 +28,8 @@ SIGNATURES = {
     "commands": "() -> 'Sequence[Command]'",
     "pages": "() -> 'Sequence[Page | Panel]'",
     "diagnostics": "() -> 'Mapping[str, Any] | str | bytes | None'",
-    "purge": "(plugin_id: 'str') -> 'int'",
+    "holds": "(plugin_id: 'str') -> 'Mapping[str, int]'",
+    "purge": "(plugin_id: 'str', scope: 'PurgeScope') -> 'int'",
     "decide": (
         "(principal: 'Principal', permission: 'str', resources: 'Sequence[Any]') -> 'bool | None'"
     ),

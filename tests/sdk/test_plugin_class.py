@@ -129,7 +129,8 @@ def test_a_bare_plugin_contributes_nothing(context: FakeContext) -> None:
         assert list(getattr(bare, name)()) == []
     for name in ("check", "enable", "disable", "diagnostics"):
         assert getattr(bare, name)() is None
-    assert bare.purge("example.other") == 0
+    assert bare.holds("example.other") == {}
+    assert bare.purge("example.other", "all") == 0
     assert bare.decide(Request().principal, "x", []) is None
     assert bare.guard(Request()) is None  # type: ignore[func-returns-value]
     assert bare.error_body(Exception(), Request()) is None  # type: ignore[arg-type]

@@ -320,10 +320,12 @@ def test_purging_one_plugin(plugin: PluginData, store: PluginDataStore) -> None:
     store.set(BOARD, "k", 1, "server", "room-1", owner="bob")
     store.set("example.other", "k", 1)
     assert store.holds(BOARD) is True
-    assert plugin.purge(BOARD) == 2
+    assert plugin.holds(BOARD) == {"rows of clients": 2}
+    assert plugin.purge(BOARD, "data") == 2
     assert store.holds(BOARD) is False
     assert [row["pluginId"] for row in store.rows()] == ["example.other"]
-    assert plugin.purge(BOARD) == 0
+    assert plugin.purge(BOARD, "all") == 0
+    assert plugin.holds(BOARD) == {"rows of clients": 0}
     assert store.purge("example.other") == 1
 
 
