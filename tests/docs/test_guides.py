@@ -1,52 +1,22 @@
-"""What the guides show is run, word by word."""
+"""What the guides' plugins answer; that all pages' blocks run is for `test_blocks`."""
 
 from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
-from plugin_sdk import Plugin
+from tests.docs.pages import ROOT, blocks_of
 
-ROOT = Path(__file__).parents[2]
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
-
-
-def blocks(path: str, language: str) -> list[str]:
-    text = (ROOT / path).read_text(encoding="utf-8")
-    return [body for kind, body in BLOCK.findall(text) if kind == language]
+pytestmark = pytest.mark.one_engine  # what a page shows is the same on either
+GUIDE = "docs/guide/plugins.md"
 
 
-def plugins_of(code: str) -> list[type[Plugin]]:
-    namespace: dict[str, object] = {"__name__": "shown"}
-    exec(compile(code, "guide", "exec"), namespace)  # our own documentation
-    for name, value in namespace.items():
-        if name.startswith("test_") and callable(value):
-            value()
-    found = {
-        value
-        for value in namespace.values()
-        if isinstance(value, type) and issubclass(value, Plugin) and value is not Plugin
-    }
-    return sorted(found, key=lambda cls: cls.__name__)
-
-
-def test_the_readme_s_plugin_answers(make_host, write_plugin):
-    (manifest,) = blocks("README.md", "json")
-    (code,) = blocks("README.md", "python")
-    document = json.loads(manifest)
-    host = make_host(write_plugin(document.pop("id"), code, **document))
+def test_the_plugins_of_readme_and_guide_answer(make_host, write_plugin):
+    host = make_host(*(write(write_plugin, page) for page in ("README.md", GUIDE)))
     assert host.get("/api/plugins/hello/hello?name=you").json() == {"hello": "you"}
     assert host.get("/api/plugins/hello/hello").json() == {"hello": "world"}
-
-
-def test_the_guide_s_first_plugin_keeps_notes(make_host, write_plugin):
-    (manifest,) = blocks("docs/guide/plugins.md", "json")
-    code = blocks("docs/guide/plugins.md", "python")[0]
-    document = json.loads(manifest)
-    host = make_host(write_plugin(document.pop("id"), code, **document))
     path = "/api/plugins/example.notes/notes"
     assert host.post(path, json={"text": "milk"}).status == 201
     assert host.get(path).json() == [{"text": "milk"}]
@@ -54,13 +24,10 @@ def test_the_guide_s_first_plugin_keeps_notes(make_host, write_plugin):
     assert host.post(path, json={"txt": "x"}).json()["details"]
 
 
-@pytest.mark.parametrize("code", blocks("docs/guide/plugins.md", "python")[1:])
-def test_every_plugin_of_the_guide_starts(code, make_host):
-    found = plugins_of(code)
-    assert found
-    host = make_host(*found)
-    for cls in found:
-        assert host.entry(cls.__name__.lower()).state == "active"
+def write(write_plugin, page):
+    """The first plugin of a page, of its first manifest."""
+    document = json.loads(blocks_of(page, "json")[0].body)
+    return write_plugin(document.pop("id"), blocks_of(page, "python")[0].body, **document)
 
 
 def test_links_between_the_guides_lead_somewhere():

@@ -22,8 +22,10 @@ _ASSETS: Final = Path(__file__).parent.parent / "static"
 _PAGE_ASSETS: Final = ("site.css", "site.js", "theme.js")
 _SECTIONS: Final = {"": "Stagebox", "guide": "Guides", "api": "HTTP APIs"}
 _FIRST: Final = (
-    "index", "guide/quickstart", "guide/install", "guide/admin", "guide/plugins",
-    "guide/desk", "guide/hooks", "guide/testing",
+    "index", "guide/quickstart", "guide/install", "guide/desk", "guide/admin",
+    "guide/operating", "guide/trust", "guide/upgrades", "guide/plugins", "guide/data",
+    "guide/events", "guide/permissions", "guide/frontend", "guide/providers", "guide/testing",
+    "guide/packaging", "guide/hooks",
 )  # fmt: skip
 _MISSING: Final = "# Page not found\n\nThere is no such page. Try the search or the list of pages."
 
