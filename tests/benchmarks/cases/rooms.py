@@ -54,14 +54,20 @@ def run(bench: Bench) -> None:
     _fill(data_dir, {"small": (_SMALL, 1), "large": (large, 1), "crowded": (large, people)})
     many = [f"room{number}" for number in range(50)]
     _fill(data_dir, dict.fromkeys(many, (1, 1)))
+    _fill(data_dir, {"thinned": (large, 1)})
+    _thin_out(data_dir, "thinned", large // 2)
     last = {"small": _SMALL, "large": large, "crowded": large}
     cases = {
         "room": _Asked("GET", "/rooms/small"),
         **{f"idle {room}": _poll([room], last[room], 0) for room in last},
         "no deletion cursor": _poll(["crowded"], large),
+        "idle thinned": _poll(["thinned"], large, large // 2),
         "idle 50": _poll(many, 1, 0),
         **{f"no cursors {room}": _poll([room]) for room in last},
         **{f"page {room}": _Asked("GET", "/messages", room=room) for room in last},
+        "page thinned": _Asked("GET", "/messages", room="thinned"),
+        "members small": _Asked("GET", "/member_count", room="small"),
+        "members crowded": _Asked("GET", "/member_count", room="crowded"),
         "twenty": _Asked("GET", "/messages?limit=20", room="small"),
         "challenge": replace(
             _Asked("GET", f"/auth_token_challenge?public_key={_CURVE_KEY}", room="small"),
@@ -105,7 +111,7 @@ def _commits(path: Path, seconds: float) -> Load:
         file.execute("PRAGMA journal_mode = WAL")
         file.execute("PRAGMA synchronous = FULL")
         file.executescript(_RAW)
-        began = time.perf_counter()
+        began, spent = time.perf_counter(), time.process_time()
         while (elapsed := time.perf_counter() - began) < seconds:
             number = len(times) + 1
             file.execute(
@@ -122,6 +128,7 @@ def _commits(path: Path, seconds: float) -> Load:
         requests=len(times),
         failed=0,
         seconds=elapsed,
+        cpu=time.process_time() - spent,
     )
 
 
@@ -140,12 +147,15 @@ def _report(
         row(f"idle poll, {large:,} messages", "idle large", "idle small", _FLAT),
         row(f"idle poll, {people:,} people too", "idle crowded", "idle small", _FLAT),
         row("the same without a deletion cursor", "no deletion cursor", "idle crowded", _FLAT),
+        row(f"idle poll, {large // 2:,} deleted", "idle thinned", "idle small", _FLAT),
         row("idle poll of 50 rooms", "idle 50", "idle small", Aim("ratio", ">=", 1 / 8)),
         row(f"poll without cursors, {large:,}", "no cursors large", "no cursors small", _FLAT),
         row(f"the same, {people:,} people too", "no cursors crowded", "no cursors small", _FLAT),
         row("poll without cursors against a look", "no cursors small", "room", _ratio(0.08)),
         row(f"page of 256, {large:,} messages", "page large", "page small", _FLAT),
         row(f"page of 256, {people:,} people too", "page crowded", "page small", _FLAT),
+        row(f"page of 256, {large // 2:,} deleted", "page thinned", "page small", _FLAT),
+        row(f"member_count, {people:,} people", "members crowded", "members small", _FLAT),
         row("page of 256 against a look at the room", "page small", "room", _ratio(0.1)),
         row("page of 20 against a look at the room", "twenty", "room", _ratio(0.5)),
         row("challenge against a look at the room", "challenge", "room", _ratio(0.35)),
@@ -284,6 +294,25 @@ def _fill(data_dir: Path, rooms: Mapping[str, tuple[int, int]]) -> None:
                     f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})",
                     rows,
                 )
+
+
+def _thin_out(data_dir: Path, room: str, kept: int) -> None:
+    """Deletes all messages of a room but the oldest, as the server would."""
+    with closing(sqlite3.connect(data_dir / "plugins" / "rooms" / "plugin.db")) as file, file:
+        file.execute(
+            "INSERT INTO deletions (room_id, id, server_id) SELECT room_id, server_id - ?2,"
+            " server_id FROM messages WHERE room_id = ?1 AND server_id > ?2",
+            (room, kept),
+        )
+        file.execute(
+            "UPDATE messages SET is_deleted = 1, data = NULL, signature = NULL"
+            " WHERE room_id = ? AND server_id > ?",
+            (room, kept),
+        )
+        file.execute(
+            "UPDATE open_groups SET last_deletion_id = last_server_id - ?2 WHERE id = ?1",
+            (room, kept),
+        )
 
 
 def _messages(room: str, count: int, now: int) -> Iterator[tuple[Any, ...]]:
