@@ -89,15 +89,17 @@ class Libraries:
         return shown if count is None else {**shown, "mediaCount": count}
 
     def _counts(self, library_id: str | None = None) -> dict[str, int]:
+        """Media by library. Two statements: a union of both costs several times as much."""
         where = "" if library_id is None else " WHERE l.library_id = :library"
-        rows = self._db.query(
-            "SELECT library_id, count(*) AS media FROM ("
-            f"SELECT l.library_id, v.media_id{_MEDIA[0]}{where}"
-            f" UNION SELECT l.library_id, t.media_id{_MEDIA[1]}{where}"
-            ") AS held GROUP BY library_id",
-            None if library_id is None else {"library": library_id},
-        )
-        return {row["library_id"]: row["media"] for row in rows}
+        counts: dict[str, int] = {}
+        for media, held in zip(("v.media_id", "t.media_id"), _MEDIA, strict=True):
+            for row in self._db.query(
+                f"SELECT l.library_id, count(DISTINCT {media}) AS media{held}{where}"
+                " GROUP BY l.library_id",
+                None if library_id is None else {"library": library_id},
+            ):
+                counts[row["library_id"]] = counts.get(row["library_id"], 0) + row["media"]
+        return counts
 
     def stats(self, library_id: str | None = None) -> dict[str, Any]:
         """Counts over everything, or over one library; raises NotFound."""

@@ -15,8 +15,16 @@ from typing import Any
 from builtin_plugins.media.names import movie_name
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.cases import stream
+from tests.benchmarks.cases.media_growth import measure_growth
+from tests.benchmarks.cases.media_pressure import (
+    measure_colours,
+    measure_movies_during_a_scan,
+    measure_stall,
+    measure_streams,
+)
 from tests.benchmarks.installation import BENCH_PLUGIN, add_plugin, prepare
 from tests.benchmarks.load import press
+from tests.benchmarks.media_shelf import MediaShelf
 from tests.benchmarks.processes import MemoryWatch, wait_until_ready
 from tests.benchmarks.results import Aim, Figure, Row
 
@@ -27,6 +35,7 @@ _SIZE = 256 * 1024 * 1024
 _ENDED = ("COMPLETED", "FAILED")
 _WALKED = Aim("ratio", ">=", 1 / 3)
 _FASTER = Aim("ratio", ">=", 2)
+_LINEAR = Aim("ratio", ">=", 10 / 13)
 
 
 def run(bench: Bench) -> None:
@@ -38,10 +47,17 @@ def run(bench: Bench) -> None:
     host, url = bench.serve(prepare(data_dir, [instant]))
     wait_until_ready(url + "/health")
     media = _Media(url)
-    _scans(bench, media, root, count)
+    small = _plant(bench.folder / "few films", count // 10)
+    few = count // 10 / media.scan(small)
+    _scans(bench, media, root, count, few)
     _names(bench)
     _latencies(bench, media, count)
+    measure_movies_during_a_scan(bench, media, root)
+    measure_stall(bench, media, small, host.pid)
     _ranges(bench, media, host)
+    measure_streams(bench, media, host.pid)
+    measure_colours(bench, media, MediaShelf(data_dir))
+    measure_growth(bench)
     bench.block.notes.append(
         f"{count:,} empty files, {_PER_FOLDER} in a folder, the tree in the page cache; everything "
         "over HTTP, so a scan's end is seen up to 20 ms late."
@@ -66,10 +82,10 @@ class _Media:
         with urllib.request.urlopen(f"{self.url}/api/v1{path}", data, timeout=60) as answer:
             return json.loads(answer.read())["data"]
 
-    def scan(self, root: Path) -> float:
+    def scan(self, root: Path, **options: Any) -> float:
         """Seconds until it is complete."""
         began = time.perf_counter()
-        job = self.ask("/scan/path", {"path": str(root)})["jobId"]
+        job = self.ask("/scan/path", {"path": str(root), "options": options})["jobId"]
         while (found := self.ask(f"/scan/job/{job}"))["status"] not in _ENDED:
             time.sleep(0.02)
         taken = time.perf_counter() - began
@@ -78,10 +94,13 @@ class _Media:
         return taken
 
 
-def _scans(bench: Bench, media: _Media, root: Path, count: int) -> None:
+def _scans(bench: Bench, media: _Media, root: Path, count: int, few: float) -> None:
+    """``few``: files a second of a first scan of a tenth."""
     rows = bench.block.rows
     bare = count / media.scan(root)
-    rows.append(Row("first scan, no provider", Figure("files", bare, "/s")))
+    ours = Figure(f"{count:,} files", bare, "/s")
+    peer = Figure(f"{count // 10:,} files", few, "/s")
+    rows.append(Row("first scan, no provider", ours, peer, _LINEAR))
     media.ask("/settings/providers", {"name": "instant"})
     matched = media.scan(root)
     filled = Figure("files", count / matched, "/s")
