@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # The tests start many processes: they shall not compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: serve test check bench soak clean
+.PHONY: serve test check quickstart bench soak clean
 
 serve: $(INSTALLED)  ## Install everything and serve on 127.0.0.1:8085
 	@test -d $(DATA) || $(BIN)/stagebox --data-dir $(DATA) plugin enable example.soundboard
@@ -32,6 +32,9 @@ check: $(CHECKED)  ## Lint, format, types (mypy, pyright), import contracts
 	$(BIN)/mypy
 	$(BIN)/python -m tests.docs.typed
 	$(BIN)/lint-imports
+
+quickstart: $(TESTED)  ## Follow docs/guide/quickstart.md word by word, cold and with wheels at hand, and say how long it takes
+	$(BIN)/python -m tests.docs.quickstart
 
 bench: $(TESTED)  ## Measure, as ratios against peers in the same run
 	$(BIN)/python -m tests.benchmarks $(ARGS)
