@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -12,6 +15,7 @@ from plugin_sdk import (
     ANONYMOUS,
     Access,
     AuthProvider,
+    DatabaseUnavailable,
     Forbidden,
     Invalid,
     Logger,
@@ -55,6 +59,7 @@ class AccessService:
         self._log = log
         self._governance = governance
         self._permissions = PermissionService(decide, available, log)
+        self._outages = _Seldom(30.0)
 
     @property
     def permissions(self) -> Permissions:
@@ -69,7 +74,9 @@ class AccessService:
         A token that nobody knows is anonymous. A request without one that came from this machine
         (``loopback``) is the administrator as long as no provider governs; not so when
         ``ambient_allowed`` is False, as for what another site made a browser send.
-        """
+
+        Raises DatabaseUnavailable where an outage keeps a provider from telling: the token may be
+        as good as ever."""
         if token:
             return self._known(token)
         if loopback and ambient_allowed and not self._governed():
@@ -96,16 +103,16 @@ class AccessService:
         """Ends exactly this token; False when it was nobody's.
 
         Raises StageboxError when a provider failed and none knew the token: it may live on."""
-        failed: str | None = None
+        failure: StageboxError | None = None
         for provider in self._providers():
             try:
                 if provider.logout(token) is True:
                     return True
             except (Exception, SystemExit) as error:
-                failed = _name(provider)
+                failure = error if isinstance(error, DatabaseUnavailable) else StageboxError()
                 self._failed(provider, "ending a token", error)
-        if failed is not None:
-            raise StageboxError()
+        if failure is not None:
+            raise failure
         return False
 
     def authorise(self, principal: Principal, access: Access, permission: str | None) -> None:
@@ -121,11 +128,13 @@ class AccessService:
             self._permissions.require_for_route(principal, permission)
 
     def _known(self, token: str) -> tuple[Principal, AuthProvider | None]:
+        outage: DatabaseUnavailable | None = None
         for provider in self._providers():
             try:
                 principal = provider.identify(token)
             except (Exception, SystemExit) as error:
                 self._failed(provider, "looking up a token", error)
+                outage = error if isinstance(error, DatabaseUnavailable) else outage
                 continue
             if isinstance(principal, Principal):
                 if self._governance is not None and ADMIN in principal.permissions:
@@ -134,11 +143,13 @@ class AccessService:
             if principal is not None:
                 kind = type(principal).__name__
                 self._log.error("Auth provider %s identified a %s.", _name(provider), kind)
+        if outage is not None:
+            raise outage
         return ANONYMOUS, None
 
     def _governed(self) -> bool:
         """Whether somebody knows an administrator, or ever did; a provider that cannot tell counts
-        as one that does."""
+        as one that does. Raises DatabaseUnavailable."""
         if self._governance is not None and self._governance.known():
             return True
         for provider in self._providers():
@@ -149,6 +160,8 @@ class AccessService:
                     return True
             except (Exception, SystemExit) as error:
                 self._failed(provider, "telling whether it governs", error)
+                if isinstance(error, DatabaseUnavailable):
+                    raise
                 return True
         return False
 
@@ -174,7 +187,30 @@ class AccessService:
         return login
 
     def _failed(self, provider: AuthProvider, doing: str, error: BaseException) -> None:
-        self._log.error("Auth provider %s failed at %s.", _name(provider), doing, exc_info=error)
+        name = _name(provider)
+        if not isinstance(error, DatabaseUnavailable):
+            self._log.error("Auth provider %s failed at %s.", name, doing, exc_info=error)
+        elif self._outages.is_news(name):
+            # Every request would say so, with a trace that tells nothing of the provider.
+            self._log.warning("Auth provider %s failed at %s: %s", name, doing, error.message)
+
+
+class _Seldom:
+    """Tells what was told lately."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._told: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def is_news(self, what: str) -> bool:
+        """Whether nobody asked this about the same within that many seconds."""
+        now = time.monotonic()
+        with self._lock:
+            if now - self._told.get(what, -math.inf) < self._seconds:
+                return False
+            self._told[what] = now
+            return True
 
 
 def _name(provider: AuthProvider) -> str:

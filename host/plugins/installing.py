@@ -7,7 +7,10 @@ data back, and the old version goes on as if nothing had been tried.
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,7 +39,7 @@ __all__ = ["Installer"]
 _PREVIOUS = ".previous-"
 _DONE = ".replaced-"
 _PENDING = ".pending-"
-_TAKEN = ".incoming-"
+_TAKEN = _FRESH = ".incoming-"
 _ANSWER = ".answer"
 _SNAPSHOT = ".snapshot.db"
 _OWNER = ".owner"
@@ -289,11 +292,34 @@ class Installer:
         return self._folders / f"{_PREVIOUS}{plugin_id}"
 
     def _begin(self, plugin_id: str) -> Path:
-        """The folder for what an upgrade replaces, with the name of the process that upgrades."""
+        """The folder for what an upgrade replaces, with the name of the process that upgrades:
+        both are there at once, for one process. Raises Conflict while another one is at it."""
         previous = self._previous(plugin_id)
-        previous.mkdir(exist_ok=True)
-        (previous / _OWNER).write_text(self._jobs.owner, encoding="utf-8")
+        if self._owner_of(previous) == self._jobs.owner:
+            return previous
+        fresh = self._folders / f"{_FRESH}{secrets.token_hex(8)}"
+        fresh.mkdir()
+        (fresh / _OWNER).write_text(self._jobs.owner, encoding="utf-8")
+        try:
+            with self._held():
+                if previous.exists() and not self._is_under_way(previous):
+                    self._undo(previous)
+                fresh.rename(previous)
+        except OSError:
+            shutil.rmtree(fresh, ignore_errors=True)
+            text = f"Another process is upgrading {plugin_id}; try again in a moment."
+            raise Conflict(text, code="UPGRADE_UNDER_WAY") from None
         return previous
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """Of the processes on these folders one at a time judges what another has left."""
+        folders = os.open(self._folders, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(folders, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folders)
 
     def _is_under_way(self, previous: Path) -> bool:
         """Whether a process that lives is at this upgrade."""
@@ -368,17 +394,20 @@ class Installer:
     def recover(self) -> None:
         """At start: an upgrade that a crash cut short is undone, data included; not one that
         another process is at."""
-        for previous in sorted(self._folders.glob(f"{_PREVIOUS}*")):
-            if self._is_under_way(previous):
-                continue
-            plugin_id = previous.name.removeprefix(_PREVIOUS)
-            self._log.warning("An upgrade of %s was cut short; it is undone.", plugin_id)
-            self._restore(plugin_id, previous / _SNAPSHOT)
-            if any(path.name not in _NOTES for path in previous.iterdir()):
-                self._put_back(plugin_id)
-            shutil.rmtree(previous, ignore_errors=True)
+        with self._held():
+            for previous in sorted(self._folders.glob(f"{_PREVIOUS}*")):
+                if not self._is_under_way(previous):
+                    self._undo(previous)
         if not self._jobs.alone:
             return  # what lies there may be in use
-        for pattern in (".incoming-*", f"{_DONE}*"):
+        for pattern in (f"{_FRESH}*", f"{_DONE}*"):
             for leftover in self._folders.glob(pattern):
                 shutil.rmtree(leftover, ignore_errors=True)
+
+    def _undo(self, previous: Path) -> None:
+        plugin_id = previous.name.removeprefix(_PREVIOUS)
+        self._log.warning("An upgrade of %s was cut short; it is undone.", plugin_id)
+        self._restore(plugin_id, previous / _SNAPSHOT)
+        if any(path.name not in _NOTES for path in previous.iterdir()):
+            self._put_back(plugin_id)
+        shutil.rmtree(previous, ignore_errors=True)

@@ -11,7 +11,14 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal, Protocol
 from urllib.parse import quote, unquote
 
-from plugin_sdk import Access, Forbidden, Principal, Unauthenticated
+from plugin_sdk import (
+    ANONYMOUS,
+    Access,
+    DatabaseUnavailable,
+    Forbidden,
+    Principal,
+    Unauthenticated,
+)
 
 __all__ = [
     "SESSION_COOKIE",
@@ -146,9 +153,19 @@ class Doorkeeper:
                 if method not in _SAFE_METHODS:
                     evidence = origin_evidence(headers, scheme, host)
                 return self._admit_ambient(cookie, loopback, evidence, level, permission)
-        principal, _ = self._access.identify(token, loopback=loopback)
+        principal = self._identified(token, loopback, level, permission)
         self.authorise(principal, level, permission)
         return principal, token
+
+    def _identified(
+        self, token: str | None, loopback: bool, level: Access, permission: str | None
+    ) -> Principal:
+        try:
+            return self._access.identify(token, loopback=loopback)[0]
+        except DatabaseUnavailable:
+            if level != "open" or permission is not None:
+                raise
+            return ANONYMOUS  # what anybody may see needs no database to tell who asks
 
     def authorise(self, principal: Principal, level: Access, permission: str | None) -> None:
         """Lets somebody through who is identified already, or raises as `admit` does."""
@@ -160,9 +177,11 @@ class Doorkeeper:
     ) -> bool:
         """Whether a token that opened a connection before still stands for the same principal,
         and for one who may be there."""
-        now, _ = self._access.identify(token, loopback=False)
         try:
+            now, _ = self._access.identify(token, loopback=False)
             self.authorise(now, level, permission)
+        except DatabaseUnavailable:
+            return True  # nobody has ended it: that takes a database, too
         except (Unauthenticated, Forbidden):
             return False
         return now.id == principal.id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
@@ -46,8 +46,8 @@ class AuthSuite:
                 return {"staff": "alice", "password": "wrong"}
 
     Each test gets a fresh provider. Two fixtures more are asked if you give them: ``clock``, the
-    `FakeClock` by which the provider's tokens expire; ``stored``, the folder in which it keeps
-    them, where no token may be found in clear.
+    `FakeClock` by which the provider's tokens expire; ``stored``, where no token may be found in
+    clear: the folder in which it keeps them, or a function that gives all it keeps as text.
     """
 
     @pytest.fixture
@@ -71,8 +71,9 @@ class AuthSuite:
         return None
 
     @pytest.fixture
-    def stored(self) -> Path | None:
-        """The folder in which the provider keeps what it keeps; or None."""
+    def stored(self) -> Path | Callable[[], str] | None:
+        """The folder in which the provider keeps what it keeps, or a function that gives it as
+        text; or None."""
         return None
 
     def test_it_says_what_it_is(self, provider: AuthProvider) -> None:
@@ -209,11 +210,20 @@ class AuthSuite:
         assert provider.logout(login.token) is False
 
     def test_no_token_is_kept_in_clear(
-        self, provider: AuthProvider, good_login: Mapping[str, Any], stored: Path | None
+        self,
+        provider: AuthProvider,
+        good_login: Mapping[str, Any],
+        stored: Path | Callable[[], str] | None,
     ) -> None:
         if stored is None:
             pytest.skip("the suite has no fixture stored")
-        token = _login(provider, good_login).token.encode()
+        login = _login(provider, good_login)
+        if not isinstance(stored, Path):
+            kept = stored()
+            assert kept, "nothing is kept: does the function look where the tokens are?"
+            assert login.token not in kept
+            return
+        token = login.token.encode()
         files = [path for path in stored.rglob("*") if path.is_file()]
         assert files, f"{stored} is empty: is it where the provider keeps its tokens?"
         assert [path.name for path in files if token in path.read_bytes()] == []

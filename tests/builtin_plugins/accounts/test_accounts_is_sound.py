@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -62,14 +61,11 @@ class TestProfileLogin(AuthSuite):
         return context.clock
 
     @pytest.fixture
-    def stored(self, context: FakeContext) -> Path:
-        return context.paths.data.parent
-
-    @pytest.mark.one_engine  # looks into files; the rows are the same on the other
-    def test_no_token_is_kept_in_clear(
-        self, provider: AuthProvider, good_login: Mapping[str, Any], stored: Path | None
-    ) -> None:
-        super().test_no_token_is_kept_in_clear(provider, good_login, stored)
+    def stored(self, context: FakeContext) -> Path | Callable[[], str]:
+        if context.db.engine == "sqlite":
+            return context.paths.data.parent  # pages that are free show, too
+        tables = context.db.tables()
+        return lambda: str([context.db.query(f"SELECT * FROM {each}") for each in tables])
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +50,8 @@ class TestSignalingLoginKeepsThePromises(AuthSuite):
         return context.clock
 
     @pytest.fixture
-    def stored(self, context: FakeContext) -> Path:
-        assert context.db.tables() == ["lives", "tokens"]
-        return context._own_folder()  # where its database lies
-
-    @pytest.mark.one_engine  # looks into files; the rows are the same on the other
-    def test_no_token_is_kept_in_clear(
-        self, provider: AuthProvider, good_login: Mapping[str, Any], stored: Path | None
-    ) -> None:
-        super().test_no_token_is_kept_in_clear(provider, good_login, stored)
+    def stored(self, context: FakeContext) -> Path | Callable[[], str]:
+        if context.db.engine == "sqlite":
+            return context._own_folder()  # pages that are free show, too
+        tables = context.db.tables()
+        return lambda: str([context.db.query(f"SELECT * FROM {each}") for each in tables])

@@ -12,6 +12,7 @@ from plugin_sdk import (
     ANONYMOUS,
     CORE_PERMISSIONS,
     AuthProvider,
+    DatabaseUnavailable,
     Forbidden,
     Invalid,
     Login,
@@ -184,6 +185,31 @@ def test_a_provider_that_fails_to_identify_is_passed_over(
     assert world.access.identify(pin_token, loopback=True) == (ANONYMOUS, None)
     assert "pins failed at looking up a token" in caplog.text
     assert pin_token not in caplog.text.replace("pins failed", "")
+
+
+def outage(*_: Any) -> Any:
+    raise DatabaseUnavailable("The database at db.example does not answer.")
+
+
+def test_in_an_outage_a_token_is_not_judged(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    pin_token, remote_token = world.login(pin="1234").token, world.login(username="1234").token
+    world.pins.identify = outage  # type: ignore[method-assign]
+    for _ in range(20):
+        assert world.access.identify(remote_token, loopback=False)[0] is BOB
+        with pytest.raises(DatabaseUnavailable):
+            world.access.identify(pin_token, loopback=False)
+    (record,) = [each for each in caplog.records if "looking up" in each.getMessage()]
+    assert "db.example does not answer" in record.getMessage()
+    assert record.exc_info is None
+
+
+def test_in_an_outage_no_token_ends_and_nobody_is_the_administrator(world: World) -> None:
+    token = world.login(pin="1234").token
+    world.pins.logout = world.pins.governs = outage  # type: ignore[method-assign,assignment]
+    with pytest.raises(DatabaseUnavailable):
+        world.access.logout(token)
+    with pytest.raises(DatabaseUnavailable):
+        world.access.identify(None, loopback=True)
 
 
 def test_what_is_no_principal_lets_nobody_in(

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+
+import pytest
+
+from plugin_sdk import Conflict
+
 CODE = """
     from plugin_sdk import Plugin, route
 
@@ -41,3 +47,35 @@ def test_one_that_a_crash_cut_short_is_undone(make_host, write_plugin, tmp_path)
     assert not previous.exists()
     assert not (plugins / ".incoming-abc").exists()
     assert b.get("/api/plugins/worker/version").json() == "old"
+
+
+def test_two_processes_do_not_upgrade_at_once(make_host, write_plugin, tmp_path):
+    a = make_host(write_plugin("worker", CODE, into=tmp_path / "v1"))
+    b = make_host(data_dir=a.data_dir)
+    newer = write_plugin(
+        "worker", CODE.replace("new", "newer"), into=tmp_path / "v2", version="2.0.0"
+    )
+    previous = a.host.installer._begin("worker")
+    with pytest.raises(Conflict) as refused:
+        b.host.installer.install(newer)
+    assert refused.value.code == "UPGRADE_UNDER_WAY"
+    assert (previous / ".owner").read_text() == a.host.jobs.owner
+    assert not list((a.data_dir / "plugins").glob(".incoming-*"))
+    shutil.rmtree(previous)
+    assert b.host.installer.install(newer).manifest.version == "2.0.0"
+
+
+def test_what_a_dead_process_left_is_undone_before_the_next_upgrade(
+    make_host, write_plugin, tmp_path
+):
+    host = make_host(write_plugin("worker", CODE, into=tmp_path / "v1"))
+    previous = host.data_dir / "plugins" / ".previous-worker"
+    previous.mkdir()
+    (previous / ".owner").write_text("nobody")
+    (previous / "left.py").write_text("")
+    newer = write_plugin(
+        "worker", CODE.replace("new", "newer"), into=tmp_path / "v2", version="2.0.0"
+    )
+    host.host.installer.install(newer)
+    assert host.get("/api/plugins/worker/version").json() == "newer"
+    assert not previous.exists()

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from contextlib import nullcontext
+from typing import Any, ClassVar
 
+import pytest
+
+from plugin_sdk import Login, Principal
 from plugin_sdk.testing import AuthSuite
 
 STAFF = """
@@ -185,6 +189,22 @@ def test_what_was_not_given_is_skipped(run_pytest: Callable[..., Any]) -> None:
         "TestStaff.test_tokens_expire",
         "TestStaff.test_no_token_is_kept_in_clear",
     }
+
+
+@pytest.mark.parametrize(
+    ("show", "passes"), [(lambda _: "x", True), (lambda _: "", False), (str, False)]
+)
+def test_what_is_stored_may_be_given_as_text(show: Callable[..., str], passes: bool) -> None:
+    class Forgetful:
+        tokens: ClassVar[list[str]] = []
+
+        def login(self, *_: object) -> Login:
+            self.tokens.append("the-token")
+            return Login("the-token", 1, Principal(id="alice"))
+
+    provider: Any = Forgetful()
+    with nullcontext() if passes else pytest.raises(AssertionError):
+        AuthSuite().test_no_token_is_kept_in_clear(provider, {}, lambda: show(provider.tokens))
 
 
 def test_each_broken_promise_is_found(run_pytest: Callable[..., Any]) -> None:
