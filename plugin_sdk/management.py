@@ -14,7 +14,7 @@ They are handed out by ``context.services.get(name)`` to bundled plugins only:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -38,6 +38,7 @@ __all__ = [
     "HostInfo",
     "HostNames",
     "InstallPlan",
+    "LogLevel",
     "PluginConflict",
     "PluginDataReader",
     "PluginEntry",
@@ -50,6 +51,7 @@ __all__ = [
     "SettingsManagement",
 ]
 
+LogLevel = Literal["error", "warn", "info", "http", "debug"]
 SettingSource = Literal["default", "stored", "file"]
 """The schema; a change over HTTP or the command line; the operator's file stagebox.toml."""
 
@@ -513,4 +515,22 @@ class HostInfo(Protocol):
 
     def log_lines(self, limit_bytes: int) -> Iterator[bytes]:
         """The end of the server log."""
+        ...
+
+    def keep_log(self, level: LogLevel | None) -> None:
+        """The server log keeps records of this level and above from now on, in this process,
+        whatever standard error gets; None: of the level that the operator chose. At ``http``
+        every request leaves a line. Who sets it takes it back when it is disabled."""
+        ...
+
+    def follow_log(
+        self, level: LogLevel, call: Callable[[Mapping[str, Any]], object]
+    ) -> Callable[[], None]:
+        """Calls ``call`` with every record of the level and above, as the JSON object of its line
+        (``time``, ``level``, ``logger``, ``message``, and ``plugin``, ``request``, ``incident``,
+        ``trace``, of a request also ``method``, ``path``, ``status``, ``ms``, ``bytes``,
+        ``peer``), secrets redacted. The result ends it, and so does a ``call`` that raises.
+
+        It runs on the thread that writes the log, so be quick. It is not told of records that it
+        writes itself, nor of those of what carries realtime messages."""
         ...

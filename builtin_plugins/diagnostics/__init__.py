@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from builtin_plugins.diagnostics.export import Exporter
+from builtin_plugins.diagnostics.following import LogFollowing
 from builtin_plugins.diagnostics.health import HEALTH, Health
 from builtin_plugins.diagnostics.hookspecs import DiagnosticsHooks
 from builtin_plugins.diagnostics.media_paths import MediaPaths, error_envelope, is_api_path
@@ -67,6 +68,9 @@ class Diagnostics(Plugin):
         self._media = MediaPaths(settings, context.providers, context.permissions)
         self._health = Health(info, plugins, services, context.data, context.clock)
         self._log_book = LogBook(info, context.data, context.settings)
+        self._following = LogFollowing(info, context.settings, context.realtime)
+        self._following.start()
+        context.settings.on_change(lambda _names: self._following.start())
         self._exporter = Exporter(
             info=info,
             plugins=plugins,
@@ -76,6 +80,9 @@ class Diagnostics(Plugin):
             env=os.environ,
             home=_home(),
         )
+
+    def disable(self) -> None:
+        self._following.stop()
 
     def guard(self, request: Request) -> None:
         if is_api_path(request.path):

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from plugin_sdk import Data, Settings
 from plugin_sdk.management import HostInfo
 
-__all__ = ["LEVELS", "LogBook"]
+__all__ = ["LEVELS", "LogBook", "shown"]
 
 LEVELS: Final = ("error", "warn", "info", "http", "debug")
 _FIRST_LOOK: Final = 128 * 1024
 _LARGEST_LOOK: Final = 64 * 1024 * 1024
 _CLEARED: Final = "logs_cleared_at"
+_MILLISECOND: Final = 0.001
 _COLOUR: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-_])")
 _META: Final[Mapping[str, str]] = {
     "method": "method",
@@ -50,8 +52,10 @@ class LogBook:
             look, before = look * 8, len(text)
 
     def clear(self, now: str) -> None:
-        """``now`` as the log writes times: ISO-8601 in UTC with milliseconds."""
+        """``now`` as the log writes times: ISO-8601 in UTC with milliseconds. Returns when that
+        millisecond is over: what is logged afterwards is later."""
         self._data.set(_CLEARED, now)
+        time.sleep(_MILLISECOND)
 
     def _matching(
         self, text: bytes, limit: int, level: str | None, since: str
@@ -63,7 +67,7 @@ class LogBook:
             if number >= kept or record["time"] <= since:
                 return found, True
             if level in (None, record["level"]):
-                found.append(_shown(record))
+                found.append(shown(record))
                 if len(found) == limit:
                     return found, True
         return found, False
@@ -80,11 +84,12 @@ def _records(text: bytes) -> Iterator[dict[str, Any]]:
             yield record
 
 
-def _shown(record: Mapping[str, Any]) -> dict[str, Any]:
+def shown(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of the log as clients see it: ``timestamp``, ``level``, ``message``, ``meta``."""
     meta = {name: record[source] for name, source in _META.items() if source in record}
-    shown = {
+    plain = {
         "timestamp": record["time"][:19].replace("T", " "),
         "level": record.get("level", "info"),
         "message": _COLOUR.sub("", str(record.get("message", ""))),
     }
-    return {**shown, "meta": meta} if meta else shown
+    return {**plain, "meta": meta} if meta else plain

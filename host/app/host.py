@@ -161,7 +161,8 @@ class Host:
             host_routes=self._host_routes,
             allowed_hosts=lambda: self.names.allowed,
             listening=[address(text)[0] for text in config.listen],
-            on_request=self._log_request if self.logs.access_enabled else None,
+            on_request=self._log_request,
+            recording=lambda: self.logs.access_enabled,
             on_deed=self._note_deed,
         )
         register = Register(
@@ -217,6 +218,7 @@ class Host:
             started_at=self.clock.ms(),
             data_dir=self.config.data_dir,
             log_file=self.config.log_file,
+            logs=self.logs,
             build=build_info(self._env),
             listeners=self._known_listeners,
             exposed=self._exposed,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from host.app.diagnosis import ask_for_diagnostics
 from host.app.life import Life
 from host.db import Engine, key_values, read_value
-from host.logs import log_tail
+from host.logs import HostLogs, log_tail
 from host.plugins.catalog import Catalog
 from host.plugins.deprecations import DeprecationLog
 from host.plugins.discovery import is_plugin_id
@@ -34,6 +34,7 @@ from plugin_sdk.management import (
     HostInfo,
     HostNames,
     InstallPlan,
+    LogLevel,
     PluginDataReader,
     PluginEntry,
     PluginManagement,
@@ -274,6 +275,7 @@ class Info(HostInfo):
         started_at: int,
         data_dir: Path,
         log_file: Path,
+        logs: HostLogs,
         build: Mapping[str, str | None],
         listeners: Callable[[], Sequence[str]],
         exposed: Callable[[], bool],
@@ -285,6 +287,7 @@ class Info(HostInfo):
         self._started_at = started_at
         self._data_dir = data_dir
         self._log_file = log_file
+        self._logs = logs
         self._build = dict(build)
         self._listeners = listeners
         self._exposed = exposed
@@ -324,3 +327,11 @@ class Info(HostInfo):
 
     def log_lines(self, limit_bytes: int) -> Iterator[bytes]:
         return log_tail(self._log_file, limit_bytes)
+
+    def keep_log(self, level: LogLevel | None) -> None:
+        self._logs.keep(level)
+
+    def follow_log(
+        self, level: LogLevel, call: Callable[[Mapping[str, Any]], object]
+    ) -> Callable[[], None]:
+        return self._logs.follow(level, call)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from typing import Final, TextIO
 
 from host.logs.files import RotatingFile
 from host.logs.lines import HTTP, LEVELS, Line
-from host.logs.writer import LogWriter
+from host.logs.writer import Follower, LogWriter
 from plugin_sdk import Clock
 
 __all__ = [
@@ -41,6 +41,9 @@ _MAX_FILE_BYTES: Final = 10 * 1024 * 1024
 _BACKUPS: Final = 5
 _MAX_MESSAGE: Final = 16 * 1024
 _MAX_TRACE: Final = 64 * 1024
+
+
+_CARRIERS: Final = frozenset({"realtime", "plugin.realtime"})
 
 
 def new_incident() -> str:
@@ -101,15 +104,18 @@ class HostLogs:
     ) -> None:
         self.file = file
         rotating = RotatingFile(file, max_bytes, backups) if file is not None else None
-        self._writer = LogWriter(rotating, stream, as_json=stream_format == "json")
+        self._operators = LEVELS[level]
+        self._level = self._operators
+        as_json = stream_format == "json"
+        self._writer = LogWriter(rotating, stream, self._operators, as_json=as_json)
         self._now = clock.time if clock is not None else time.time
-        self._level = LEVELS[level]
         root = logging.RootLogger(self._level)
         root.addHandler(_Handler(self))
         for handler in handlers:
             root.addHandler(handler)
         self._root = root
         self._manager = logging.Manager(root)
+        root.manager = self._manager  # whose caches a new level clears
         self._adopted: list[tuple[logging.Logger, logging.Handler, bool, int]] = []
 
     def logger(self, name: str) -> logging.Logger:
@@ -131,6 +137,29 @@ class HostLogs:
         logger.addHandler(handler)
         logger.propagate = False
         logger.setLevel(level)
+
+    def keep(self, level: str | None) -> None:
+        """The file keeps records of this level and above from now on; None: of the level that
+        the operator chose, as ``stream`` always does."""
+        self._writer.file_level = self._operators if level is None else LEVELS[level]
+        self._follow_levels()
+
+    def follow(self, level: str, follower: Follower) -> Callable[[], None]:
+        """Has ``follower`` called with the document of every line of the level and above, on the
+        thread that writes them; what is returned ends that. It is not told of what it logs
+        itself, nor of what carries realtime messages: it may send them."""
+        forget = self._writer.follow(LEVELS[level], follower)
+        self._follow_levels()
+
+        def end() -> None:
+            forget()
+            self._follow_levels()
+
+        return end
+
+    def _follow_levels(self) -> None:
+        self._level = self._writer.lowest()
+        self._root.setLevel(self._level)
 
     @property
     def access_enabled(self) -> bool:
@@ -199,6 +228,7 @@ class HostLogs:
                 getattr(record, "request", "") or request_id.get(),
                 str(getattr(record, "incident", "") or ""),
                 trace,
+                told=not self._writer.is_current and record.name not in _CARRIERS,
             )
         )
 

@@ -74,14 +74,16 @@ class Line:
     incident: str = ""
     trace: str = ""
     more: Mapping[str, Any] | None = None
+    told: bool = True
+    """Whether followers of the log hear of it."""
 
     @property
     def size(self) -> int:
         """Roughly, in bytes of memory."""
         return 400 + len(self.message) + len(self.trace)
 
-    def as_json(self) -> str:
-        """One JSON object without line breaks; members that say nothing are left out."""
+    def document(self) -> dict[str, Any]:
+        """Members that say nothing are left out."""
         document: dict[str, Any] = {
             "time": _iso(self.time),
             "level": _level_name(self.level),
@@ -95,6 +97,11 @@ class Line:
             document["trace"] = redacted(self.trace)
         for name, value in (self.more or {}).items():
             document[name] = redacted(value) if isinstance(value, str) else value
+        return document
+
+    def as_json(self) -> str:
+        """One JSON object without line breaks."""
+        document = self.document()
         text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=repr)
         # A lone surrogate becomes its escape; U+2028 and U+2029 would break lines for some.
         text = text.encode("utf-8", "backslashreplace").decode("utf-8")

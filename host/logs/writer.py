@@ -7,26 +7,35 @@ import sys
 import threading
 import time
 from collections import deque
-from typing import Final, TextIO
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TextIO
 
 from host.logs.files import RotatingFile
 from host.logs.lines import Line
 
-__all__ = ["LogWriter"]
+__all__ = ["Follower", "LogWriter"]
 
 _MAX_WAITING: Final = 8 * 1024 * 1024
 _GATHER_SECONDS: Final = 0.05
 _BATCH_LINES: Final = 500
 
+Follower = Callable[[Mapping[str, Any]], object]
+
 
 class LogWriter:
-    """Takes lines from any thread and writes them in batches.
+    """Takes lines from any thread and writes them in batches: to the file those of
+    ``file_level`` and above, to the stream those of ``stream_level``, and followers are told of
+    those that they want.
 
     At most 8 MiB wait (warnings and errors: twice that); what comes beyond is dropped, counted,
     and reported in the log as soon as there is room. The thread starts with the first line.
     """
 
-    def __init__(self, file: RotatingFile | None, stream: TextIO | None, *, as_json: bool) -> None:
+    def __init__(
+        self, file: RotatingFile | None, stream: TextIO | None, level: int, *, as_json: bool
+    ) -> None:
+        self.file_level = self.stream_level = level
+        self._followers: tuple[tuple[int, Follower], ...] = ()
         self._file = file
         self._stream = stream
         self._as_json = as_json
@@ -63,6 +72,26 @@ class LogWriter:
             if line.level >= logging.ERROR and not self._urgent:
                 self._urgent = True
                 self._state.notify_all()
+
+    def follow(self, level: int, follower: Follower) -> Callable[[], None]:
+        """Calls it on the writing thread with each line of the level and above, until what is
+        returned is called, or it raises."""
+        entry = (level, follower)
+        with self._state:
+            self._followers = (*self._followers, entry)
+        return lambda: self._forget(entry)
+
+    def lowest(self) -> int:
+        """The lowest level that anybody wants."""
+        levels = [level for level, _ in self._followers]
+        if self._file is not None:
+            levels.append(self.file_level)
+        return min([self.stream_level, *levels])
+
+    @property
+    def is_current(self) -> bool:
+        """Whether this is the thread that writes."""
+        return threading.current_thread() is self._thread
 
     def flush(self, timeout: float) -> bool:
         """Whether all that was put so far is written."""
@@ -120,15 +149,32 @@ class LogWriter:
         return batch
 
     def _write(self, lines: list[Line]) -> None:
-        try:
-            texts = [line.as_json() for line in lines]
-        except Exception as error:  # one odd line must not end the log
-            texts = [Line(lines[0].time, logging.ERROR, "log", f"Lost lines: {error!r}").as_json()]
         if self._file is not None:
-            self._write_file("".join(f"{text}\n" for text in texts).encode())
+            kept = [line for line in lines if line.level >= self.file_level]
+            if kept:
+                self._write_file("".join(f"{text}\n" for text in _rendered(kept)).encode())
         if self._stream is not None:
-            shown = texts if self._as_json else [line.as_text() for line in lines]
-            _write_stream(self._stream, "".join(f"{text}\n" for text in shown))
+            shown = [line for line in lines if line.level >= self.stream_level]
+            texts = _rendered(shown) if self._as_json else [line.as_text() for line in shown]
+            if texts:
+                _write_stream(self._stream, "".join(f"{text}\n" for text in texts))
+        for entry in self._followers:
+            self._tell(entry, lines)
+
+    def _tell(self, entry: tuple[int, Follower], lines: list[Line]) -> None:
+        level, follower = entry
+        try:
+            for line in lines:
+                if line.told and line.level >= level:
+                    follower(line.document())
+        except Exception as error:
+            self._forget(entry)
+            text = f"Who followed the log failed, and follows it no more: {error!r}"
+            self.put(Line(time.time(), logging.ERROR, "log", text, told=False))
+
+    def _forget(self, entry: tuple[int, Follower]) -> None:
+        with self._state:
+            self._followers = tuple(each for each in self._followers if each is not entry)
 
     def _write_file(self, data: bytes) -> None:
         assert self._file is not None
@@ -140,6 +186,13 @@ class LogWriter:
                 self._file_failed = True
                 target = self._stream or sys.stderr
                 _write_stream(target, f"The log file cannot be written: {error}\n")
+
+
+def _rendered(lines: list[Line]) -> list[str]:
+    try:
+        return [line.as_json() for line in lines]
+    except Exception as error:  # one odd line must not end the log
+        return [Line(lines[0].time, logging.ERROR, "log", f"Lost lines: {error!r}").as_json()]
 
 
 def _write_stream(stream: TextIO, text: str) -> None:

@@ -87,11 +87,6 @@ class Exchange:
         self._start_response = start_response
         self._done = done
 
-    @property
-    def recorded(self) -> bool:
-        """Whether somebody is told of it, and of who asked."""
-        return self._done is not None
-
     def __call__(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
     ) -> Callable[[bytes], object]:

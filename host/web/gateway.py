@@ -44,12 +44,12 @@ class Gateway:
         tools: Tools,
         hosts: HostNames,
         request_id: ContextVar[str],
-        on_request: OnRequest | None,
+        recorder: Callable[[], OnRequest | None],
     ) -> None:
         self._tools = tools
         self._hosts = hosts
         self._request_id = request_id
-        self._on_request = on_request
+        self._recorder = recorder
         self._prefix = secrets.token_hex(4)
         self._numbers = itertools.count(1)
         self._state = (table, falcon_app(table, tools), Filters(Catalog(), tools))
@@ -80,7 +80,7 @@ class Gateway:
             _decoded(environ["PATH_INFO"]),
             peer,
             start_response,
-            self._on_request,
+            self._recorder(),
         )
         environ[EXCHANGE] = exchange
         named = self._request_id.set(exchange.id)
@@ -104,7 +104,7 @@ class Gateway:
                 lease.release()
         finally:
             self._request_id.reset(named)
-        if exchange.lease is None and self._on_request is not None:
+        if exchange.lease is None:
             exchange.finish()
         return body
 

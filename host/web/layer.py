@@ -33,7 +33,7 @@ class WebLayer:
     * ``host_routes`` are the host's own; see `host.web.login.login_endpoints`.
     * ``allowed_hosts`` gives the further names that this host answers to, ``listening`` the
       addresses that it listens on.
-    * ``on_request`` is told of every answer; it must be quick.
+    * ``on_request`` is told of every answer while ``recording`` says so; it must be quick.
     * ``on_deed`` keeps what belongs into the audit trail.
     """
 
@@ -47,20 +47,25 @@ class WebLayer:
         allowed_hosts: Callable[[], frozenset[str]] = frozenset,
         listening: Iterable[str] = (),
         on_request: OnRequest | None = None,
+        recording: Callable[[], bool] = lambda: True,
         on_deed: OnDeed | None = None,
     ) -> None:
         hosts = self._hosts = HostNames(allowed_hosts, listening)
         told = None if on_request is None else _fenced(on_request, log)
+
+        def recorder() -> OnRequest | None:
+            return told if recording() else None
+
         self._log = log
-        self._on_request = told
+        self._recorder = recorder
         self._tools = Tools(Doorkeeper(access), log, on_deed)
         paths = tuple(endpoint.path for endpoint in host_routes)
         self._host_set = RouteSet(HOST, host_routes, (), paths, self._tools)
         self._compiled: dict[str, tuple[Published, RouteSet]] = {}
         self._lock = threading.Lock()
         table = PathTable([self._host_set], self._tools)
-        self.gateway = Gateway(table, self._tools, hosts, request_id, told)
-        self.upgrades = Upgrades(self._tools, hosts, self.gateway, told)
+        self.gateway = Gateway(table, self._tools, hosts, request_id, recorder)
+        self.upgrades = Upgrades(self._tools, hosts, self.gateway, recorder)
 
     @property
     def host_paths(self) -> tuple[str, ...]:
@@ -110,10 +115,11 @@ class WebLayer:
         outcome = NOTHING if head is None else self._filtered(request, owner)
         error = error_of_status(status, code, message)
         rendered = outcome.answer or self._tools.errors.render(error, request, owner)
-        if self._on_request is not None:
+        record = self._recorder()
+        if record is not None:
             plugin_id = owner.plugin_id
             shown = self.gateway.table.find(path).resource.shown or path
-            self._on_request(
+            record(
                 RequestRecord("-", shown, rendered.status, 0.0, request.id, plugin_id, "", "", 0)
             )
         named = {name.lower() for name in headers}

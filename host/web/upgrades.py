@@ -162,12 +162,12 @@ class Upgrades:
         tools: Tools,
         hosts: HostNames,
         front: Front,
-        on_request: OnRequest | None,
+        recorder: Callable[[], OnRequest | None],
     ) -> None:
         self._tools = tools
         self._hosts = hosts
         self._front = front
-        self._on_request = on_request
+        self._recorder = recorder
         self._doors: Mapping[str, Door] = {}
         self._with_token: WeakSet[Session] = WeakSet()
 
@@ -287,9 +287,10 @@ class Upgrades:
         return Refusal(why.status, headers, why.body)
 
     def _record(self, request: Request, status: int, started: float, door: Door | None) -> None:
-        if self._on_request is not None:
+        record = self._recorder()
+        if record is not None:
             plugin_id = "" if door is None else door.endpoint.plugin_id
-            self._on_request(
+            record(
                 RequestRecord(
                     request.method,
                     request.path,

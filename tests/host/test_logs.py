@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,84 @@ def test_levels(file: Path, level: str, expected: list[str]) -> None:
     assert logs.access_enabled == ("http" in expected)
     logs.close()
     assert [line["level"] for line in written(file)] == expected
+
+
+def test_the_file_may_keep_more_than_the_operator_asked_for(file: Path) -> None:
+    stream = io.StringIO()
+    logs = HostLogs(level="info", file=file, stream=stream)
+    logger = logs.logger("x")
+    logger.debug("too early")  # and the logger remembers what its level is
+    logs.keep("http")
+    assert logs.access_enabled
+    logs.access(AccessRecord("GET", "/x", 200, 0.25))
+    logger.debug("still too much")
+    assert logs.flush()
+    logs.keep("debug")
+    logger.debug("now it counts")
+    assert logs.flush()
+    logs.keep(None)
+    assert not logs.access_enabled
+    logger.debug("no more")
+    logger.info("for both")
+    logs.close()
+    messages = [line["message"] for line in written(file)]
+    assert messages == ["GET /x 200", "now it counts", "for both"]
+    assert "for both" in stream.getvalue()
+    assert len(stream.getvalue().splitlines()) == 1
+
+
+def test_the_file_may_keep_less(file: Path) -> None:
+    logs = HostLogs(level="debug", file=file)
+    logs.keep("warn")
+    logs.logger("x").info("less")
+    logs.logger("x").warning("more")
+    logs.close()
+    assert [line["message"] for line in written(file)] == ["more"]
+
+
+def test_followers_hear_what_they_want_until_they_end_it(file: Path) -> None:
+    heard: list[Any] = []
+    logs = HostLogs(level="error", file=file)
+
+    def follower(record: Mapping[str, Any]) -> None:
+        heard.append(record)
+        logs.logger("x").warning("about what was heard")  # which nobody is told of
+
+    end = logs.follow("http", follower)
+    logs.logger("realtime").error("of what carries it")
+    logs.plugin_logger("realtime").error("of what carries it, too")
+    logs.logger("x").debug("too little")
+    logs.plugin_logger("songs").info("token=abc")
+    logs.access(AccessRecord("GET", "/x", 200, 0.25))
+    assert logs.flush()
+    end()
+    assert not logs.access_enabled
+    logs.logger("x").error("afterwards")
+    logs.close()
+    assert [record["message"] for record in heard] == ["token=<redacted>", "GET /x 200"]
+    assert (heard[0]["plugin"], heard[1]["status"]) == ("songs", 200)
+    messages = [line["message"] for line in written(file)]
+    assert messages == ["of what carries it", "of what carries it, too", "afterwards"]
+
+
+def test_a_follower_that_fails_is_dropped(file: Path) -> None:
+    calls: list[Any] = []
+    logs = HostLogs(level="error", file=file)
+
+    def follower(record: Mapping[str, Any]) -> None:
+        calls.append(record)
+        raise ValueError("it broke")
+
+    end = logs.follow("info", follower)
+    logs.logger("x").info("one")
+    assert logs.flush()
+    logs.logger("x").info("two")
+    assert logs.flush()
+    end()
+    logs.close()
+    assert len(calls) == 1
+    (line,) = written(file)
+    assert "it broke" in line["message"]
 
 
 def test_a_request_record(logs: HostLogs, file: Path) -> None:
@@ -324,7 +403,7 @@ class Stuck(io.StringIO):
 
 def test_what_waits_is_bounded_and_the_loss_is_told() -> None:
     stream = Stuck()
-    writer = LogWriter(None, stream, as_json=True)
+    writer = LogWriter(None, stream, logging.INFO, as_json=True)
 
     def put(level: int, count: int) -> None:
         for _ in range(count):

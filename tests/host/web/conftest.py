@@ -110,8 +110,8 @@ class Site:
     hosts: set[str] = field(default_factory=set)
     slots: Slots = field(default_factory=lambda: Slots(16, 12, 2))
     told: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
-    recorded: bool = True
-    """Whether there is an access log: without one, who asks an open route is looked up late."""
+    recording: bool = True
+    """Whether there is an access log."""
     strict: bool = False
     """Whether wsgiref's validator stands between; it wants a Content-Type on every answer."""
 
@@ -128,7 +128,8 @@ class Site:
                 lambda name, data: self.told.append((name, data)),
             ),
             allowed_hosts=lambda: frozenset(self.hosts),
-            on_request=self.on_request if self.recorded else None,
+            on_request=self.on_request,
+            recording=lambda: self.recording,
         )
 
     def on_request(self, record: RequestRecord) -> None:

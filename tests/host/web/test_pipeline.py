@@ -361,7 +361,7 @@ def test_a_circle_is_a_failure_too(site):
 
 
 def test_a_fault_before_the_handler_is_not_the_plugins(site):
-    published = add(site, lambda _request: {})
+    published = add(site, lambda _request: {}, access="signed-in")
     site.access.broken = True
     reply = site.get(PATH)
     assert (reply.status, reply.json["error"]) == (500, "INTERNAL_ERROR")

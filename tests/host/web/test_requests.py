@@ -14,8 +14,8 @@ PATH = "/api/plugins/x/do"
 
 @pytest.fixture
 def quiet(make_site: Any) -> Any:
-    """Without an access log, and without an administrator."""
-    site = make_site(recorded=False)
+    """Without an administrator."""
+    site = make_site()
     site.access.governed = False
     return site
 
