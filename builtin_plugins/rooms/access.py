@@ -12,6 +12,7 @@ from builtin_plugins.rooms.activity import Activity
 from builtin_plugins.rooms.bodies import header
 from builtin_plugins.rooms.core import Core
 from builtin_plugins.rooms.names import Key, is_room_id
+from builtin_plugins.rooms.spans import DAY_MS, span_ms
 from plugin_sdk import (
     Forbidden,
     Invalid,
@@ -23,7 +24,6 @@ from plugin_sdk import (
 )
 
 __all__ = [
-    "DAY_MS",
     "Access",
     "Caller",
     "digest_of",
@@ -32,7 +32,6 @@ __all__ = [
     "unknown_room",
 ]
 
-DAY_MS: Final = 86_400_000
 _HEX: Final = re.compile(r"[0-9a-fA-F]+")
 _BANNED: Final = """EXISTS (SELECT 1 FROM bans b WHERE b.room_id = g.id AND b.{column} = t.key
     AND (b.expires_at IS NULL OR b.expires_at > :now))"""
@@ -183,7 +182,7 @@ class Access:
         return room_id
 
     def token_life_ms(self) -> int:
-        return int(self._settings["tokenLifetimeDays"] * DAY_MS)
+        return span_ms(self._settings["tokenLifetimeDays"], DAY_MS)
 
 
 def header_room(request: Request) -> str:

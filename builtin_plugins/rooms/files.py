@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from builtin_plugins.rooms.access import DAY_MS, Access, Caller, unknown_room
+from builtin_plugins.rooms.access import Access, Caller, unknown_room
 from builtin_plugins.rooms.core import Core
+from builtin_plugins.rooms.spans import DAY_MS, span_ms
 from plugin_sdk import Blobs, Conflict, Database, NotFound, StageboxError, TooLarge
 
 __all__ = ["Files", "trash_files"]
@@ -198,4 +199,4 @@ class Files:
         self._db.table("blob_trash").insert_all([{"blob_key": blob_key}], ignore=True)
 
     def _life_ms(self) -> int:
-        return int(self._settings["fileLifetimeDays"] * DAY_MS)
+        return span_ms(self._settings["fileLifetimeDays"], DAY_MS)

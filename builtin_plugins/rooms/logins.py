@@ -11,6 +11,7 @@ from typing import Final
 from builtin_plugins.rooms.access import Access, Caller, digest_of
 from builtin_plugins.rooms.core import Core
 from builtin_plugins.rooms.names import Key
+from builtin_plugins.rooms.spans import MINUTE_MS, span_ms
 from plugin_sdk import Forbidden, NotFound, Row
 
 __all__ = ["Logins"]
@@ -151,4 +152,4 @@ class Logins:
         return removed
 
     def _life_ms(self) -> int:
-        return int(self._settings["pendingTokenMinutes"] * 60_000)
+        return span_ms(self._settings["pendingTokenMinutes"], MINUTE_MS)

@@ -10,6 +10,7 @@ from builtin_plugins.rooms.access import Access, Caller
 from builtin_plugins.rooms.core import Core
 from builtin_plugins.rooms.names import decode_base64, json_integer
 from builtin_plugins.rooms.signatures import SIGNATURE_BYTES, verify
+from builtin_plugins.rooms.spans import SECOND_MS, span_ms
 from plugin_sdk import (
     DatabaseUnavailable,
     Forbidden,
@@ -210,7 +211,7 @@ class Posting:
         earlier = self._db.value(_NTH_NEWEST, params)
         if earlier is None:
             return
-        wait = self._settings["rateLimitSeconds"] * 1000 - (now - earlier)
+        wait = span_ms(self._settings["rateLimitSeconds"], SECOND_MS) - (now - earlier)
         if wait > 0:
             raise RateLimited(
                 "You posted too many messages; wait a little.", retry_after=max(1.0, wait / 1000)

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
+
 LOW_ORDER = "05e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"
 
 
@@ -90,6 +92,26 @@ def test_tokens_live_seven_days(rooms: Any) -> None:
     assert rooms.plugin.logins.prune() >= 1
     rooms.move_clock(0)
     assert alice.poll(room)["status_code"] == 401
+
+
+@pytest.mark.parametrize("much", [1e12, 1e300])
+def test_any_length_of_time_is_legal(rooms: Any, refused: Callable[..., int], much: float) -> None:
+    room = rooms.add()
+    spans = ("tokenLifetimeDays", "fileLifetimeDays", "pendingTokenMinutes", "rateLimitSeconds")
+    rooms.set(**dict.fromkeys(spans, much))
+    alice = rooms.client(room)
+    file_id = alice.upload(room, b"x")
+    for _ in range(5):
+        alice.post(room)
+    assert refused(alice.post, room) == 429
+    assert int(alice.headers["retry-after"]) > 10**9
+    assert rooms.plugin.logins.prune() == 0
+    assert alice.ask("GET", "/member_count", room)["member_count"] == 1
+    rooms.set(**dict.fromkeys(spans, 1e-9))
+    assert alice.poll(room)["status_code"] == 401
+    rooms.set(tokenLifetimeDays=None)
+    alice.post(room)
+    assert refused(alice.download, room, file_id) == 404
 
 
 def test_devices_side_by_side(rooms: Any) -> None:

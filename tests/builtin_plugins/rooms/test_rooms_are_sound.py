@@ -18,7 +18,7 @@ from builtin_plugins.rooms import (
     posting,
     roles,
 )
-from builtin_plugins.rooms.access import DAY_MS
+from builtin_plugins.rooms.spans import DAY_MS
 from host.plugins.manifests import check_manifest
 from host.testing import TestHost
 from plugin_sdk import Manifest, Plugin, hookimpl, parse_json
