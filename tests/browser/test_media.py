@@ -11,6 +11,9 @@ import pytest
 
 from host.testing import TestHost
 from plugin_sdk import MediaMetadata, MediaQuery, MetadataProvider, Plugin, Provider
+from tests import on_disk
+
+tmp_path = on_disk.tmp_path
 
 CLIP = Path(__file__).parent / "clips" / "counting.webm"  # 8 seconds, 10 pictures a second
 COLOURS = '["#f4cc3c","#f7de81","#1c3cbc","#907308"]'

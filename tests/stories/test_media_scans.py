@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 
+from tests import on_disk
+
+tmp_path = on_disk.tmp_path
+
 PROVIDER = """
     import time
     from pathlib import Path

@@ -12,6 +12,10 @@ from urllib.parse import urlsplit
 import pytest
 from PIL import Image
 
+from tests import on_disk
+
+tmp_path = on_disk.tmp_path
+
 MATRIX = {
     "id": 603,
     "title": "The Matrix",

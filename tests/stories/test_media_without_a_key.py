@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from tests import on_disk
+
+tmp_path = on_disk.tmp_path
+
 FILM = """<movie><title>Solaris</title><year>1972</year><plot>A planet thinks.</plot>
 <runtime>167</runtime><genre>Drama</genre><uniqueid type="tmdb">593</uniqueid></movie>"""
 SHOW = "<tvshow><title>Pilots</title><premiered>2001-02-03</premiered></tvshow>"

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import pytest
@@ -23,13 +22,9 @@ from plugin_sdk import (
     Provider,
     SeasonMetadata,
 )
+from tests import on_disk
 
-
-@pytest.fixture
-def tmp_path() -> Iterator[Path]:
-    """Not in memory as for other tests: what lies below /dev is never scanned (contract, 5.6)."""
-    with TemporaryDirectory(prefix="media-", dir=Path("/var/tmp").resolve()) as folder:
-        yield Path(folder)
+tmp_path = on_disk.tmp_path
 
 
 @dataclass
