@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -159,14 +160,15 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 CONTROLS = """() => {
   const all = "a[href], button, input, select, textarea, summary, [tabindex='0']";
   const usable = (each) => each.checkVisibility({ visibilityProperty: true }) && !each.disabled;
-  const found = [...document.querySelectorAll(all)].filter(usable);
-  found.forEach((each, at) => { each.dataset.at = at; });
-  window.reached = {};
+  window.controls = [...document.querySelectorAll(all)].filter(usable);
+  window.seen = new Set();
   addEventListener("focusin", ({ target }) => {
-    window.reached[target.dataset.at] = getComputedStyle(target).outlineStyle;
+    if (getComputedStyle(target).outlineStyle !== "none") window.seen.add(target);
   });
-  return found.length;
+  return window.controls.length;
 }"""
+LOST = """() => window.controls
+  .filter((each) => each.isConnected && !window.seen.has(each)).map((each) => each.outerHTML)"""
 
 
 def accessibility_problems(page: Any, axe: str) -> list[Any]:
@@ -186,15 +188,32 @@ def accessibility_problems(page: Any, axe: str) -> list[Any]:
 
 
 def controls_out_of_reach(page: Any) -> list[str]:
-    """What no Tab leads to, or where nobody sees that it did."""
+    """What no Tab leads to, or where nobody sees that it did. What a page that lives replaces
+    meanwhile does not count."""
+    page.wait_for_function("!document.body.textContent.includes('Asking…')")
     count = page.evaluate(CONTROLS)
     assert count > 3
-    for _ in range(count + 1):
+    for _ in range(count + 10):
         page.keyboard.press("Tab")
-    reached = page.evaluate("window.reached")
-    lost = [at for at in range(count) if reached.get(str(at), "none") == "none"]
-    html = "(at) => document.querySelector(`[data-at='${at}']`)?.outerHTML ?? `gone: ${at}`"
-    return [page.evaluate(html, at) for at in lost]
+    lost: list[str] = page.evaluate(LOST)
+    return lost
+
+
+def public_routes(page: Any) -> list[re.Pattern[str]]:
+    """What the reference of the HTTP API documents, and the panels in the public list."""
+    get = "(url) => fetch(url).then((answer) => answer.json())"
+    documented = page.evaluate(get, "/api/openapi.json")["paths"]
+    routes = [
+        re.compile(f"{method.upper()} {re.sub(r'{[^}]+}', '[^/]+', path)}")
+        for path, methods in documented.items()
+        for method in methods
+    ]
+    panels = [
+        re.compile(f"GET {re.escape(panel['url'])}")
+        for plugin in page.evaluate(get, "/api/plugins")
+        for panel in plugin["frontend"].get("panels", ())
+    ]
+    return [*routes, *panels]
 
 
 def assert_strict(answer: Any) -> None:
@@ -215,12 +234,21 @@ def test_all_pages_are_accessible_and_fit(
 ) -> None:
     watched = desk("/admin", color_scheme=scheme, viewport={"width": width, "height": 800})
     page = watched.page
+    asked = set()
+    page.on("request", lambda each: asked.add((each.resource_type, each.method, each.url)))
     for path in PAGES:
         assert_strict(page.goto(path))
         page.wait_for_selector("main:not(:has([aria-busy]))")
         assert accessibility_problems(page, axe) == [], path
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
-        assert controls_out_of_reach(page) == [], path
+        if width < 400:  # the same controls, and the menu
+            assert controls_out_of_reach(page) == [], path
+    public = public_routes(page)
+    fetched = {(method, urlsplit(url).path) for kind, method, url in asked if kind == "fetch"}
+    assert len(fetched) > 15
+    assert [
+        each for each in fetched if not any(route.fullmatch(" ".join(each)) for route in public)
+    ] == []
     assert watched.complaints == []
 
 

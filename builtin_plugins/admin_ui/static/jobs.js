@@ -1,6 +1,7 @@
 import { ask, byId, el, every, ready, say, when, work } from "./desk.js";
 
 const filter = byId("filter");
+filter.elements.plugin.value = new URLSearchParams(location.search).get("plugin") ?? "";
 const rows = new Map();
 const DONE = new Set(["succeeded", "failed", "cancelled"]);
 

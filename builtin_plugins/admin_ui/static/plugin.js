@@ -1,4 +1,5 @@
-import { Refusal, ask, bytes, byId, confirm, el, may, plural, ready, record, say, when, work } from "./desk.js";
+import { Refusal, ask, byId, confirm, el, may, plural, ready, record, say, when, work } from "./desk.js";
+import { offerRemoval, showData } from "./data.js";
 import { mark, refuse, valid } from "./fields.js";
 import { showPanels } from "./panels.js";
 import { fields, read } from "./settings-form.js";
@@ -114,51 +115,6 @@ async function showSettings() {
   };
 }
 
-/** What purging would remove, in rows and bytes. */
-function kept(data) {
-  const rows = data.tables.reduce((sum, each) => sum + each.rows, 0);
-  return `${plural(data.keys, "value")}, ${plural(rows, "row")} in ${plural(data.tables.length, "table")} (${bytes(data.bytes)}), ${plural(data.blobs.count, "file")} (${bytes(data.blobs.bytes)})`;
-}
-
-const tables = (data) => data.tables.length
-  ? el("table", {}, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Table"), el("th", { scope: "col", class: "number" }, "Rows"))),
-    el("tbody", {}, data.tables.map((each) => el("tr", {}, el("td", {}, each.name), el("td", { class: "number" }, each.rows.toLocaleString())))))
-  : "";
-
-const dataOf = () => ask(`/api/admin/plugins/${encodeURIComponent(id)}/data`);
-
-async function showData() {
-  if (!may("ADMIN")) return;
-  byId("data-part").hidden = false;
-  const data = await dataOf();
-  byId("data").textContent = `It keeps ${kept(data)}.`;
-  byId("tables").replaceChildren(tables(data));
-  byId("export").href = `/api/admin/plugins/${encodeURIComponent(id)}/export`;
-  byId("purge").disabled = plugin?.enabled ?? false;
-  byId("purge").title = plugin?.enabled ? "Disable it first" : "";
-  byId("uninstall").hidden = plugin?.source !== "folder";
-}
-
-byId("purge").addEventListener("click", ({ currentTarget }) => work(currentTarget, async () => {
-  const data = await dataOf();
-  const settings = el("input", { type: "checkbox", id: "purge-all" });
-  const preview = [el("p", {}, `This removes ${kept(data)}, for good. Export it before if you are not sure.`), tables(data),
-    plugin && !plugin.protected ? el("p", { class: "check" }, settings, el("label", { for: "purge-all" }, "its settings and permissions as well")) : ""];
-  if (!(await confirm(`Purge ${plugin?.name ?? id}?`, preview, "Purge", { danger: true }))) return;
-  await ask(`${api}/purge`, { body: { scope: settings.checked ? "all" : "data" } });
-  await load();
-  say(`Nothing is left of what ${plugin?.name ?? id} kept.`);
-}));
-
-byId("uninstall").addEventListener("click", ({ currentTarget }) => work(currentTarget, async () => {
-  const purge = el("input", { type: "checkbox", id: "with-data" });
-  const text = [el("p", {}, "Its code is removed. What it keeps stays, unless you say otherwise:"),
-    el("p", { class: "check" }, purge, el("label", { for: "with-data" }, `purge ${kept(await dataOf())}`))];
-  if (!(await confirm(`Uninstall ${plugin.name}?`, text, "Uninstall", { danger: true }))) return;
-  await ask(`${api}?purge=${purge.checked}`, { method: "DELETE" });
-  location.assign("/admin/plugins");
-}));
-
 async function showFigures() {
   if (!may("ADMIN")) return;
   const { load, startedAt } = await ask("/api/admin/overview");
@@ -169,9 +125,20 @@ async function showFigures() {
   byId("figures").textContent = `${plural(own.calls, "call")} since ${when(startedAt)}: ${own.seconds} seconds in all${mean}; ${plural(own.failures, "failure")}.`;
 }
 
+/** Calls of its code that a later version of the host will not have any more. */
+async function showDeprecated() {
+  if (!may("ADMIN")) return;
+  const found = (await ask("/api/admin/deprecations")).filter((each) => each.pluginId === id);
+  byId("deprecated-part").hidden = !found.length;
+  byId("deprecated").replaceChildren(...found.map((each) => el("li", {},
+    el("strong", {}, each.name), ` is gone in version ${each.removedIn} of the SDK: ${each.instead} `,
+    el("small", {}, `${each.place}, ${plural(each.count, "time")}, last ${when(each.lastSeen)}, by version ${each.pluginVersion}`))));
+}
+
 async function showLog() {
   if (!may("ADMIN")) return;
   byId("log-part").hidden = false;
+  byId("jobs").href = `/admin/jobs?plugin=${encodeURIComponent(id)}`;
   byId("all-log").href = `/admin/logs?plugin=${encodeURIComponent(id)}`;
   const found = await ask(`/api/admin/log?${new URLSearchParams({ plugin: id, limit: 50 })}`);
   byId("log").replaceChildren(...(found.length ? found.toReversed().map(record) : [el("p", {}, "No records.")]));
@@ -189,8 +156,9 @@ async function load() {
   }
   const panels = plugin && may("ADMIN") ? [plugin] : [];
   byId("panels-part").hidden = !showPanels(byId("panels"), panels);
-  await Promise.all([plugin ? showSettings() : null, showData(), showFigures(), showLog()]);
+  await Promise.all([plugin ? showSettings() : null, may("ADMIN") ? showData(plugin, id) : null, showFigures(), showDeprecated(), showLog()]);
   ready("plugin");
 }
 
+offerRemoval(() => plugin, id, api, load);
 work(null, load);

@@ -57,6 +57,7 @@ install.addEventListener("submit", (event) => {
   };
   work(install.querySelector("button"), async () => {
     const plan = await ask("/api/plugins?preview=true", { form: sent() });
+    if (plan.problems.length) throw new Error(`${plan.name} ${plan.version} cannot be installed here. ${plan.problems.join(" ")}`);
     const known = plugins.find((each) => each.id === plan.id);
     const added = known ? [...plan.addedCapabilities, ...plan.addedPermissions] : [];
     const about = declared({ bundled: false, capabilities: [], permissions: [], providers: [], requires: [], ...plan }, added);
