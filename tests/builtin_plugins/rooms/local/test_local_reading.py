@@ -158,6 +158,12 @@ def test_members_that_nobody_knows_come_back(local: Any) -> None:
     assert "Ünïcode".encode() in local.ask("rooms", room).content
 
 
+def test_numbers_of_plain_messages_may_be_any(local: Any) -> None:
+    doc = {"id": f"{local.room()}x", "roomId": "r", "senderId": "u", "content": "", "timestamp": 1}
+    local.store.save_message({**doc, "serverId": 2**70})
+    assert local.get("messages", doc["id"])["serverId"] == 2**70
+
+
 def test_ids_are_exact(local: Any) -> None:
     room = local.room()
     for id in ("Case", "case", "sp ace", "per%cent", "q?#&", "ü", "ü", "x.y", "'\"\\"):
