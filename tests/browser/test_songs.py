@@ -123,10 +123,16 @@ def test_a_long_list(open_page: Callable[..., Any], url: str) -> None:
     assert wait(page, "(row) => document.querySelector(row)?.innerText", above) < "Q"
     page.locator("input[name=q]").fill("quill")
     wait(page, "() => document.getElementById('count').innerText === '1 song'")
-    page.locator("input[name=q]").fill("")
-    page.locator("select[name=sort]").select_option("title")
-    wait(page, "() => document.getElementById('count').innerText === '3,001 songs'")
+    page.locator("input[name=q]").fill("no such song")
+    wait(page, "() => document.getElementById('count').innerText === '0 songs'")
+    assert page.locator("#nothing").is_visible()
     assert page.locator("#rail").is_hidden()
+    page.get_by_role("button", name="Show all songs").click()
+    wait(page, "() => document.getElementById('count').innerText === '3,001 songs'")
+    assert page.locator("#nothing").is_hidden()
+    page.locator("select[name=sort]").select_option("title")
+    wait(page, "() => document.getElementById('rail').hidden")
+    wait(page, "() => document.getElementById('count').innerText === '3,001 songs'")
     assert page.locator("select[name=tunings] option").count() > 3
     page.locator("select[name=tunings]").select_option("Drop D")
     wait(page, "() => !document.getElementById('count').innerText.startsWith('3,001')")
@@ -171,6 +177,10 @@ def test_playing(open_page: Callable[..., Any], url: str) -> None:
 
     page.locator("#arrangement").select_option("1")
     wait(page, "() => document.getElementById('highway').ariaLabel.includes('Bass: 5 notes')")
+    page.get_by_role("button", name="Close the player").click()
+    assert page.locator("#player").is_hidden()
+    assert page.evaluate("() => document.getElementById('mix').paused")
+    assert page.evaluate("() => document.activeElement.id") == "list"
     assert watched.complaints == []
 
 

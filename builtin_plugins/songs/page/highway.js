@@ -94,7 +94,7 @@ export class Highway {
     const size = Math.min(view.height * 0.1, (view.height * 0.8) / view.strings);
     pen.textAlign = "center";
     pen.textBaseline = "middle";
-    pen.font = `bold ${Math.round(size * 0.75)}px system-ui, sans-serif`;
+    const fonts = [0.75, 0.6].map((part) => `bold ${Math.round(size * part)}px system-ui, sans-serif`);
     let drawn = 0;
     const end = view.now + SECONDS;
     for (let i = from(this.notes, "t", view.now - 1 - this.longest); i < this.notes.length; i++) {
@@ -113,6 +113,7 @@ export class Highway {
       pen.roundRect(x - size / 2, y - size / 2, size, size, note.chord ? size / 8 : size / 2);
       pen.fill();
       pen.fillStyle = "#101216";
+      pen.font = fonts[note.f > 9 && !note.mt ? 1 : 0]; // two digits are to fit in
       pen.fillText(note.mt ? "×" : note.f, x, y + size * 0.04);
       drawn++;
     }

@@ -7,9 +7,10 @@ const DRIFT = 0.08; // seconds that a stem may be off
 const find = (id) => document.getElementById(id);
 
 export class Player {
-  constructor({ profile, changed }) {
+  constructor({ profile, changed, closed }) {
     this.profile = profile;
     this.changed = changed;
+    this.closed = closed;
     this.mix = find("mix");
     this.highway = new Highway(find("highway"), find("lyrics"));
     this.stems = [];
@@ -24,6 +25,7 @@ export class Player {
     find("off").addEventListener("click", () => this.setLoop({ from: null, to: null }));
     find("keep").addEventListener("click", () => this.keep().catch(trouble));
     find("favorite").addEventListener("click", () => this.toggle().catch(trouble));
+    find("close").addEventListener("click", () => this.close());
     find("cover").addEventListener("error", () => (find("cover").hidden = true));
     find("favorite").hidden = find("keep").hidden = !profile;
     const step = () => {
@@ -50,6 +52,12 @@ export class Player {
     this.setLoop({ from: null, to: null });
     this.highway.clear();
     await Promise.all([this.sound(song), this.chart(null), this.loops()]).catch(trouble);
+  }
+
+  close() {
+    this.mix.pause();
+    find("player").hidden = true;
+    this.closed();
   }
 
   async sound(song) {
@@ -160,9 +168,7 @@ export class Player {
     const whole = loop.from !== null && loop.to !== null;
     find("off").disabled = loop.from === null && loop.to === null;
     find("keep").disabled = !whole;
-    const edge = (time) => (time === null ? "…" : clock(time));
-    find("loop").textContent = find("off").disabled
-      ? "No loop." : `Loop from ${edge(loop.from)} to ${edge(loop.to)}.`;
+    find("loop").textContent = sentence(loop);
   }
 
   async loops() {
@@ -207,4 +213,11 @@ export class Player {
     find("favorite").setAttribute("aria-pressed", favorite);
     this.changed();
   }
+}
+
+function sentence({ from, to }) {
+  if (from === null && to === null) return "No loop.";
+  if (to === null) return `Begins at ${clock(from)}: go on, and say where it ends.`;
+  if (from === null) return `Ends at ${clock(to)}: go back, and say where it begins.`;
+  return `Loop from ${clock(from)} to ${clock(to)}.`;
 }

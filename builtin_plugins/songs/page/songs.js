@@ -12,12 +12,17 @@ const form = find("filters");
 const profile = document.body.dataset.profile;
 find("mine").hidden = !profile;
 
-const player = new Player({ profile, changed: () => list.redraw() });
+const player = new Player({
+  profile,
+  changed: () => list.redraw(),
+  closed: () => find("list").focus(),
+});
 const list = new SongList(find("list"), find("rows"), {
   counted: (total) => {
     find("count").textContent = total === 1 ? "1 song" : `${total.toLocaleString("en")} songs`;
     find("empty").hidden = total > 0 || filtered();
-    find("shelf").hidden = !find("empty").hidden;
+    find("nothing").hidden = total > 0 || !filtered();
+    find("shelf").hidden = total === 0;
   },
   chosen: (song) => player.open(song),
 });
@@ -52,6 +57,12 @@ form.addEventListener("input", () => {
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   refresh();
+});
+
+find("all").addEventListener("click", () => {
+  form.reset();
+  refresh();
+  form.elements.q.focus();
 });
 
 find("rail").append(...LETTERS.map((letter) => {
