@@ -24,6 +24,9 @@ __all__ = ["Channel"]
 _TURN: Final = 512 * 1024
 """How many bytes one connection may send before the others get their turn."""
 
+_FIRST_TURN: Final = 2 * 1024 * 1024
+"""The same for the worker that begins a file: a part that goes whole needs no other thread."""
+
 _PIECE: Final = 256 * 1024
 _LINGER_SECONDS: Final = 2.0
 
@@ -144,11 +147,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
         except OSError:
             self.handle_close()
 
-    def _flush_turn(self) -> None:
-        """Sends what the socket takes, at most a turn; gives the connection up when it cannot go
-        on. Call it with ``outbuf_lock`` held."""
+    def _flush_turn(self, most: int = _TURN) -> None:
+        """Sends what the socket takes, at most so many bytes; gives the connection up when it
+        cannot go on. Call it with ``outbuf_lock`` held."""
         try:
-            self._flush_some()
+            self._flush_some(most=most)
         except BodyFailed as error:
             self.logger.warning("An answer to %s was cut off: %s.", self.addr[0], error)
             self._give_up()
@@ -157,8 +160,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
                 self.logger.warning("Sending to %s failed: %s.", self.addr[0], error)
             self._give_up()
 
-    def _flush_some(self, do_close: bool = True) -> bool:  # noqa: ARG002  # waitress' signature
-        left = _TURN
+    def _flush_some(self, do_close: bool = True, most: int = _TURN) -> bool:  # noqa: ARG002  # waitress' signature
+        left = most
         while left > 0:
             buffer = self.outbufs[0]
             if not buffer.__len__():  # len() would refuse lengths beyond sys.maxsize
@@ -167,7 +170,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
                 self._close_buffer(self.outbufs.pop(0))
                 continue
             if isinstance(buffer, FileBody):
-                sent = buffer.send_to(self.socket, left)
+                sent = buffer.send_to(self.socket, left, self.site.scratch)
             else:
                 sent = self._send_now(buffer.get(min(left, _PIECE)))
                 buffer.skip(sent, True)
@@ -175,7 +178,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
                 break
             left -= sent
             self.total_outbufs_len -= sent
-        if left == _TURN:
+        if left == most:
             return False
         self.last_activity = time.monotonic()
         return True
@@ -267,7 +270,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
             self.outbufs += [data, OverflowableBuffer(self.adj.outbuf_overflow)]
             self.current_outbuf_count = 0
             self.total_outbufs_len += length
-            self._flush_turn()
+            self._flush_turn(_FIRST_TURN)
             return
         if not self.total_outbufs_len:
             try:

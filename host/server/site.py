@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from host.server.bodies import Scratch
 from host.server.hub import Hub
 from host.server.poller import Poller
 from host.server.waiting import Waiting
@@ -61,6 +62,7 @@ class Site:
     poller: Poller
     log: Logger
     waiting: Waiting = field(default_factory=Waiting)
+    scratch: Scratch = field(default_factory=Scratch)
     stopping: bool = field(default=False)
 
     def error(

@@ -251,9 +251,12 @@ class WsgiTask(_Task, WSGITask):  # type: ignore[misc]  # waitress ships no type
 
     def _send_file(self, body: FileBody) -> bool:
         self.content_length = body.prepare(self.content_length)
-        self.write(b"")
         if not self.sends_body or not self.content_length:
+            self.write(b"")
             return False
+        if not self.wrote_header:
+            body.prepend(self.build_response_header())
+            self.wrote_header = True
         self.channel.write_soon(body)
         return True
 

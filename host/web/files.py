@@ -8,10 +8,11 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 from urllib.parse import quote
 
 from host.web.content_types import content_type_of
+from host.web.streams import PlainFile
 from plugin_sdk import Blob, FileBody, Logger, NotFound
 
 __all__ = ["Content", "content_disposition", "open_content"]
@@ -62,7 +63,7 @@ def _file(path: Path, etag: str | None, log: Logger) -> Content:
             raise NotFound
         made = f"{facts.st_mtime_ns:x}-{facts.st_size:x}"
         tag = _quoted(etag if etag is not None else made)
-        file = os.fdopen(descriptor, "rb", buffering=0)
+        file = cast("BinaryIO", PlainFile(descriptor))
     except BaseException:
         os.close(descriptor)
         raise

@@ -2,16 +2,78 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from host.web.leases import Lease
 from plugin_sdk import Logger
 
-__all__ = ["CHUNK_BYTES", "Chunks", "FileChunks", "FileSlice", "read_chunks"]
+__all__ = [
+    "CHUNK_BYTES",
+    "Chunks",
+    "FileChunks",
+    "FileSlice",
+    "PlainFile",
+    "read_at",
+    "read_chunks",
+]
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 CHUNK_BYTES: Final = 64 * 1024
+
+
+def read_at(descriptor: int, buffer: memoryview, offset: int) -> int:
+    """Fills the buffer from that place of a file; how many bytes there were, 0 at its end."""
+    if hasattr(os, "preadv"):
+        return os.preadv(descriptor, [buffer], offset)
+    os.lseek(descriptor, offset, os.SEEK_SET)
+    data = os.read(descriptor, len(buffer))
+    buffer[: len(data)] = data
+    return len(data)
+
+
+class PlainFile(io.RawIOBase):
+    """A file of the disk by its descriptor, read at places (pread) where the system can: no call
+    but those that move bytes. ``descriptor`` is for a server that does the reading itself."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self.descriptor = descriptor
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        got = read_at(self.descriptor, memoryview(buffer), self._position)
+        self._position += got
+        return got
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        if whence == os.SEEK_CUR:
+            offset += self._position
+        elif whence == os.SEEK_END:
+            offset += os.fstat(self.descriptor).st_size
+        self._position = max(0, offset)
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def fileno(self) -> int:
+        return self.descriptor
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            os.close(self.descriptor)
 
 
 class FileSlice:
@@ -19,20 +81,31 @@ class FileSlice:
 
     Made for ``wsgi.file_wrapper``: waitress asks for the size by seeking to the end, reads ahead,
     seeks back, and closes the file when the last byte is sent or the client is gone. The lease is
-    given back then."""
+    given back then. ``descriptor`` and ``offset`` say where a server may read the bytes itself;
+    the first is None where it may not."""
 
     def __init__(self, file: BinaryIO, length: int, lease: Lease) -> None:
         self._file = file
         self._base = file.tell()
         self._length = length
         self._position = 0
+        self._moved = False
         self._lease = lease
+        self.descriptor = file.descriptor if isinstance(file, PlainFile) else None
+
+    @property
+    def offset(self) -> int:
+        """The place in the whole file of the byte that is next."""
+        return self._base + self._position
 
     def read(self, size: int | None = -1, /) -> bytes:
         left = self._length - self._position
         wanted = left if size is None or size < 0 or size > left else size
         if wanted <= 0:
             return b""
+        if self._moved:
+            self._file.seek(self.offset)
+            self._moved = False
         chunk = self._file.read(wanted)
         if not chunk:
             # waitress would ask again and again; an error makes it close the connection.
@@ -43,7 +116,7 @@ class FileSlice:
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._length}[whence]
         self._position = max(0, origin + offset)
-        self._file.seek(self._base + self._position)
+        self._moved = True  # not before it is read: a size is asked for by seeking
         return self._position
 
     def tell(self) -> int:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 import threading
 from typing import Any
 
 import pytest
+
+from host.web.streams import FileSlice, PlainFile
 
 MIB = 1024 * 1024
 
@@ -151,6 +154,49 @@ def test_stalled_readers_hold_neither_threads_nor_memory(serve, wait_for):
     # what the kernel's buffers took, and one chunk each
     assert max(file.read_bytes for file in files) < 16 * MIB
     assert any("stagebox-io" in file.threads for file in files)
+
+
+class Lease:
+    """Counts how often it was given back."""
+
+    def __init__(self) -> None:
+        self.released = 0
+
+    def release(self) -> None:
+        self.released += 1
+
+
+def part_of(path: Any, start: int, length: int, lease: Any) -> FileSlice:
+    """As the web layer hands over a range of a file."""
+    file = PlainFile(os.open(path, os.O_RDONLY))
+    file.seek(start)
+    return FileSlice(file, length, lease)  # type: ignore[arg-type]
+
+
+def test_range_of_a_plain_file_is_sent_from_its_place(serve, tmp_path, wait_for):
+    content = os.urandom(8 * MIB + 123)
+    (tmp_path / "file").write_bytes(content)
+    lease = Lease()
+    part = part_of(tmp_path / "file", 77, 7 * MIB + 1, lease)
+    client = serve(answering(part)).client()
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+    client.send("GET /body HTTP/1.1\r\n\r\n")
+    assert client.reply().body == content[77 : 77 + 7 * MIB + 1]
+    wait_for(lambda: lease.released == 1, "the end of the lease")
+    assert client.get("/next").body == b"ok"
+
+
+def test_plain_file_that_shrank_ends_the_connection(serve, tmp_path, wait_for):
+    (tmp_path / "file").write_bytes(bytes(2 * MIB))
+    lease = Lease()
+    part = part_of(tmp_path / "file", 0, 4 * MIB, lease)
+    served = serve(answering(part))
+    client = served.client()
+    client.send("GET /body HTTP/1.1\r\n\r\n")
+    rest = client.rest()
+    assert rest.partition(b"\r\n\r\n")[2] == bytes(2 * MIB)
+    wait_for(lambda: lease.released == 1, "the end of the lease")
+    assert served.get("/next").body == b"ok"
 
 
 def test_fast_reader_of_a_large_file_starves_nobody(serve):

@@ -14,7 +14,7 @@ from host.plugins.gate import Slots
 from host.web.content_types import content_type_of
 from host.web.files import content_disposition
 from host.web.leases import Lease
-from host.web.streams import FileSlice
+from host.web.streams import FileSlice, PlainFile
 from plugin_sdk import BlobInfo, NotFound, Response, Route
 
 PATH = "/api/plugins/x/do"
@@ -436,6 +436,25 @@ def test_a_slice_is_a_file_of_its_own(lease):
     part.close()
     part.close()
     assert inner.closed
+
+
+def test_a_plain_file_is_read_at_places(lease, tmp_path):
+    lease._gate.enter()
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    file = PlainFile(os.open(path, os.O_RDONLY))
+    assert (file.readable(), file.seekable(), file.seek(3), file.tell()) == (True, True, 3, 3)
+    part = FileSlice(file, 4, lease)
+    assert (part.descriptor, part.offset) == (file.fileno(), 3)
+    assert part.read(3) == b"345"
+    assert part.seek(1) == 1
+    assert (part.offset, part.read()) == (4, b"456")
+    assert file.seek(-2, os.SEEK_END) == 8
+    assert file.seek(1, os.SEEK_CUR) == 9
+    assert (file.read(), file.read()) == (b"9", b"")
+    part.close()
+    part.close()
+    assert file.closed
 
 
 def test_a_slice_of_a_file_that_shrank_is_an_error(lease):
