@@ -74,7 +74,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "one_engine: about one engine, whatever --engine says")
+    text = "one_engine: about one engine, or about nothing that is kept"
+    config.addinivalue_line("markers", text)
     if not hasattr(config, "workerinput"):
         _keep_in_memory()
         name = f"stagebox-postgresql-{os.getpid()}-{secrets.token_hex(4)}"

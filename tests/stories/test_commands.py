@@ -103,6 +103,7 @@ def test_commands_work_without_a_server_and_are_remembered(serve, greeter):
     assert served.stop() == 0
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     ("arguments", "status", "text"),
     [
@@ -127,6 +128,7 @@ def test_wrong_inputs_get_one_clear_sentence(stopped, arguments, status, text):
     assert "Traceback" not in answer.stderr
 
 
+@pytest.mark.one_engine
 def test_the_help_helps(stopped):
     served = stopped
     for arguments in ([], ["plugin"], ["settings"], ["provider"], ["serve"], ["doctor"]):
@@ -138,6 +140,7 @@ def test_the_help_helps(stopped):
         assert name in top
 
 
+@pytest.mark.one_engine
 def test_an_address_in_use_is_said(serve):
     served = serve()
     address = served.url.removeprefix("http://")
@@ -148,6 +151,7 @@ def test_an_address_in_use_is_said(serve):
     served.stop()
 
 
+@pytest.mark.one_engine
 def test_a_wrong_configuration_is_said(stopped):
     served = stopped
     (served.data_dir / "stagebox.toml").write_text("thread = 5\n")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 
+import pytest
+
 SLOW = """
     import threading
     from plugin_sdk import Plugin, route
@@ -19,6 +21,7 @@ SLOW = """
 QUICK = SLOW.replace("threading.Event().wait(6)", "pass")
 
 
+@pytest.mark.one_engine
 def test_the_host_listens_before_a_slow_plugin_is_up(serve, write_plugin, tmp_path, wait_until):
     plugins = tmp_path / "served" / "plugins"
     write_plugin("quick", QUICK, into=plugins)

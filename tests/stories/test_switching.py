@@ -80,6 +80,7 @@ def test_switching_one_plugin_under_load_fails_no_request(make_host, write_plugi
     assert set(blinking) == {200, 404}
 
 
+@pytest.mark.one_engine
 def test_a_plugin_that_blocks_every_call_it_may_have_holds_up_nobody(make_host, write_plugin):
     host = make_host(write_plugin("sleeper", SLEEPER), write_plugin("steady", GOOD))
     statuses: Counter[int] = Counter()
@@ -106,6 +107,7 @@ def test_a_plugin_that_blocks_every_call_it_may_have_holds_up_nobody(make_host, 
     assert statuses == {200: allowed, 503: 40 - allowed}
 
 
+@pytest.mark.one_engine
 def test_requests_inside_finish_undisturbed_when_their_plugin_is_disabled(make_host, write_plugin):
     host = make_host(
         write_plugin("sleeper", SLEEPER.replace("self.wake.wait(60)", "self.wake.wait(1)"))
