@@ -283,8 +283,7 @@ class Songs(Plugin):
     )
     def track_highway(self, request: Request) -> Response:
         """The chart of an arrangement"""
-        song = self._songbook.get(request.params["track_id"])
-        return highway(self.context, song, request)
+        return highway(self.context, self._songbook, request)
 
     # What people keep
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from builtin_plugins.songs.media import reader_of, source_of
 from builtin_plugins.songs.parameters import Parameters
-from builtin_plugins.songs.songbook import Song
+from builtin_plugins.songs.songbook import Song, Songbook
 from plugin_sdk import Context, NotFound, Request, Response, SongChart, UnreadableSong
 
 __all__ = ["highway"]
@@ -17,11 +17,12 @@ _REVISION: Final = "1"
 """Another one when the same chart is rendered in another way."""
 
 
-def highway(context: Context, song: Song, request: Request) -> Response:
+def highway(context: Context, songbook: Songbook, request: Request) -> Response:
     """Raises NotFound beyond the last arrangement, and when its chart cannot be read."""
     read = Parameters(request)
     wished = read.optional_integer("arrangement")
     read.finish()
+    song = songbook.get(request.params["track_id"])
     index = _default(context, song) if wished is None else wished
     if index >= len(song.facts.arrangements):
         raise NotFound("There is no such arrangement.")

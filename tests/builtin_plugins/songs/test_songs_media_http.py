@@ -176,6 +176,14 @@ def test_covers_are_png(host: TestHost, tracks: Mapping[str, str]) -> None:
     assert host.get("/api/covers?count=101").status == 400
 
 
+def test_what_is_malformed_is_so_on_tracks_that_are_unknown(host: TestHost) -> None:
+    unknown = f"/api/tracks/track_{'0' * 32}"
+    for path in ("highway?arrangement=x", "stems/x/audio", "loops?profileId=x"):
+        assert host.get(f"{unknown}/{path}").status == 400
+    assert host.post(unknown, json={"title": ""}).status == 400
+    assert host.get(f"{unknown}/highway?arrangement=0").status == 404
+
+
 @pytest.mark.parametrize("pack", PACKS)
 def test_the_highway(host: TestHost, tracks: Mapping[str, str], pack: str) -> None:
     path = f"/api/tracks/{tracks[pack]}/highway"
