@@ -72,20 +72,27 @@ function list(path, title, schema, value, fixed) {
 function field(path, title, schema, value, required, fixed) {
   const id = `setting-${path}`;
   const about = schema.description ? `${id}-about` : null;
-  const input = control(schema, value, { id, name: path, "aria-describedby": about, required: required && kind(schema) !== "boolean", disabled: fixed });
+  const input = control(schema, value, { id, name: path, "aria-describedby": about, required, disabled: fixed });
   const label = el("label", { for: id }, title);
   const hint = about ? el("small", { id: about }, schema.description) : null;
   if (input.type !== "checkbox") return el("div", { class: "field", "data-path": path }, label, input, hint);
   return el("div", { class: "field", "data-path": path }, el("div", { class: "check" }, input, label), hint);
 }
 
+/** Of what has no default nothing may be chosen, and stays so. */
+function select(options, value, open, attributes) {
+  const chosen = JSON.stringify(value ?? null);
+  return el("select", attributes, open ? el("option", { value: "" }, "not set") : null,
+    options.map(([each, text]) => el("option", { value: JSON.stringify(each), selected: JSON.stringify(each) === chosen }, text)));
+}
+
 function control(schema, value, attributes) {
-  if (schema.enum) {
-    return el("select", attributes, schema.enum.map((each) => el("option", { value: JSON.stringify(each), selected: JSON.stringify(each) === JSON.stringify(value) }, String(each ?? "none"))));
-  }
+  const open = schema.default === undefined;
+  if (schema.enum) return select(schema.enum.map((each) => [each, String(each ?? "none")]), value, open && !schema.enum.includes(null), attributes);
   switch (kind(schema)) {
     case "boolean":
-      return el("input", { ...attributes, type: "checkbox", checked: value === true });
+      if (open && !attributes.required) return select([[true, "yes"], [false, "no"]], value, true, attributes);
+      return el("input", { ...attributes, required: false, type: "checkbox", checked: value === true });
     case "integer":
     case "number":
       return el("input", { ...attributes, type: "number", step: kind(schema) === "integer" ? "1" : "any", min: schema.minimum, max: schema.maximum, value });
@@ -100,6 +107,13 @@ function control(schema, value, attributes) {
   }
 }
 
+/** Equal as JSON; the order of members says nothing. */
+function same(one, other) {
+  if (typeof one !== "object" || one === null || typeof other !== "object" || other === null) return one === other;
+  const names = Object.keys(one);
+  return Array.isArray(one) === Array.isArray(other) && names.length === Object.keys(other).length && names.every((name) => name in other && same(one[name], other[name]));
+}
+
 /** The document to store: what equals its default is left out, so that it follows the default, and
  *  so is what is pinned. Throws {input, message} for a text that cannot be what it should. */
 export function read(form, schema, before, pinned = new Map(), path = []) {
@@ -110,7 +124,7 @@ export function read(form, schema, before, pinned = new Map(), path = []) {
     const value = valueOf(form, each, before?.[name], [...path, name]);
     // Below the top the host fills in no defaults: what was there stays there.
     const kept = path.length > 0 && before && name in before && before[name] !== null;
-    const isDefault = JSON.stringify(value) === JSON.stringify(each.default) && !kept;
+    const isDefault = same(value, each.default) && !kept;
     const empty = plain(each) && !Object.keys(value).length;
     if (value !== undefined && !isDefault && !empty) found[name] = value;
   }
@@ -143,7 +157,7 @@ function entered(form, schema, before, path) {
 }
 
 function taken(input, schema) {
-  if (schema.enum) return JSON.parse(input.value);
+  if (input.matches("select")) return input.value === "" ? undefined : JSON.parse(input.value);
   switch (kind(schema)) {
     case "boolean":
       return input.checked;
