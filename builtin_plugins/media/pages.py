@@ -14,6 +14,7 @@ _FILES: Final = {
     "media.css": "text/css; charset=utf-8",
     "media.js": "text/javascript; charset=utf-8",
     "api.js": "text/javascript; charset=utf-8",
+    "metadata.js": "text/javascript; charset=utf-8",
     "player.js": "text/javascript; charset=utf-8",
     "scans.js": "text/javascript; charset=utf-8",
     "shelf.js": "text/javascript; charset=utf-8",

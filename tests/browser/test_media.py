@@ -162,6 +162,32 @@ def test_colours_and_a_narrow_screen(
     assert watched.complaints == []
 
 
+def test_where_posters_come_from_is_offered_once(
+    host: TestHost, open_page: Callable[..., Any], wait_until: Callable[..., None], tmp_path: Path
+) -> None:
+    host.delete("/api/v1/settings/providers/pictured")
+    watched = open_page(host.url, "/media")
+    page = watched.page
+    wait_until(lambda: page.locator("#metadata").is_visible())
+    page.locator("#beside button").click()
+    wait_until(lambda: "scan a library again" in page.locator("#metadata-text").inner_text())
+    assert not page.locator("#choices").is_visible()
+    [row] = host.get("/api/v1/settings/providers").json()["data"]
+    assert (row["name"], row["enabled"], row["configured"]) == ("local_files", True, True)
+    page.reload()
+    wait_until(lambda: page.evaluate("document.documentElement.dataset.live === 'yes'"))
+    assert not page.locator("#metadata").is_visible()
+    host.delete("/api/v1/settings/providers/local_files")
+    page.reload()
+    wait_until(lambda: page.locator("#metadata").is_visible())
+    page.locator("#key input").fill("my key")
+    page.locator("#key button").click()
+    wait_until(lambda: "scan a library again" in page.locator("#metadata-text").inner_text())
+    [row] = host.get("/api/v1/settings/providers").json()["data"]
+    assert (row["name"], row["config"]["apiKey"]) == ("tmdb", "********")
+    assert watched.complaints == []
+
+
 def test_what_goes_wrong_is_said(
     host: TestHost, open_page: Callable[..., Any], wait_until: Callable[..., None]
 ) -> None:

@@ -16,9 +16,9 @@ async function answered(path, options) {
 
 export const ask = (path, options = {}) => answered(path, options);
 
-export const send = (path, body) =>
+export const send = (path, body, method = "POST") =>
   answered(path, {
-    method: "POST",
+    method,
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
   });

@@ -1,6 +1,7 @@
 // The page: what is new, what is searched for, one player, and how scans go on.
 
 import { ask, send } from "./api.js";
+import { offerMetadata } from "./metadata.js";
 import { play } from "./player.js";
 import { watchScans } from "./scans.js";
 import { element, shelf } from "./shelf.js";
@@ -113,4 +114,5 @@ at("query").addEventListener("input", () => {
 });
 
 watchScans(refresh);
+offerMetadata(complain).catch(complain);
 refresh();
