@@ -134,6 +134,7 @@ class Connections:
         self.idle: list[Session] = []
         self.empty: list[Session] = []
         self.writer: Session | None = None
+        self._file: tuple[int, int] | None = None
         self._options = options
         self._opened = opened
         self._closed = closed
@@ -143,6 +144,7 @@ class Connections:
         self.refuse_when_shut()
         if self.path.exists():
             session = self._read_only(_connect(_uri(self.path), self._options), self.idle)
+            self._note_file()
             self._opened()
             return session
         if self.empty:
@@ -160,8 +162,19 @@ class Connections:
             connection.close()
             raise
         self.writer = Session(connection, None)
+        self._note_file()
         self._opened()
         return self.writer
+
+    @property
+    def orphaned(self) -> bool:
+        """Whether the file that was opened is not there any more, or is another one: another
+        process dropped the database. SQLite would go on writing where nobody reads."""
+        return self._file is not None and self._file != _identity(self.path)
+
+    def _note_file(self) -> None:
+        if self._file is None:
+            self._file = _identity(self.path)
 
     def put_back(self, session: Session, home: list[Session]) -> None:
         """Keeps a reader for the next time, or closes it."""
@@ -225,6 +238,14 @@ def _connect(address: str, options: Options, *, uri: bool = True) -> sqlite3.Con
     )
     connection.create_function(FOLD, 1, _fold, deterministic=True)
     return connection
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _uri(path: Path) -> str:

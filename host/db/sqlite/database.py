@@ -54,6 +54,11 @@ class SqliteDatabase(Sessions):
     def shut(self) -> bool:
         return self._connections.shut
 
+    @property
+    def orphaned(self) -> bool:
+        """Whether another process dropped it, and maybe made it anew."""
+        return self._connections.orphaned
+
     def query(self, sql: str, params: Parameters | None = None) -> list[Row]:
         return self._fetch(sql, bind(params), Session.rows)
 

@@ -70,7 +70,7 @@ class SqliteEngine(Engine):
 
     def open(self, name: str, *, create: bool = True) -> HostDatabase:
         found = self._databases.get(name)
-        if found is None or found.shut:
+        if found is None or found.shut or found.orphaned:
             found = self._add(name)
         if not create and not self.exists(name):
             raise NotFound(f"{name} has no database.")
@@ -127,8 +127,10 @@ class SqliteEngine(Engine):
             if self._closed:
                 raise DatabaseUnavailable("The databases are closed.")
             found = self._databases.get(name)
-            if found is None or found.shut:
+            if found is None or found.shut or found.orphaned:
                 if found is not None:
+                    if not found.shut:
+                        found.close()
                     self._budget.forget(found)
                 found = SqliteDatabase(name, path, self._options, self._statements, self._budget)
                 self._databases[name] = found

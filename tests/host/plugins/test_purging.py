@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ from click.testing import CliRunner
 from host.cli.main import main
 from host.testing import TestHost
 
+ROOT = Path(__file__).parents[3]
 ID = "zoe.leaving"
 MANIFEST = {
     "capabilities": ["db", "blobs", "paths"],
@@ -201,3 +204,28 @@ def test_the_command_shows_exports_and_removes(make_host, write_plugin, wait_unt
     host.start()
     wait_until(lambda: not any("_outbox" in each for each in remains(host)))
     assert list(remains(host)) == []
+
+
+def test_a_server_begins_anew_when_a_command_has_purged(make_host, write_plugin, wait_until):
+    """It has the plugin's database open from before."""
+    source = write_plugin(ID, CODE, **MANIFEST)
+    host = make_host()
+    begin(host, source)
+    at = ["--data-dir", str(host.data_dir)]
+    if host.host.config.database:
+        at += ["--database", host.host.config.database]
+    for command in (
+        ["uninstall", ID, "--purge"],
+        ["install", str(source), "--yes"],
+        ["enable", ID],
+    ):
+        # In a process of its own: the command has to see that somebody else serves.
+        run = [sys.executable, "-m", "host", "plugin", *command, *at]
+        done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    wait_until(lambda: host.get(f"/api/plugins/{ID}/left").status == 200)
+    assert host.get(f"/api/plugins/{ID}/left").json() == [None, 0]
+    assert host.post(f"/api/plugins/{ID}/use").status == 200
+    assert host.get(f"/api/plugins/{ID}/left").json() == [ID, 2]
+    host.restart()
+    assert host.get(f"/api/plugins/{ID}/left").json() == [ID, 2], "it was written where it is read"
