@@ -81,7 +81,7 @@ def make_host(tmp_path: Path) -> Iterator[Callable[..., TestHost]]:
 def wait_until() -> Callable[..., None]:
     """Waits for a condition with a deadline; fails when that passes."""
 
-    def wait(condition: Callable[[], object], seconds: float = 15.0, what: str = "") -> None:
+    def wait(condition: Callable[[], object], seconds: float = 30.0, what: str = "") -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, what or "the condition did not come true in time"

@@ -1,4 +1,5 @@
 """What both engines' databases share: the words of the SDK that are made of other words."""
+# ruff: noqa: S608 (a checked name, and the author's SQL)
 
 from __future__ import annotations
 
@@ -9,10 +10,12 @@ from typing import Any
 from host.db.dialect import Dialect
 from host.db.engine import HostDatabase
 from host.db.migrations import migrate
+from host.db.names import check_identifier, quoted
+from host.db.search import check_searchable, searched_columns, words
 from host.db.shapes import TableShape
-from host.db.tables import SqlTable
+from host.db.tables import SqlTable, page_of
 from host.db.transactions import Transactions
-from plugin_sdk import Migration, Row, Table
+from plugin_sdk import Invalid, Migration, Row, Table
 from plugin_sdk.database import Parameters
 
 __all__ = ["SqlDatabase", "unique_names"]
@@ -36,6 +39,54 @@ class SqlDatabase(Transactions, HostDatabase):
 
     def after_commit(self, callback: Callable[[], object]) -> None:
         Transactions.after_commit(self, callback)
+
+    def enable_search(self, table: str, columns: Sequence[str]) -> None:
+        check_identifier(table)
+        wanted = list(columns)
+        with self.transaction():
+            shape = self._existing(table)
+            check_searchable(shape, wanted)
+            self._make_search(shape, wanted)
+
+    def search(
+        self,
+        table: str,
+        text: str,
+        *,
+        where: str | None = None,
+        params: Parameters | None = None,
+        order_by: str | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> list[Row]:
+        check_identifier(table)
+        columns = searched_columns(self, table)
+        shape = self._existing(table)
+        conditions, found = self._search_condition(shape, columns, words(text))
+        if where is not None:
+            conditions.append(f"({where}\n)")
+        sql = f"SELECT * FROM {quoted(table)}"
+        if conditions:
+            sql += " WHERE " + " AND ".join(conditions)
+        sql += f" ORDER BY {order_by or quoted(shape.pk[0])}"
+        page, sql = page_of(sql, limit, offset, self.dialect)
+        return self.query(sql, {**(params or {}), **found, **page})
+
+    def _existing(self, table: str) -> TableShape:
+        shape = self.shape(table)
+        if shape is None:
+            raise Invalid(f"There is no table {table}.")
+        return shape
+
+    @abstractmethod
+    def _make_search(self, shape: TableShape, columns: Sequence[str]) -> None:
+        """Makes a checked table's search, inside of a transaction."""
+
+    @abstractmethod
+    def _search_condition(
+        self, shape: TableShape, columns: Sequence[str], wanted: Sequence[str]
+    ) -> tuple[list[str], dict[str, Any]]:
+        """Conditions of WHERE for rows that contain all (folded) words, with their parameters."""
 
     @abstractmethod
     def shape(self, table: str) -> TableShape | None:

@@ -1,5 +1,4 @@
 """A PostgreSQL schema behind the SDK's protocol."""
-# ruff: noqa: S608 (a checked name, and the author's SQL)
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from host.db.description import TableDescription
 from host.db.dialect import Dialect
-from host.db.names import check_identifier, quoted
+from host.db.names import quoted
 from host.db.postgresql import copies, descriptions, schema, search
 from host.db.postgresql.cursors import Cursor
 from host.db.postgresql.faults import FAULTS, ConnectionLost, Refusal, translate
@@ -19,10 +18,9 @@ from host.db.postgresql.link import Link
 from host.db.postgresql.sessions import Sessions
 from host.db.postgresql.values import arguments, typed_arguments
 from host.db.postgresql.wire import Call, Result
-from host.db.search import TABLE, check_searchable, searched_columns, words
+from host.db.search import TABLE
 from host.db.shapes import TableShape
 from host.db.streams import begun, set_aside
-from host.db.tables import page_of
 from host.db.values import bind
 from plugin_sdk import Invalid, Migration, Row, parse_json
 from plugin_sdk.database import Parameters
@@ -102,41 +100,19 @@ class PostgresqlDatabase(Sessions):
         )
 
     def enable_search(self, table: str, columns: Sequence[str]) -> None:
-        check_identifier(table)
-        wanted = list(columns)
         self._server.prepare_search()
-        with self.transaction():
-            shape = self.shape(table)
-            if shape is None:
-                raise Invalid(f"There is no table {table}.")
-            check_searchable(shape, wanted)
-            self._change_schema(lambda link: search.enable(link, shape, wanted))
+        super().enable_search(table, columns)
 
-    def search(
+    def _make_search(self, shape: TableShape, columns: Sequence[str]) -> None:
+        self._change_schema(lambda link: search.enable(link, shape, columns))
+
+    def _search_condition(
         self,
-        table: str,
-        text: str,
-        *,
-        where: str | None = None,
-        params: Parameters | None = None,
-        order_by: str | None = None,
-        limit: int = 50,
-        offset: int = 0,
-    ) -> list[Row]:
-        check_identifier(table)
-        columns = searched_columns(self, table)
-        shape = self.shape(table)
-        if shape is None:
-            raise Invalid(f"There is no table {table}.")
-        conditions, found = search.condition(columns, words(text))
-        if where is not None:
-            conditions.append(f"({where}\n)")
-        sql = f"SELECT * FROM {quoted(table)}"
-        if conditions:
-            sql += " WHERE " + " AND ".join(conditions)
-        sql += f" ORDER BY {order_by or quoted(shape.pk[0])}"
-        page, sql = page_of(sql, limit, offset, self.dialect)
-        return self.query(sql, {**(params or {}), **found, **page})
+        shape: TableShape,  # noqa: ARG002 (only the other engine has an index named after it)
+        columns: Sequence[str],
+        wanted: Sequence[str],
+    ) -> tuple[list[str], dict[str, Any]]:
+        return search.condition(columns, wanted)
 
     # What only the host may do
 

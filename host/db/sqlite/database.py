@@ -1,5 +1,4 @@
 """A SQLite database behind the SDK's protocol."""
-# ruff: noqa: S608 (a checked name, and the author's SQL)
 
 from __future__ import annotations
 
@@ -11,8 +10,6 @@ from typing import Any, Final, Literal
 
 from host.db.description import TableDescription
 from host.db.dialect import Dialect
-from host.db.names import check_identifier, quoted
-from host.db.search import check_searchable, searched_columns, words
 from host.db.shapes import TableShape
 from host.db.sqlite import copies, descriptions, schema, search
 from host.db.sqlite.changes import ChangeCounter
@@ -21,7 +18,6 @@ from host.db.sqlite.faults import FAULTS, is_damage, is_refused_write, translate
 from host.db.sqlite.sessions import Budget, Sessions
 from host.db.statements import Statements
 from host.db.streams import begun, set_aside
-from host.db.tables import page_of
 from host.db.values import bind
 from plugin_sdk import DatabaseUnavailable, Invalid, Row
 from plugin_sdk.database import Parameters
@@ -107,41 +103,13 @@ class SqliteDatabase(Sessions):
     def tables(self) -> list[str]:
         return self._look(lambda session: schema.table_names(session.connection))
 
-    def enable_search(self, table: str, columns: Sequence[str]) -> None:
-        check_identifier(table)
-        wanted = list(columns)
-        with self.transaction():
-            shape = self.shape(table)
-            if shape is None:
-                raise Invalid(f"There is no table {table}.")
-            check_searchable(shape, wanted)
-            self._change_schema(lambda writer: search.enable(writer, shape, wanted))
+    def _make_search(self, shape: TableShape, columns: Sequence[str]) -> None:
+        self._change_schema(lambda writer: search.enable(writer, shape, columns))
 
-    def search(
-        self,
-        table: str,
-        text: str,
-        *,
-        where: str | None = None,
-        params: Parameters | None = None,
-        order_by: str | None = None,
-        limit: int = 50,
-        offset: int = 0,
-    ) -> list[Row]:
-        check_identifier(table)
-        columns = searched_columns(self, table)
-        shape = self.shape(table)
-        if shape is None:
-            raise Invalid(f"There is no table {table}.")
-        conditions, found = search.condition(shape, columns, words(text))
-        if where is not None:
-            conditions.append(f"({where}\n)")
-        sql = f"SELECT * FROM {quoted(table)}"
-        if conditions:
-            sql += " WHERE " + " AND ".join(conditions)
-        sql += f" ORDER BY {order_by or quoted(shape.pk[0])}"
-        page, sql = page_of(sql, limit, offset, self.dialect)
-        return self.query(sql, {**(params or {}), **found, **page})
+    def _search_condition(
+        self, shape: TableShape, columns: Sequence[str], wanted: Sequence[str]
+    ) -> tuple[list[str], dict[str, Any]]:
+        return search.condition(shape, columns, wanted)
 
     # What only the host may do
 

@@ -143,7 +143,8 @@ def _fastify(bench: Bench) -> str | None:
     if npm is None or node is None:
         bench.block.notes.append("Without Node there is no Fastify to compare with.")
         return None
-    if not (folder / "node_modules" / "better-sqlite3" / "build").is_dir():
+    compiled = folder / "node_modules/better-sqlite3/build/Release/better_sqlite3.node"
+    if not compiled.exists():
         folder.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(
             [npm, "install", "--prefix", folder, "--no-audit", "--no-fund", *_FASTIFY],
