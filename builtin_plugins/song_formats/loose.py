@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from builtin_plugins.song_formats.arrangement_xml import read_arrangement, read_
 from builtin_plugins.song_formats.charts import Item
 from builtin_plugins.song_formats.files import FolderFiles, MissingFile
 from builtin_plugins.song_formats.loose_manifest import LooseManifest, read_loose_manifest
+from builtin_plugins.song_formats.parts import cover_of, song_tuning
 from builtin_plugins.song_formats.pictures import HEAD, MAX_PICTURE, picture_type
 from builtin_plugins.song_formats.scores import Score
 from builtin_plugins.song_formats.sounds import sound_type
@@ -59,7 +60,6 @@ _PARTS: Final = {
     "part guitar_bonus": "Bonus Lead",
     "part real_bass_22": "Bass 2",
 }
-_GUITARS: Final = frozenset({"lead", "rhythm", "combo"})
 
 
 class LooseFormat(SongFormat):
@@ -120,7 +120,10 @@ class _Folder:
             album=manifest.album or _stated(s.album for s in scores) or album,
             year=manifest.year if manifest.year is not None else _year(scores),
             duration=manifest.duration or next((s.length for s in scores if s.length), 0.0),
-            tuning=manifest.tuning or _song_tuning(arrangements),
+            tuning=manifest.tuning
+            or song_tuning(
+                (each.name, each.score.tuning if each.score else None) for each in arrangements
+            ),
             arrangements=tuple(
                 SongArrangement(each.name, each.score.count() if each.score else 0)
                 for each in _ordered(arrangements)
@@ -141,11 +144,7 @@ class _Folder:
         return score.chart(self._lyrics())
 
     def cover(self) -> SongCover | None:
-        found = self._cover_file()
-        if found is None:
-            return None
-        name, media_type = found
-        return SongCover(self._files.read(name, MAX_PICTURE), media_type)
+        return cover_of(self._files, self._cover_file())
 
     def stem(self, index: int) -> SongStream:
         name = self._audio() if index == 0 else None
@@ -284,13 +283,3 @@ def _stated(texts: Iterable[str]) -> str:
 def _year(scores: Iterable[Score]) -> int | None:
     stated = _stated(score.year for score in scores)
     return int(stated) if stated.isascii() and stated.isdigit() and len(stated) <= 4 else None
-
-
-def _song_tuning(arrangements: Sequence[_Arrangement]) -> tuple[int, ...]:
-    stated: Mapping[int, tuple[int, ...]] = {
-        i: each.score.tuning
-        for i, each in enumerate(arrangements)
-        if each.score is not None and each.score.tuning is not None
-    }
-    guitars = (t for i, t in stated.items() if arrangements[i].name.casefold() in _GUITARS)
-    return next(guitars, None) or next(iter(stated.values()), (0,) * 6)

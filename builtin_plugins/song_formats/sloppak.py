@@ -26,6 +26,7 @@ from builtin_plugins.song_formats.manifest import (
     parse_manifest,
     parse_tuning,
 )
+from builtin_plugins.song_formats.parts import cover_of, song_tuning
 from builtin_plugins.song_formats.pictures import HEAD, MAX_PICTURE, picture_type
 from builtin_plugins.song_formats.sounds import sound_type
 from plugin_sdk import (
@@ -46,7 +47,6 @@ __all__ = ["SloppakFormat"]
 
 _MANIFESTS = ("manifest.yaml", "manifest.yml")
 _FREE_COVERS = ("cover.png", "cover.jpg", "cover.jpeg", "cover.webp")
-_GUITARS = frozenset({"lead", "rhythm", "combo"})
 
 
 class SloppakFormat(SongFormat):
@@ -102,7 +102,10 @@ class _Pack:
             album=manifest.album,
             year=manifest.year,
             duration=manifest.duration,
-            tuning=_song_tuning(manifest, documents),
+            tuning=song_tuning(
+                (each.name, _stated_tuning(each, documents[id(each)]))
+                for each in manifest.arrangements
+            ),
             arrangements=tuple(
                 SongArrangement(each.name, _count(documents[id(each)], each))
                 for each in self._ordered
@@ -131,11 +134,7 @@ class _Pack:
         )
 
     def cover(self) -> SongCover | None:
-        found = self._cover_file()
-        if found is None:
-            return None
-        name, media_type = found
-        return SongCover(self._files.read(name, MAX_PICTURE), media_type)
+        return cover_of(self._files, self._cover_file())
 
     def stem(self, index: int) -> SongStream:
         stems = self._manifest.stems
@@ -209,14 +208,6 @@ def _count(document: Any, entry: ManifestArrangement) -> int:
         return arrangement_chart(document, entry).count()
     except UnreadableSong:
         return 0
-
-
-def _song_tuning(manifest: Manifest, documents: dict[int, Any]) -> tuple[int, ...]:
-    """Of the first guitar that states one, else of the first arrangement that does (9.3)."""
-    stated = [(each, _stated_tuning(each, documents[id(each)])) for each in manifest.arrangements]
-    guitars = (tuning for each, tuning in stated if tuning and each.name.casefold() in _GUITARS)
-    every = (tuning for _, tuning in stated if tuning)
-    return next(guitars, None) or next(every, (0,) * 6)
 
 
 def _stated_tuning(entry: ManifestArrangement, document: Any) -> tuple[int, ...] | None:
