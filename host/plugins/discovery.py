@@ -8,7 +8,10 @@ from __future__ import annotations
 import importlib.machinery
 import importlib.metadata
 import importlib.util
+import os
 import re
+import sys
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +26,7 @@ __all__ = [
     "Discovery",
     "Found",
     "Given",
+    "InstalledPlugins",
     "Source",
     "find_folders",
     "find_installed",
@@ -100,6 +104,39 @@ def _lost(found: Found, winner: Found) -> PluginConflict:
     return PluginConflict(found.source, found.version, text)
 
 
+class InstalledPlugins:
+    """What `find_installed` finds, looked for again only when a folder of ``sys.path`` changed:
+    that is where installing and removing a package leaves its trace."""
+
+    def __init__(self) -> None:
+        self._stamp: tuple[tuple[str, int], ...] | None = None
+        self._found: list[Found] = []
+        self._warnings: list[str] = []
+        self._lock = threading.Lock()
+
+    def find(self, warnings: list[str]) -> list[Found]:
+        """Adds to ``warnings`` what was passed over, and why."""
+        with self._lock:
+            stamp = _stamp()  # before looking: what changes meanwhile is looked for next time
+            if stamp != self._stamp:
+                self._warnings = []
+                self._found = find_installed(self._warnings)
+                self._stamp = stamp
+            warnings.extend(self._warnings)
+            return self._found
+
+
+def _stamp() -> tuple[tuple[str, int], ...]:
+    """The folders (and archives) that packages are imported from, and when they last changed."""
+    found = []
+    for path in sys.path:
+        try:
+            found.append((path, Path(path or ".").stat().st_mtime_ns))
+        except OSError:
+            found.append((path, 0))
+    return tuple(found)
+
+
 def find_installed(warnings: list[str]) -> list[Found]:
     """Plugins of installed packages, by their entry points; nothing of them is imported."""
     found: list[Found] = []
@@ -146,20 +183,20 @@ def _folder_of(module: str) -> Path | None:
 def find_folders(root: Path, warnings: list[str]) -> list[Found]:
     """Plugin folders of the data directory: one directory listing."""
     try:
-        folders = sorted(root.iterdir())
+        with os.scandir(root) as entries:
+            names = sorted(each.name for each in entries if each.is_dir())
     except FileNotFoundError:
         return []
     found: list[Found] = []
-    for folder in folders:
-        name = folder.name
-        if name.startswith((".", "_")) or not folder.is_dir():
+    for name in names:
+        if name.startswith((".", "_")):
             continue
-        if not (folder / MANIFEST_NAME).exists():
+        if not (root / name / MANIFEST_NAME).exists():
             continue  # only the data of a plugin of another form
         if not is_plugin_id(name):
             warnings.append(
                 f'The folder "{name}" holds a plugin.json, but its name is no plugin id.'
             )
             continue
-        found.append(Found(name, "folder", folder))
+        found.append(Found(name, "folder", root / name))
     return found

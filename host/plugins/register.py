@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from host.plugins.discovery import Discovery, Found, Given, find_folders, find_installed, ranked
+from host.plugins.discovery import (
+    Discovery,
+    Found,
+    Given,
+    InstalledPlugins,
+    find_folders,
+    ranked,
+)
 from host.plugins.manifests import ManifestInvalid, ManifestReader, check_manifest, sdk_fits
 from host.plugins.starting import Running
 from host.plugins.wishes import Wish
@@ -71,6 +78,7 @@ class Register:
         self._given = tuple(given)
         self._reader = ManifestReader()
         self._records: dict[str, Record] = {}
+        self._packages = InstalledPlugins()
         self._installed: list[Found] | None = None
         self._lock = threading.RLock()
         self._warned: set[str] = set()
@@ -79,7 +87,9 @@ class Register:
         """Looks anew: at folders each time, at installed packages when asked to."""
         warnings: list[str] = []
         if packages or self._installed is None:
-            self._installed = [each for each in find_installed(warnings) if self._is_there(each)]
+            self._installed = [
+                each for each in self._packages.find(warnings) if self._is_there(each)
+            ]
         discovery = ranked(self._everything(self._installed, warnings))
         self._warn(warnings)
         with self._lock:
