@@ -17,6 +17,7 @@ from plugin_sdk import (
     Invalid,
     NotFound,
     RateLimited,
+    Row,
     TooLarge,
     Unauthenticated,
     Unavailable,
@@ -29,7 +30,8 @@ _TOGETHER: Final = 64
 _DRAW: Final = """
     UPDATE open_groups SET last_server_id = last_server_id + 1, last_timestamp =
         CASE WHEN last_timestamp >= :now THEN last_timestamp + 1 ELSE :now END
-    WHERE id = :room AND last_server_id < 2147483647 RETURNING last_server_id, last_timestamp
+    WHERE id = :room AND counts_version = :version AND last_server_id < 2147483647
+    RETURNING last_server_id, last_timestamp
 """
 _INSERT: Final = """
     INSERT INTO messages (id, room_id, sender_id, timestamp, server_id, data, signature)
@@ -156,20 +158,29 @@ class Posting:
     def _attempt(self, post: _Post) -> None:
         """Refused without having written anything, or written."""
         post.message, post.error = "", None
+        now = self._clock.ms()
         try:
-            self._access.confirm(post.caller)
-            now = self._clock.ms()
             self._check_rate(post.caller, now)
+            drawn = self._draw(post.caller, now)
         except (NotFound, Unauthenticated, Forbidden, RateLimited) as refusal:
             post.error = refusal
         else:
-            post.message = self._insert(post.caller, post.draft, now)
+            post.message = self._insert(post.caller, post.draft, drawn, now)
 
-    def _insert(self, caller: Caller, draft: Draft, now: int) -> str:
-        db, room = self._db, caller.room
-        drawn = db.one(_DRAW, {"room": room, "now": now})
+    def _draw(self, caller: Caller, now: int) -> Row:
+        """Number and time of the next message. While no token and no ban of the room has changed
+        since the caller was judged, one statement does; else they are judged once more."""
+        params = {"room": caller.room, "now": now}
+        drawn = self._db.one(_DRAW, {**params, "version": caller.counts_version})
+        if drawn is None:
+            version = self._access.confirm(caller).counts_version
+            drawn = self._db.one(_DRAW, {**params, "version": version})
         if drawn is None:
             raise Unavailable("This room has no numbers left for messages: make another one.")
+        return drawn
+
+    def _insert(self, caller: Caller, draft: Draft, drawn: Row, now: int) -> str:
+        db, room = self._db, caller.room
         number, timestamp = drawn["last_server_id"], drawn["last_timestamp"]
         row = {
             "id": f"{room}-{number}",

@@ -84,7 +84,7 @@ def test_no_table_is_read_as_a_whole(rooms: Any, name: str) -> None:
     params |= dict.fromkeys(
         (
             *("now", "cursor", "limit", "skipped", "oldest", "batch", "surplus"),
-            *("latest", "dead", "given_up"),
+            *("latest", "dead", "given_up", "version"),
         ),
         DAY_MS,
     )

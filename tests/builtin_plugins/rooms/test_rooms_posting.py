@@ -17,7 +17,12 @@ class Together:
     def __init__(self, posting: Any) -> None:
         self._posting = posting
 
-    def post(self, wait_until: Callable[..., None], calls: list[Callable[[], Any]]) -> list[Any]:
+    def post(
+        self,
+        wait_until: Callable[..., None],
+        calls: list[Callable[[], Any]],
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> list[Any]:
         outcomes: list[Any] = [None] * len(calls)
 
         def run(at: int) -> None:
@@ -28,6 +33,7 @@ class Together:
         for number, thread in enumerate(threads, 1):
             thread.start()
             wait_until(lambda number=number: len(self._posting._queue) == number)
+        meanwhile()
         self._posting._queue[0].turn.release()
         for thread in threads:
             thread.join()
@@ -43,28 +49,35 @@ def test_each_gets_its_own_answer(
     for _ in range(5):
         people[1].post(room)
     targets = [room, room, gone, other]
-    together = Together(rooms.plugin.posting)
-    original = rooms.plugin.access.confirm
-
-    def confirm(caller: Any, **named: Any) -> Any:
-        if caller.room == gone:  # removed by another process in the meantime
-            rooms.db.table("open_groups").delete(gone)
-        return original(caller, **named)
-
-    rooms.plugin.posting._access.confirm = confirm
-    try:
-        statuses = together.post(
-            wait_until,
-            [
-                lambda person=person, target=target: refused(person.post, target)
-                for person, target in zip(people, targets, strict=True)
-            ],
-        )
-    finally:
-        del rooms.plugin.posting._access.confirm
+    statuses = Together(rooms.plugin.posting).post(
+        wait_until,
+        [
+            lambda person=person, target=target: refused(person.post, target)
+            for person, target in zip(people, targets, strict=True)
+        ],
+        lambda: rooms.plugin.store.remove_room(gone),
+    )
     assert statuses == [200, 429, 404, 200]
     assert [each["server_id"] for each in people[0].messages(room)] == [6, 5, 4, 3, 2, 1]
     assert len(people[0].messages(other)) == 1
+
+
+def test_what_happens_while_a_post_waits_counts(
+    rooms: Any, refused: Callable[..., int], wait_until: Callable[..., None]
+) -> None:
+    room = rooms.add()
+    boss = rooms.moderator(room)
+    people = [rooms.client(room) for _ in range(4)]
+
+    def meanwhile() -> None:
+        boss.ban(room, people[0].key)
+        rooms.client().ask("DELETE", "/auth_token", room, token=people[1].tokens[room])
+        rooms.client(room)
+
+    calls = [lambda person=person: refused(person.post, room) for person in people]
+    together = Together(rooms.plugin.posting)
+    assert together.post(wait_until, calls, meanwhile) == [403, 401, 200, 200]
+    assert [each["server_id"] for each in people[2].messages(room)] == [2, 1]
 
 
 def test_the_fault_of_one_is_not_that_of_others(
