@@ -14,6 +14,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from importlib.metadata import metadata
 from itertools import takewhile
 from pathlib import Path
@@ -21,19 +22,19 @@ from typing import Final
 
 from tests.docs.pages import ROOT
 
-__all__ = ["Shell"]
+__all__ = ["CommandLine", "Shell"]
 
 _SECONDS: Final = 60.0
 
 _FORKING: Final = """
-import gc, importlib, json, os, signal, socket, sys
+import gc, importlib, json, os, socket, sys
 from importlib.metadata import entry_points
 import host.cli, host.cli.serving
 from host.server import Server
 
 host.cli.serving.refuse_half_moved = host.cli.serving._restore_pending = lambda config: None
 host.cli.serving._serve = host.cli.serving.serve_fleet = lambda config, *_: False
-signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+alive = 0
 for entry in entry_points(group="stagebox.plugins"):
     if entry.module.startswith("builtin_plugins."):
         importlib.import_module(entry.module)
@@ -44,12 +45,14 @@ while True:
     said, inherited, _, _ = socket.recv_fds(caller, 65536, 3)
     if not said:
         break
+    alive += 1
     if os.fork():
+        while alive and os.waitpid(-1, os.WNOHANG)[0]:
+            alive -= 1
         caller.close()
         for each in inherited:
             os.close(each)
         continue
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     door.close()
     asked = json.loads(said)
     for target, each in enumerate(inherited):
@@ -89,14 +92,35 @@ _LOOKED_AT: Final = ("pip", "make", "systemctl", "journalctl", "sudo", "nginx", 
 _EXTRAS: Final = re.compile(r"stagebox\[([a-z0-9,]+)\]")
 
 
-class Shell:
-    """A context manager. ``port`` is that of the host whose data lie in ``data``; ``home`` is an
-    empty folder, where commands are typed."""
+class CommandLine:
+    """A context manager: the process from which ``stagebox`` is forked, behind ``door``."""
 
-    def __init__(self, home: Path, data: Path, port: int) -> None:
+    def __enter__(self) -> CommandLine:
+        self._folder = Path(tempfile.mkdtemp(prefix="stagebox-door-", dir="/tmp"))
+        self.door = self._folder / "door"
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.bind(str(self.door))
+        self._socket.listen()
+        number = self._socket.fileno()
+        command = [sys.executable, "-c", _FORKING, str(number)]
+        self._process = subprocess.Popen(command, pass_fds=[number], cwd=ROOT)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait()
+        self._socket.close()
+        shutil.rmtree(self._folder)
+
+
+class Shell:
+    """``port`` is that of the host whose data lie in ``data``; ``home`` is a folder of ours, where
+    commands are typed."""
+
+    def __init__(self, home: Path, data: Path, port: int, command_line: CommandLine) -> None:
         self.home = home
-        self._programs = home.parent / f"{home.name}-programs"
-        self._notes = self._programs / "notes"
+        self._programs = home / "usr/bin"
+        self._notes = home / "usr/notes"
         self._port = port
         self._env = {
             "PATH": f"{self._programs}:{os.environ['PATH']}",
@@ -104,37 +128,19 @@ class Shell:
             "LANG": "C.UTF-8",
             "STAGEBOX_DATA_DIR": str(data),
         }
-
-    def __enter__(self) -> Shell:
-        self._programs.mkdir()
-        for name, target in (
-            (".venv/bin", self._programs),
-            (".stagebox", self._env["STAGEBOX_DATA_DIR"]),
-        ):
-            (self.home / name).parent.mkdir(parents=True, exist_ok=True)
-            (self.home / name).symlink_to(target)
-        self._door = socket.socket(socket.AF_UNIX)
-        path = self._programs / "door"
-        self._door.bind(str(path))
-        self._door.listen()
-        self._forking = subprocess.Popen(
-            [sys.executable, "-c", _FORKING, str(self._door.fileno())],
-            pass_fds=[self._door.fileno()], cwd=ROOT,
-        )  # fmt: skip
-        self._program("stagebox", _CALLING.format(python=sys.executable, door=str(path)))
+        self._programs.mkdir(parents=True)
+        for name, target in ((".venv/bin", self._programs), (".stagebox", data)):
+            (home / name).parent.mkdir(parents=True, exist_ok=True)
+            (home / name).symlink_to(target)
+        door = str(command_line.door)
+        self._program("stagebox", _CALLING.format(python=sys.executable, door=door))
         for name in _LOOKED_AT:
             self._program(name, _LOOKING.format(notes=self._notes))
         self._program(
-            "python3", f'#!/bin/sh\n[ "$1 $2" = "-m venv" ] || exec {sys.executable} "$@"\n'
+            "python3",
+            f'#!/bin/sh\n[ "$1 $2" = "-m venv" ] || exec {sys.executable} "$@"\n'
             f'mkdir -p "$3/bin" && ln -sf {self._programs}/* "$3/bin/"\n',
-        )  # fmt: skip
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self._programs)
-        self._forking.terminate()
-        self._forking.wait()
-        self._door.close()
+        )
 
     def type(self, text: str) -> str:
         """What a block prints. Raises AssertionError when a line of it fails."""

@@ -17,6 +17,7 @@ import tempfile
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from host.plugins.manifests import check_manifest
 from host.testing import TestHost
 from plugin_sdk import Plugin
 from tests.docs.pages import Block, blocks_of, every_block, pages
-from tests.docs.shell import Shell
+from tests.docs.shell import CommandLine, Shell
 
 pytestmark = pytest.mark.one_engine  # what a page shows is the same on either
 
@@ -119,31 +120,26 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestHost]:
 def shells(
     served: TestHost, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], Shell]]:
-    open_ones: dict[str, Any] = {}
-    homes: list[Path] = []
+    with ExitStack() as stack:
+        command_line = stack.enter_context(CommandLine())
+        known: dict[str, Shell] = {}
 
-    def shell(page: str) -> Shell:
-        if page not in open_ones:
-            host = served
-            if page in FRESH:
-                folder = tmp_path_factory.mktemp("fresh")
-                host = TestHost(folder)
-                host.start()
-                host.enable("example.soundboard")  # as `make serve` does
-                open_ones[f"{page} host"] = host
-            # Folders of people: the media plugin scans none below /dev, whatever memory is there.
-            home = Path(tempfile.mkdtemp(prefix="stagebox-home-", dir="/tmp"))
-            homes.append(home)
-            prepare(home, host.url)
-            shell = Shell(home, host.data_dir, int(host.url.rpartition(":")[2]))
-            open_ones[page] = shell.__enter__()
-        return open_ones[page]
+        def shell(page: str) -> Shell:
+            if page not in known:
+                host = served
+                if page in FRESH:
+                    host = stack.enter_context(TestHost(tmp_path_factory.mktemp("fresh")))
+                    host.enable("example.soundboard")  # as `make serve` does
+                # Where people have folders: the media plugin scans none below /dev, whatever
+                # memory is there.
+                home = Path(tempfile.mkdtemp(prefix="stagebox-home-", dir="/tmp"))
+                stack.callback(shutil.rmtree, home)
+                prepare(home, host.url)
+                port = int(host.url.rpartition(":")[2])
+                known[page] = Shell(home, host.data_dir, port, command_line)
+            return known[page]
 
-    yield shell
-    for opened in open_ones.values():
-        opened.stop() if isinstance(opened, TestHost) else opened.__exit__()
-    for home in homes:
-        shutil.rmtree(home)
+        yield shell
 
 
 def prepare(home: Path, url: str) -> None:
