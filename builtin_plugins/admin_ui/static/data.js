@@ -24,6 +24,10 @@ const option = (name, value, text, attributes = {}) => {
   return el("div", { class: "check" }, el("input", { type: "radio", name, value, id, ...attributes }), el("label", { for: id }, text));
 };
 
+/** A last copy, in a file that needs no Stagebox to be read. */
+const copy = (id) => el("a", { class: "button", href: exportOf(id), download: "" }, "Export it first");
+const exportOf = (id) => `/api/admin/plugins/${encodeURIComponent(id)}/export`;
+
 const held = async (api) => ask(`${api}?preview=true`, { method: "DELETE" });
 const total = ({ rows, bytes: size }) => `${plural(rows, "row")} (${bytes(size)})`;
 
@@ -36,7 +40,7 @@ export async function purge(plugin, id, api) {
   const form = el("fieldset", {}, el("legend", {}, "Remove"),
     all ? option("scope", "all", `everything that it keeps, settings included: ${total(found)}`, { checked: true }) : null,
     option("scope", "data", `only its keys and values: ${plural(values, "value")}`, { checked: !all }));
-  const text = [el("p", {}, "What is removed is gone for good. Export it before if you are not sure."), form, preview(kept)];
+  const text = [el("p", {}, "What is removed is gone for good."), form, preview(kept), el("p", { class: "buttons" }, copy(id))];
   const name = plugin?.name ?? id;
   if (!(await confirm(`Purge ${name}?`, text, "Purge", { danger: true }))) return null;
   const scope = form.querySelector("input:checked").value;
@@ -49,7 +53,7 @@ export async function uninstall(plugin, api) {
   const found = await held(api);
   const box = el("input", { type: "checkbox", id: "with-data" });
   const text = [el("p", {}, "Its code is removed. What it keeps stays, unless you say otherwise:"),
-    el("p", { class: "check" }, box, el("label", { for: "with-data" }, `purge ${total(found)} as well`)), preview(found.holdings)];
+    el("p", { class: "check" }, box, el("label", { for: "with-data" }, `purge ${total(found)} as well`)), preview(found.holdings), el("p", { class: "buttons" }, copy(plugin.id))];
   if (!(await confirm(`Uninstall ${plugin.name}?`, text, "Uninstall", { danger: true }))) return;
   await ask(`${api}?purge=${box.checked}`, { method: "DELETE" });
   location.assign("/admin/plugins");
@@ -62,13 +66,12 @@ const tables = (data) => data.tables.length
 
 /** The part of a plugin's page about its data. `plugin` is null when only its data are left. */
 export async function showData(plugin, id) {
-  const own = `/api/admin/plugins/${encodeURIComponent(id)}`;
-  const data = await ask(`${own}/data`);
+  const data = await ask(`/api/admin/plugins/${encodeURIComponent(id)}/data`);
   const rows = data.tables.reduce((sum, each) => sum + each.rows, 0);
   byId("data-part").hidden = false;
   byId("data").textContent = `It keeps ${plural(data.keys, "value")}, ${plural(rows, "row")} in ${plural(data.tables.length, "table")} (${bytes(data.bytes)}), ${plural(data.blobs.count, "file")} (${bytes(data.blobs.bytes)}).`;
   byId("tables").replaceChildren(tables(data));
-  byId("export").href = `${own}/export`;
+  byId("export").href = exportOf(id);
   const on = plugin?.enabled ?? false;
   byId("purge").disabled = on;
   byId("purge-why").hidden = !on || plugin.protected;
