@@ -285,6 +285,7 @@ class Options:
             return
         resp.data = b""
         resp.set_header("Allow", self._allow)
+        _never_store(resp)
 
 
 def send(resp: falcon.Response, rendered: Rendered) -> None:

@@ -79,6 +79,7 @@ def test_options_needs_no_token(site):
     assert (reply.status, reply.body) == (200, b"")
     assert reply.headers["allow"] == "POST, OPTIONS"
     assert reply.headers["content-length"] == "0"
+    assert reply.headers["cache-control"] == "no-store"
     assert "content-type" not in reply.headers
     assert site.ask("OPTIONS", "/api/plugins/hello/nothing").status == 404
 
