@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 from plugin_sdk import NotFound, Permissions, Providers, Request, StageboxError
@@ -19,19 +19,12 @@ _HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
 _DEFAULT_VERSION: Final = "0.3.0"
-_KINDS: Final[Mapping[int, str]] = {
+_KINDS: Final = {
     400: "Validation failed",
-    401: "Unauthorized",
-    403: "Forbidden",
     404: "Route not found",
-    405: "Method not allowed",
-    409: "Conflict",
     413: "Payload too large",
-    415: "Unsupported media type",
-    426: "Version mismatch",
-    429: "Too many requests",
-    500: "Internal server error",
 }
+"""Where the contract has other words than HTTP."""
 
 
 def is_api_path(path: str) -> bool:
@@ -40,7 +33,7 @@ def is_api_path(path: str) -> bool:
 
 def error_envelope(error: StageboxError, request: Request) -> dict[str, Any]:
     """The error body below ``/api/v1``."""
-    kind = _KINDS.get(error.status, error.code)
+    kind = _KINDS.get(error.status) or HTTPStatus(error.status).phrase.capitalize()
     message = error.message
     if error.status in (404, 405):
         message = f"Cannot {request.method} {request.target or request.path}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 from builtin_plugins.media.fields import INVALID_JSON
@@ -20,20 +21,14 @@ _JSON_HEADERS: Final = {"Cache-Control": "no-store"}
 RESOURCE: Final = "RESOURCE"
 """The code of a NotFound that is about a thing, not about a path."""
 
-_KINDS: Final[Mapping[int, str]] = {
+_KINDS: Final = {
     400: "Validation failed",
-    401: "Unauthorized",
-    403: "Forbidden",
     404: "Route not found",
-    405: "Method not allowed",
-    409: "Conflict",
     413: "Payload too large",
-    415: "Unsupported media type",
     416: "Range Not Satisfiable",
     426: "Version mismatch",
-    429: "Too many requests",
-    500: "Internal server error",
 }
+"""Where the contract has other words than HTTP."""
 _STREAM: Final = "/api/v1/stream/"
 _IMAGE: Final = "/api/v1/image/"
 
@@ -47,7 +42,8 @@ def success(data: Any, message: str | None = None, status: int = 200) -> Respons
 
 def envelope(error: StageboxError, request: Request) -> dict[str, Any]:
     """The error body below ``/api/v1``."""
-    kind, message = _KINDS.get(error.status, error.code), error.message
+    kind = _KINDS.get(error.status) or HTTPStatus(error.status).phrase.capitalize()
+    message = error.message
     if error.status == 400 and error.code == INVALID_JSON:
         kind = "Invalid JSON"
     elif error.status == 404:

@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from builtin_plugins.media.catalogue import MOVIE, Catalogue
+from builtin_plugins.media.catalogue import MOVIE
 from builtin_plugins.media.discovery import FoundFile
 from builtin_plugins.media.folder_plan import (
-    Files,
     Folder,
     Known,
     Phase,
@@ -19,10 +18,11 @@ from builtin_plugins.media.folder_plan import (
     gone_files,
     same_facts,
 )
-from builtin_plugins.media.lookups import Answer, Lookups, key_of
+from builtin_plugins.media.folder_scan import FolderScan, by_folder
+from builtin_plugins.media.lookups import Answer, key_of
 from builtin_plugins.media.names import Named, movie_name, stem_of
 from builtin_plugins.media.statements import chunks, named_list
-from plugin_sdk import Database, Row
+from plugin_sdk import Row
 
 __all__ = ["FilmScan"]
 
@@ -42,23 +42,9 @@ class _Item:
     row: Row | None
 
 
-class FilmScan:
-    def __init__(
-        self,
-        database: Database,
-        catalogue: Catalogue,
-        files: Files,
-        lookups: Lookups,
-        *,
-        rescan: bool,
-        last_year: Callable[[], int],
-    ) -> None:
-        self._db = database
-        self._catalogue = catalogue
-        self._files = files
-        self._lookups = lookups
-        self._rescan = rescan
-        self._last_year = last_year
+class FilmScan(FolderScan):
+    kind = "movie"
+    media_type = MOVIE
 
     def known(self, library_id: str, folders: Sequence[str]) -> Mapping[str, Known]:
         names, values = named_list("f", folders)
@@ -67,10 +53,7 @@ class FilmScan:
             f" WHERE l.library_id = :library AND l.folder IN ({names})",
             {**values, "library": library_id},
         )
-        known: dict[str, dict[str, Row]] = {}
-        for row in rows:
-            known.setdefault(row["folder"], {})[row["path"]] = row
-        return known
+        return by_folder(rows)
 
     def plan(self, folder: Folder, found: Sequence[FoundFile], known: Known, phase: Phase) -> Plan:
         plan = Plan(scanned=len(found))
@@ -93,25 +76,18 @@ class FilmScan:
 
     def _item(self, film: FoundFile, row: Row | None) -> _Item:
         named = movie_name(film.folders, stem_of(film.name), self._last_year())
-        if row is not None and row["metadata_provider"]:  # a rescan knows more than the name
-            ids = {**self._catalogue.external_ids(row["media_id"]), **named.ids}
-            named = Named(named.title, named.year, ids)
+        if row is not None and row["metadata_provider"]:
+            named = self._known_better(named, self._catalogue.external_ids(row["media_id"]))
         return _Item(film, named, row)
 
     def _ask(
         self, items: Sequence[_Item], folder: Folder, known: Known, plan: Plan, phase: Phase
     ) -> None:
-        lookups = self._lookups
-        lookups.chain.read()
+        self._lookups.chain.read()
         answers: Mapping[Any, Answer] = {}
-        if lookups.chain.usable("movie"):
-            new = {key_of(item.named) for item in items if not lookups.known(item.named)}
-            if new:
-                phase("fetching-metadata", f"Looking up {folder.name}")
+        if self._lookups.chain.usable(self.kind):
             names = [(item.named, item.film.path) for item in items]
-            answers = lookups.titles("movie", MOVIE, names, again=self._rescan)
-            plan.count(answers[key] for key in new)
-            plan.keys = list(answers)
+            answers = self._answers(names, folder, plan, phase)
         for item in items:
             answer = answers.get(key_of(item.named))
             unchanged = (

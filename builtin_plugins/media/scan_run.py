@@ -112,9 +112,9 @@ class ScanRun:
     def _kind_of_scan(self, kind: str, rescan: bool) -> KindOfScan:
         shop = self._shop
         last_year: Callable[[], int] = lambda: shop.clock.now().year + 1  # noqa: E731
-        parts = (shop.db, shop.catalogue, shop.files, self._lookups)
+        parts = (shop.db, shop.catalogue, shop.files, self._lookups, shop.log)
         if kind == "tv":
-            return ShowScan(*parts, shop.log, rescan=rescan, last_year=last_year)
+            return ShowScan(*parts, rescan=rescan, last_year=last_year)
         return FilmScan(*parts, rescan=rescan, last_year=last_year)
 
     def close(self) -> None:

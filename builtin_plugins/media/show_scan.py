@@ -4,17 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Final
 
-from builtin_plugins.media.catalogue import TV_SHOW, Catalogue
+from builtin_plugins.media.catalogue import TV_SHOW
 from builtin_plugins.media.chain import SeasonFound
 from builtin_plugins.media.discovery import FoundFile
 from builtin_plugins.media.episodes import Mark, episode_mark, show_place
 from builtin_plugins.media.folder_plan import (
-    Files,
     Folder,
     Known,
     Phase,
@@ -22,11 +21,12 @@ from builtin_plugins.media.folder_plan import (
     gone_files,
     same_facts,
 )
-from builtin_plugins.media.lookups import Answer, Lookups, key_of
+from builtin_plugins.media.folder_scan import FolderScan, by_folder
+from builtin_plugins.media.lookups import Answer, key_of
 from builtin_plugins.media.names import Named, folded, show_name, stem_of
 from builtin_plugins.media.show_store import ShowStore
 from builtin_plugins.media.statements import named_list
-from plugin_sdk import Database, Logger, Row
+from plugin_sdk import Row
 
 __all__ = ["ShowScan"]
 
@@ -63,26 +63,13 @@ class _Show:
         return self.key.removeprefix(_FOLDER) if self.key.startswith(_FOLDER) else None
 
 
-class ShowScan:
-    def __init__(
-        self,
-        database: Database,
-        catalogue: Catalogue,
-        files: Files,
-        lookups: Lookups,
-        log: Logger,
-        *,
-        rescan: bool,
-        last_year: Callable[[], int],
-    ) -> None:
-        self._db = database
-        self._catalogue = catalogue
-        self._files = files
-        self._lookups = lookups
-        self._log = log
-        self._store = ShowStore(database, catalogue, log)
-        self._rescan = rescan
-        self._last_year = last_year
+class ShowScan(FolderScan):
+    kind = "tv"
+    media_type = TV_SHOW
+
+    @cached_property
+    def _store(self) -> ShowStore:
+        return ShowStore(self._db, self._catalogue, self._log)
 
     def known(self, library_id: str, folders: Sequence[str]) -> Mapping[str, Known]:
         """A file with several episodes has one row, of any of them; one that lost its episode to
@@ -97,10 +84,7 @@ class ShowScan:
             f" WHERE l.library_id = :library AND l.folder IN ({names})",
             {**values, "library": library_id},
         )
-        known: dict[str, dict[str, Row]] = {}
-        for row in rows:
-            known.setdefault(row["folder"], {})[row["path"]] = row
-        return known
+        return by_folder(rows)
 
     def plan(self, folder: Folder, found: Sequence[FoundFile], known: Known, phase: Phase) -> Plan:
         plan = Plan(scanned=len(found))
@@ -115,7 +99,7 @@ class ShowScan:
                 self._lookups.chain.read()
                 read = True
             open_shows.append(show)
-        if open_shows and self._lookups.chain.usable("tv"):
+        if open_shows and self._lookups.chain.usable(self.kind):
             self._ask_titles(open_shows, folder, plan, phase)
             self._ask_seasons(open_shows, folder, plan, phase)
         for show in open_shows:
@@ -180,17 +164,11 @@ class ShowScan:
             if show.media_id is not None and show.provider is not None:
                 show.ids = self._catalogue.external_ids(show.media_id)
                 if self._rescan:
-                    ids = {**show.ids, **show.named.ids}
-                    show.named = Named(show.named.title, show.named.year, ids)
+                    show.named = self._known_better(show.named, show.ids)
         if not asked:
             return
-        new = {key_of(show.named) for show in asked if not self._lookups.known(show.named)}
-        if new:
-            phase("fetching-metadata", f"Looking up {folder.name}")
         names = [(show.named, show.folder) for show in asked]
-        answers = self._lookups.titles("tv", TV_SHOW, names, again=self._rescan)
-        plan.count(answers[key] for key in new)
-        plan.keys = list(answers)
+        answers = self._answers(names, folder, plan, phase)
         for show in asked:
             show.answer = answers[key_of(show.named)]
             if show.answer.metadata is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -260,6 +261,22 @@ def season() -> Callable[..., SeasonMetadata]:
 @pytest.fixture
 def plant() -> Callable[..., Path]:
     return plant_tree
+
+
+@pytest.fixture
+def lose(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Makes a folder vanish between the listing of its root and its own."""
+    real = os.scandir
+
+    def make(folder: Path) -> None:
+        def scandir(path: Any) -> Any:
+            if str(path) == str(folder):
+                raise FileNotFoundError(path)
+            return real(path)
+
+        monkeypatch.setattr("builtin_plugins.media.discovery.os.scandir", scandir)
+
+    return make
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -89,17 +88,10 @@ def test_links(client, tmp_path, plant):
     assert names == ["A.mkv", "In.mkv", "Out.mkv", "Film (2001).mkv"]
 
 
-def test_a_folder_that_cannot_be_read_fails_alone(client, tmp_path, monkeypatch, plant):
+def test_a_folder_that_cannot_be_read_fails_alone(client, tmp_path, lose, plant):
     root = plant(tmp_path / "films", "A/A.mkv", "B/B.mkv")
     client.scan(root)
-    real = os.scandir
-
-    def scandir(path):
-        if str(path) == str(root / "A"):
-            raise FileNotFoundError(path)
-        return real(path)
-
-    monkeypatch.setattr("builtin_plugins.media.discovery.os.scandir", scandir)
+    lose(root / "A")
     job = client.scan(root)
     assert job["status"] == "COMPLETED"
     assert job["failedFolderNames"] == ["A"]

@@ -113,18 +113,9 @@ def test_what_is_told_can_be_read(client, script, held, film, plant, tmp_path):
     client.ended(job_id)
 
 
-def test_a_failed_folder_is_told(client, plant, tmp_path, monkeypatch):
-    import os
-
+def test_a_failed_folder_is_told(client, plant, tmp_path, lose):
     root = plant(tmp_path / "films", "A/A.mkv", "B/B.mkv")
-    real = os.scandir
-
-    def scandir(path):
-        if str(path) == str(root / "A"):
-            raise FileNotFoundError(path)
-        return real(path)
-
-    monkeypatch.setattr("builtin_plugins.media.discovery.os.scandir", scandir)
+    lose(root / "A")
     with client.host.websocket("/ws") as connection:
         frames = frames_of(connection, begin(client, root)["jobId"])
     [error] = [frame for frame in frames if frame["type"] == "scan:error"]
