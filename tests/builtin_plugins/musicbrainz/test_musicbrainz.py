@@ -134,6 +134,12 @@ class TestOverARealSocket(MetadataSuite):
             each for each in listed if each["name"] == "musicbrainz"
         ).items()
 
+    def test_an_admin_chooses_who_is_asked_first(self, host):
+        chosen = host.put("/api/plugins/providers/metadata/active", json={"name": "musicbrainz"})
+        assert chosen.status == 200
+        first = host.get("/api/plugins/providers").json()["metadata"][0]
+        assert (first["name"], first["chosen"], first["active"]) == ("musicbrainz", True, True)
+
     def test_an_answer_that_is_too_large(self, provider, server):
         server.body = b"[" + b" " * (3 * 1024 * 1024) + b"]"
         with pytest.raises(ProviderError, match="does not answer"):
