@@ -45,6 +45,10 @@ def free_port() -> int:
         return port
 
 
+# What is measured shall have its code compiled, as an installed program has.
+_ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
+
 class Child:
     """A process with its standard output as a pipe; its standard error goes to a file.
 
@@ -64,7 +68,7 @@ class Child:
         self.process = subprocess.Popen(
             [str(argument) for argument in arguments],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
+            env={**_ENVIRONMENT, "PYTHONPATH": str(ROOT), **(env or {})},
             stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._errors,
