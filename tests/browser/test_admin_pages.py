@@ -62,6 +62,7 @@ SETTINGS = {
         "extra": {"type": "object", "additionalProperties": {"type": "integer"}},
         "mouth": {"type": "object", "properties": {"width": {"type": "integer", "default": 3}}},
         "secret": {"type": "string", "writeOnly": True, "default": ""},
+        "length": {"type": "integer", "default": 1},
         "case": {"enum": ["soft", "hard"]},
         "lent": {"type": "boolean"},
         "maker": {"type": "string", "default": "unknown", "description": "Who made it"},
@@ -408,6 +409,7 @@ def test_the_settings_form_follows_the_schema(desk: Callable[..., Any], host: Te
     expect(maker).to_be_disabled()
     expect(maker).to_have_value("Adolphe")
     expect(maker).to_have_accessible_description(re.compile(r"Pinned by stagebox\.toml \[plugins"))
+    page.get_by_label("Length").fill("2")
     page.get_by_label("Sizes").fill("3\n10")
     page.get_by_label("wah").check()
     for number, name in enumerate(("Ada", "bob")):
@@ -438,6 +440,7 @@ def test_the_settings_form_follows_the_schema(desk: Callable[..., Any], host: Te
         "mouth": {"width": 7},
         "secret": "hush",
         "maker": "Adolphe",
+        "length": 2,
         "case": None,
         "lent": None,
         "sizes": [3, 4],

@@ -133,7 +133,7 @@ export function read(form, schema, before, pinned = new Map(), path = []) {
 
 function valueOf(form, schema, before, path) {
   if (plain(schema)) return read(form, schema, before, new Map(), path);
-  const input = form.elements[path.join(".")];
+  const input = form.elements.namedItem(path.join("."));
   if (entries(schema)) {
     const value = entered(form, schema, before, path);
     return value.length || schema.default !== undefined ? value : undefined;
@@ -147,7 +147,7 @@ function valueOf(form, schema, before, path) {
 
 /** The entries of a list as they stand in the form. */
 function entered(form, schema, before, path) {
-  const box = form.elements[path.join(".")];
+  const box = form.elements.namedItem(path.join("."));
   const count = box.querySelector(".entries").children.length;
   return Array.from({ length: count }, (_, at) => {
     const names = Object.keys(schema.items.properties);
