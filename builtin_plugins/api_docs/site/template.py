@@ -12,10 +12,18 @@ __all__ = ["page_html"]
 
 Navigation = Sequence[tuple[str, Sequence[tuple[str, str]]]]
 
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'"
+)
+"""The header's is that of the contract, wide enough for sites that others have built. A browser
+holds a page to both, so nothing inline runs in ours."""
+
 _PAGE: Final = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{title}</title>
@@ -62,6 +70,7 @@ def page_html(title: str, rendered: Rendered, navigation: Navigation, url: str) 
     """``url`` is the page's own, so that it is marked in the list of pages."""
     shown = title if title == "Stagebox" else f"{title} · Stagebox"
     return _PAGE.format(
+        policy=_POLICY,
         title=escape(shown),
         navigation="\n".join(_section(name, pages, url) for name, pages in navigation),
         content=rendered.html,

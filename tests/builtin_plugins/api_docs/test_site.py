@@ -35,6 +35,11 @@ def test_what_is_shipped(pages_host: Any, name: str) -> None:
     assert answer.headers["content-security-policy"] == POLICY
     (title,) = re.findall(r"<title>(.*?)</title>", page)
     assert "Stagebox" in title
+    (own,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="(.*?)">', page)
+    assert "script-src 'self'; style-src 'self'; " in own  # beside the header's, and stricter
+    assert "unsafe" not in own
+    outside = re.sub(r"<pre.*?</pre>", "", page, flags=re.DOTALL)
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)", outside)
     assert page.count("<h1") == 1
     if name:
         for other in (f"{name}/", f"{name}.html"):
