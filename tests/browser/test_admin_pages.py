@@ -388,7 +388,9 @@ def test_a_host_that_others_reach_is_warned_of(desk: Callable[..., Any]) -> None
     expect(page.locator("#cards")).to_contain_text("http://192.0.2.7:8765")
 
 
-def test_the_settings_form_follows_the_schema(desk: Callable[..., Any], host: TestHost) -> None:
+def test_the_settings_form_follows_the_schema(
+    desk: Callable[..., Any], host: TestHost, axe: str
+) -> None:
     page = desk("/admin/plugins/horn").page
     save = page.get_by_role("button", name="Save settings")
     page.get_by_label("Name", exact=True).fill("Tuba 1")
@@ -425,6 +427,7 @@ def test_the_settings_form_follows_the_schema(desk: Callable[..., Any], host: Te
     expect(page.locator(wrong("setting-players.1.name"))).to_contain_text("^[A-Z]")
     expect(page.locator(wrong("setting-players.0.name"))).to_have_count(0)
     expect(page.get_by_label("Sizes")).to_be_focused()
+    assert accessibility_problems(page, axe) == []
     page.get_by_label("Sizes").fill("3\n4")
     page.get_by_label("Called").nth(1).fill("Bob")
     save.click()
@@ -574,7 +577,7 @@ def test_diagnostics_are_downloaded(desk: Callable[..., Any]) -> None:
 
 
 def test_a_plugin_is_installed_and_uninstalled(
-    desk: Callable[..., Any], host: TestHost, tmp_path: Path
+    desk: Callable[..., Any], host: TestHost, tmp_path: Path, axe: str
 ) -> None:
     source = written(tmp_path, "kazoo", "from plugin_sdk import Plugin as plugin")
     archive = Path(shutil.make_archive(str(tmp_path / "kazoo-1"), "zip", source.parent, "kazoo"))
@@ -595,11 +598,14 @@ def test_a_plugin_is_installed_and_uninstalled(
     page.get_by_role("button", name="Enable Kazoo").click()
     expect(dialog).to_contain_text("asks for more than was confirmed before: http")
     expect(dialog.locator("li", has_text="Sends requests")).to_contain_text("new")
+    assert accessibility_problems(page, axe) == []
     dialog.get_by_role("button", name="Enable").click()
     expect(page.locator('[data-id="kazoo"] .state')).to_have_text("active")
     expect(page.locator('[data-id="kazoo"] .warning')).to_have_count(0)
     page.get_by_role("link", name="Kazoo").click()
     page.get_by_role("button", name="Uninstall").click()
+    expect(page.get_by_role("dialog").get_by_role("row", name="Its code")).to_be_visible()
+    assert accessibility_problems(page, axe) == []
     page.get_by_role("dialog").get_by_role("button", name="Uninstall").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Plugins")
     expect(page.locator('[data-id="kazoo"]')).to_have_count(0)
