@@ -33,7 +33,7 @@ _KEY = "05" + "ab" * 32
 _DATA = "eHh4" * 60
 _SIGNATURE = "A" * 86 + "=="
 _CURVE_KEY = "054701d08488451f545a409fb58ae3e58581ca40ac3f7f114698cd71deac73ca01"
-_ROUNDS = 3
+_ROUNDS = 4
 _RAW = """
     CREATE TABLE messages (
         id TEXT PRIMARY KEY, room_id TEXT, sender_id TEXT, timestamp INTEGER, server_id INTEGER,
@@ -74,7 +74,7 @@ def run(bench: Bench) -> None:
             signed=False,
         ),
     }
-    seconds = bench.seconds(2)
+    seconds = bench.seconds(1)
     found = {
         name: median_of(loads)
         for name, loads in bench.interleaved(
