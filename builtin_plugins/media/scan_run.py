@@ -26,6 +26,7 @@ from plugin_sdk import Row
 __all__ = ["ScanFailed", "ScanRun"]
 
 _GROUP_SECONDS: Final = 0.25
+_LOOK_SECONDS: Final = 0.25
 _AHEAD: Final = 4  # batches whose known files are asked for at one go
 Wait = Callable[[float], bool]
 
@@ -94,14 +95,16 @@ class ScanRun:
         self.job = job
         self._shop = shop
         self._resumed = resumed
-        self._stopped = stopped
+        self._cancelled = stopped
+        self._looked = 0.0
+        self._lost = False
         self._tell = tell
         options = json.loads(job["options"])
         kind = "tv" if job["media_type"] == "TV_SHOW" else "movie"
         self._kind = kind
         rows, clock, log = shop.rows, shop.clock, shop.log
-        chain = Chain(rows, clock, log, stopped, shop.told)
-        self._lookups = Lookups(chain, shop.pictures, shop.catalogue, stopped)
+        chain = Chain(rows, clock, log, self._stopped, shop.told)
+        self._lookups = Lookups(chain, shop.pictures, shop.catalogue, self._stopped)
         self._tree = Tree(job["scan_path"], Rules.of(options, kind), log, wait)
         self._rescan = bool(options.get("rescan"))
         self._scan = self._kind_of_scan(kind, self._rescan)
@@ -119,6 +122,17 @@ class ScanRun:
 
     def close(self) -> None:
         self._lookups.close()
+
+    def _stopped(self) -> bool:
+        """Whether to stop between two requests, and while waiting: the process ends, or the job
+        is not ours any more. Asked by the threads that look up as well."""
+        if self._cancelled() or self._lost:
+            return True
+        now = time.monotonic()
+        if now - self._looked > _LOOK_SECONDS:
+            self._looked = now
+            self._lost = not self._shop.jobs.is_mine(self.job)
+        return self._lost
 
     def work(self) -> None:
         """To the end; raises ScanFailed, Overtaken, Stopped."""

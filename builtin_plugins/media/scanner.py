@@ -43,7 +43,10 @@ class Scanner:
         try:
             scan.work()
         except Stopped:
-            raise
+            if run.cancelled:
+                raise
+            self._overtaken(job)
+            return
         except Overtaken:
             self._overtaken(job)
             return

@@ -24,6 +24,10 @@ _MAX_BYTES: Final = 8 * 1024 * 1024
 _MAX_RETRY_AFTER: Final = 30.0
 
 
+class _MayPass(ProviderError):
+    """Worth another try."""
+
+
 class Client:
     """Waits for its turn before each request, and tries again what may pass: network errors,
     time-outs, 429 and 5xx, after 1, 2, 4 … seconds or what ``Retry-After`` says."""
@@ -44,8 +48,8 @@ class Client:
             self._bucket.take()
             try:
                 return self._answer(self._sent(self._service.base_url + path, wanted))
-            except ProviderError as error:
-                if error.permanent or not left:
+            except _MayPass as error:
+                if not left:
                     raise
                 self._waiter.wait(pause if error.retry_after is None else error.retry_after)
                 pause *= 2
@@ -67,7 +71,7 @@ class Client:
             raise ProviderError(message, permanent=True) from None
         except UpstreamFailed:
             # What it says may quote the address, and the key is part of that.
-            raise ProviderError(f"{self._server} does not answer.") from None
+            raise _MayPass(f"{self._server} does not answer.") from None
 
     def _answer(self, reply: HttpReply) -> dict[str, Any] | None:
         status = reply.status
@@ -77,7 +81,7 @@ class Client:
             raise ProviderError(f"{self._server} refuses the key ({status}).", permanent=True)
         if status == 429 or status >= 500:
             after = _seconds(reply.headers.get("retry-after"))
-            raise ProviderError(f"{self._server} is busy ({status}).", retry_after=after)
+            raise _MayPass(f"{self._server} is busy ({status}).", retry_after=after)
         if not reply.ok:
             raise ProviderError(f"{self._server} answered {status}.", permanent=False)
         try:

@@ -221,6 +221,26 @@ def test_deleting_a_library_stops_its_scan(client, script, held, plant, tmp_path
     assert client.get("/scan/jobs")["pagination"]["total"] == 0
 
 
+def test_nobody_is_asked_for_a_library_that_is_gone(client, script, plant, tmp_path, monkeypatch):
+    monkeypatch.setattr("builtin_plugins.media.scan_run._LOOK_SECONDS", -1.0)
+    gate, waiting = threading.Event(), threading.Event()
+
+    def hold(_query):
+        waiting.set()
+        gate.wait(20)
+
+    script.on_fetch = hold
+    client.use()
+    data = begin(client, plant(tmp_path / "films", *(f"a/F{number}.mkv" for number in range(40))))
+    assert waiting.wait(20)
+    client.ok("DELETE", f"/library/{data['libraryId']}")
+    gate.set()
+    after = client.scan(plant(tmp_path / "other", "C.mkv"))  # the next one runs behind it
+    assert after["status"] == "COMPLETED"
+    assert len(script.take()) <= 8 + 1  # those that were under way, and the other film
+    assert len(client.films()) == 1
+
+
 def test_a_scan_that_was_cleaned_up_writes_nothing_more(client, held, plant, tmp_path, wait_until):
     gate, waiting = held
     client.use()

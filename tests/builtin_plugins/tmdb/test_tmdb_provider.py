@@ -288,6 +288,15 @@ def test_a_broken_body_is_an_error(make, content):
         make(http=failing(HttpReply(200, {}, content)), retries=0).fetch(KNOWN)
 
 
+@pytest.mark.parametrize("reply", [HttpReply(200, {}, b"x"), busy(418)], ids=["body", "status"])
+def test_what_does_not_pass_is_not_tried_again(make, reply):
+    http = failing(reply)
+    with pytest.raises(ProviderError) as failed:
+        make(http=http).fetch(KNOWN)
+    assert len(http.requests) == 1
+    assert not failed.value.permanent
+
+
 def test_the_key_is_in_no_error(make):
     secret = "s3cr3t-key"
     broken = UpstreamFailed(f"https://films.example/3?api_key={secret} timed out")
