@@ -284,6 +284,9 @@ class Wire:
 
 
 def reason_of(error: object) -> str:
-    """The last line of libpq's message, which is the reason."""
-    lines = str(error).strip().splitlines()
-    return lines[-1].strip().rstrip(".") if lines else "the connection was closed"
+    """The last line of libpq's message that says why; the one behind it may ask a question."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reasons = [line for line in lines if not line.endswith("?")] or lines
+    if not reasons:
+        return "the connection was closed"
+    return reasons[-1].rpartition(" failed: ")[2].rstrip(".")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from host.db import HostDatabase
 from host.db.postgresql import PostgresqlEngine
 from host.db.postgresql.texts import Texts, named, positional
+from host.db.postgresql.wire import reason_of
 from plugin_sdk import Invalid
 
 pytestmark = pytest.mark.one_engine
@@ -100,3 +101,21 @@ def scratch(postgresql_server: Any) -> Any:
     engine = PostgresqlEngine(postgresql_server.url())
     yield engine.open("example.plugin")
     engine.close()
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (
+            'connection failed: connection to server at "127.0.0.1", port 1 failed: Connection '
+            "refused\n\tIs the server running on that host and accepting TCP/IP connections?",
+            "Connection refused",
+        ),
+        ('FATAL:  database "x" does not exist', 'FATAL:  database "x" does not exist'),
+        ("failed to resolve host 'x': Name unknown.", "failed to resolve host 'x': Name unknown"),
+        ("Why?", "Why?"),
+        ("", "the connection was closed"),
+    ],
+)
+def test_the_reason_is_told_and_no_question(message: str, reason: str) -> None:
+    assert reason_of(message) == reason
