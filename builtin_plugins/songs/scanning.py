@@ -15,7 +15,7 @@ from builtin_plugins.songs.index import Found, LibraryIndex, Outcome, chunks, li
 from builtin_plugins.songs.reading import READING_SECONDS, Reading
 from builtin_plugins.songs.scan_state import BEAT_SECONDS, Mode, ScanState
 from builtin_plugins.songs.scanned import Scanned
-from builtin_plugins.songs.walking import Candidate, Walk
+from builtin_plugins.songs.walking import Candidate, Walk, plain_formats
 from builtin_plugins.songs.workers import ReadingPool
 from plugin_sdk import Context, Invalid, SongFormat
 
@@ -34,11 +34,11 @@ class Cancelled(Exception):
 
 
 class _Known(NamedTuple):
-    """A song of the index; ``track`` says whether it is shown."""
+    """Songs of the index that are shown, by path: their signatures, and the formats of those
+    that `plain_formats` does not hold."""
 
-    signature: str
-    format: str
-    track: bool
+    signatures: dict[str, str]
+    named: dict[str, str]
 
 
 class Scanner:
@@ -158,28 +158,31 @@ class _Run:
 
     # Listing
 
-    def _known(self) -> dict[str, _Known]:
-        """By path. Of all songs, so as little as can be."""
-        rows = self._db.iterate(
-            "SELECT s.path, s.signature, s.format, t.id AS track "
-            "FROM songs s LEFT JOIN tracks t ON t.id = s.id"
-        )
-        return {
-            row["path"]: _Known(row["signature"], row["format"], row["track"] is not None)
-            for row in rows
-        }
+    def _known(self) -> _Known:
+        """Of all songs, so as little as can be."""
+        names, params = listed([*plain_formats(self._formats), ""])
+        shown = "FROM songs s JOIN tracks t ON t.id = s.id WHERE s.format"
+        known = _Known({}, {})
+        plain = self._db.iterate(f"SELECT s.path, s.signature {shown} IN ({names})", params)
+        known.signatures.update((row["path"], row["signature"]) for row in plain)
+        for row in self._db.iterate(
+            f"SELECT s.path, s.signature, s.format {shown} NOT IN ({names})", params
+        ):
+            known.signatures[row["path"]] = row["signature"]
+            known.named[row["path"]] = row["format"]
+        return known
 
     def _remembered(self, table: str) -> dict[str, str]:
         rows = self._db.query(f"SELECT track_id, signature FROM {table}")
         return {row["track_id"]: row["signature"] for row in rows}
 
-    def _compare(self, known: dict[str, _Known]) -> tuple[list[Candidate], set[str], Sequence[str]]:
+    def _compare(self, known: _Known) -> tuple[list[Candidate], set[str], Sequence[str]]:
         """What is to be read, the paths that were found, the folders that could not be listed."""
         context = self._s._context
         full = self._mode == "full"
-        shown = {} if full else {path: song for path, song in known.items() if song.track}
+        shown = {} if full else known.signatures
         platform = context.settings["psarcPlatform"]
-        walk = Walk(self._root, self._formats, shown, context.log, platform)
+        walk = Walk(self._root, self._formats, shown, known.named, context.log, platform)
         deleted, unreadable = self._remembered("deletions"), self._remembered("unreadable")
         tasks: list[Candidate] = []
         seen: set[str] = set()
@@ -204,17 +207,15 @@ class _Run:
         seen.update(walk.unchanged)
         return tasks, seen, walk.closed
 
-    def _vanished(
-        self, known: Mapping[str, _Known], seen: set[str], closed: Sequence[str]
-    ) -> list[str]:
+    def _vanished(self, known: _Known, seen: set[str], closed: Sequence[str]) -> list[str]:
         """Paths of songs that are shown and were not found. Those of a format that is switched
         off stay while their file exists."""
         names = {each.name for each in self._formats}
         gone = []
-        for path, song in known.items():
-            if not song.track or path in seen or (closed and path.startswith(tuple(closed))):
+        for path in known.signatures.keys() - seen:
+            if closed and path.startswith(tuple(closed)):
                 continue
-            if song.format not in names and os.path.lexists(
+            if known.named.get(path, "") not in {*names, ""} and os.path.lexists(
                 os.path.join(self._root, path)  # noqa: PTH118
             ):
                 self._counters["unchanged"] += 1
@@ -224,7 +225,7 @@ class _Run:
 
     # Importing
 
-    def _import(self, tasks: Sequence[Candidate], known: Mapping[str, _Known]) -> None:
+    def _import(self, tasks: Sequence[Candidate], known: _Known) -> None:
         if not tasks:
             return
         wished = self._s._context.settings["scanWorkers"] or min(4, os.cpu_count() or 1)
@@ -247,7 +248,7 @@ class _Run:
     def _write(
         self,
         readings: Sequence[tuple[Candidate, Reading]],
-        known: Mapping[str, _Known],
+        known: _Known,
         current: str,
     ) -> None:
         """One transaction: songs, counters, progress and what is told of them."""
@@ -291,26 +292,24 @@ class _Run:
         first, second = self._put(batch[:middle]), self._put(batch[middle:])
         return [*first[0], *second[0]], [*first[1], *second[1]]
 
-    def _note(self, outcome: Outcome, found: Found, known: Mapping[str, _Known]) -> str:
+    def _note(self, outcome: Outcome, found: Found, known: _Known) -> str:
         """Counts and tells it; as which of the counters."""
-        before = known.get(found.path)
         what = outcome.what
-        if what == "changed" and before is not None and before.signature == found.signature:
+        if what == "changed" and known.signatures.get(found.path) == found.signature:
             self._counters["unchanged"] += 1
             return "unchanged"
         self._counters[what] += 1
         self._tell(f"song_{what}", outcome.track_id, outcome.filename)
         return what
 
-    def _refuse(self, bad: Mapping[Candidate, str], known: Mapping[str, _Known]) -> None:
+    def _refuse(self, bad: Mapping[Candidate, str], known: _Known) -> None:
         """Unreadable songs are remembered with their signature, and are shown no more. One that
         has no message went while it was read."""
         shown = []
         failures = []
         for candidate, message in bad.items():
             failures.append(self._failure(candidate, message or "The file has vanished."))
-            song = known.get(candidate.path)
-            if song is not None and song.track:
+            if candidate.path in known.signatures:
                 shown.append(candidate.path)
             if message:
                 filename = filename_of(candidate.path)

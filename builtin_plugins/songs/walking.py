@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from plugin_sdk import Logger, SongFormat, SongSource
 
-__all__ = ["Candidate", "KnownSong", "Walk"]
+__all__ = ["Candidate", "Walk", "plain_formats"]
 
 _SKIPPED: Final = (".", "rs1compatibility")
 _OTHER_PLATFORM: Final = {"pc": "_m.psarc", "mac": "_p.psarc"}
-
-
-class KnownSong(Protocol):
-    @property
-    def signature(self) -> str: ...
-    @property
-    def format(self) -> str: ...
 
 
 class Candidate(NamedTuple):
@@ -40,14 +33,16 @@ _UNCHANGED: Final = Candidate("", "", "", 0.0)
 class Walk:
     """One walk below ``root``. Formats are asked in the order of ``formats``.
 
-    ``known`` are songs by path that need no look when their signature is the same: their paths go
-    into ``unchanged``. ``closed`` gets the paths of folders that could not be listed: what lies
+    ``known``: signatures by path of songs that need no look when theirs is the same; their paths
+    go into ``unchanged``. ``named``: the formats of those that `plain_formats` does not hold.
+    ``closed`` gets the paths of folders that could not be listed: what lies
     there is neither found nor gone. The root itself raises OSError.
     """
 
     root: str
     formats: Sequence[SongFormat]
-    known: Mapping[str, KnownSong]
+    known: Mapping[str, str]
+    named: Mapping[str, str]
     log: Logger
     platform: str = "both"
     closed: list[str] = field(default_factory=list)
@@ -64,9 +59,7 @@ class Walk:
             if not each.suffixes:
                 self._open.append(each)
         self._suffixes = tuple(self._suffixed)
-        self._plain = frozenset(
-            each.name for each in self.formats if type(each).signature is SongFormat.signature
-        )
+        self._plain = plain_formats(self.formats)
 
     def songs(self) -> Iterator[Candidate]:
         """In no particular order."""
@@ -93,7 +86,7 @@ class Walk:
 
     def _files(self, prefix: str, entries: Sequence[os.DirEntry[str]]) -> Iterator[Candidate]:
         """Nearly all of them are known: then the name and the facts of the file are enough."""
-        suffixes, known, plain = self._suffixes, self.known, self._plain
+        suffixes, known, named = self._suffixes, self.known, self.named
         other = _OTHER_PLATFORM.get(self.platform, "\0")
         for entry in entries:
             name = entry.name.lower()
@@ -105,8 +98,7 @@ class Walk:
                 continue
             path = prefix + entry.name
             signature = f"{info.st_mtime_ns}-{info.st_size}"
-            song = known.get(path)
-            if song is not None and song.signature == signature and song.format in plain:
+            if known.get(path) == signature and path not in named:
                 self.unchanged.append(path)
             elif (found := self._file(path, Path(entry.path), signature, info)) is not None:
                 yield found
@@ -128,9 +120,9 @@ class Walk:
         for each in asked:
             source = SongSource(full, Path(self.root))
             try:
-                if known is not None and known.format == each.name:
+                if known is not None and self.named.get(path, each.name) == each.name:
                     signature = each.signature(source)
-                    if signature == known.signature:
+                    if signature == known:
                         self.unchanged.append(path)
                         return _UNCHANGED
                 if each.claims(full, names):
@@ -148,6 +140,11 @@ class Walk:
             for each in self.formats
             if each.suffixes and lowered.endswith(tuple(each.suffixes))
         ]
+
+
+def plain_formats(formats: Iterable[SongFormat]) -> frozenset[str]:
+    """Names of those that tell a changed song by the time and size of its files alone."""
+    return frozenset(each.name for each in formats if type(each).signature is SongFormat.signature)
 
 
 def _is_skipped(name: str) -> bool:

@@ -146,20 +146,20 @@ def _unchanged(bench: Bench) -> None:
             LibraryIndex(context.db, context.clock).put(found)
         context.settings.update({"dlcDir": str(folder)})
         context.jobs.run_all()
-        rescan: list[float] = []
-        walk: list[float] = []
+        rescan = _Taken()
+        walk = _Taken()
         for _ in range(bench.count(7, 2)):
             plugin.rescan(None)
-            rescan.append(_milliseconds(context.jobs.run_all))
+            rescan.add(context.jobs.run_all)
             status = plugin.scan_status(None)
             assert (status["unchanged"], status["total"]) == (count, 0), status
-            walk.append(_milliseconds(lambda: _walked(str(folder))))
+            walk.add(lambda: _walked(str(folder)))
         context.stop(plugin)
     bench.block.rows.append(
         Row(
             f"rescan of {count:,} unchanged packs and a bare walk with stat",
-            Figure("rescan", statistics.median(rescan), "ms"),
-            Figure("walk", statistics.median(walk), "ms"),
+            rescan.figure("rescan"),
+            walk.figure("walk"),
             Aim("ratio", "<=", 3),
         )
     )
@@ -223,6 +223,24 @@ def _chart(bench: Bench, url: str, track: str) -> None:
             Aim("ours", "<=", 30, "ms"),
         ),
     ]
+
+
+class _Taken:
+    """How long calls took, and what they cost the processor, which busy neighbours change less."""
+
+    def __init__(self) -> None:
+        self._wall: list[float] = []
+        self._cost: list[float] = []
+
+    def add(self, call: Callable[[], Any]) -> None:
+        began = time.process_time()
+        self._wall.append(_milliseconds(call))
+        self._cost.append((time.process_time() - began) * 1000)
+
+    def figure(self, label: str) -> Figure:
+        cost = statistics.median(self._cost)
+        more = f"{cost:.0f} ms of the processor"
+        return Figure(label, statistics.median(self._wall), "ms", more, cost)
 
 
 class _Life:
