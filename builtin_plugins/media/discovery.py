@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from builtin_plugins.media.patterns import PatternTooSlow
@@ -66,6 +66,10 @@ class Tree:
         self._visited = {self._real_root}
         self.skipped = 0
         """Files with names that no text can hold, in the folder walked last."""
+
+    def remember(self, folders: Iterable[str]) -> None:
+        """Directories that an earlier run of the job has walked: they are not entered again."""
+        self._visited.update(os.path.realpath(folder) for folder in folders)
 
     def batch_folders(self) -> tuple[list[str], bool]:
         """The names of the batch folders, and whether the root has any entry at all. Raises

@@ -146,6 +146,8 @@ class ScanRun:
             frames.send(frames.progress(job, "batching", text))
         size = BATCHES[job["media_type"]]
         position = job["position"]
+        if position:
+            self._tree.remember(self._walked(position))
         while position < job["total_folders"]:
             names = self._shop.jobs.folders(job["id"], position, _AHEAD * size)
             if not names:
@@ -205,6 +207,16 @@ class ScanRun:
             {"id": self.job["library_id"]},
         )
         return found is not None
+
+    def _walked(self, position: int) -> set[str]:
+        """Where the files of the folders before a position lie."""
+        rows = self._shop.db.query(
+            "SELECT f.path FROM library_file l JOIN file f ON f.id = l.file_id"
+            " WHERE l.library_id = :library AND l.folder IN"
+            " (SELECT name FROM scan_folder WHERE job_id = :job AND position < :position)",
+            {"library": self.job["library_id"], "job": self.job["id"], "position": position},
+        )
+        return {row["path"].rpartition("/")[0] for row in rows}
 
     # Folder by folder
 

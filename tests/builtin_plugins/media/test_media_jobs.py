@@ -273,6 +273,7 @@ def test_switching_off_pauses_and_a_stop_does_not(make_host, tmp_path, plant, ho
 
     script.on_fetch = hold
     root = plant(tmp_path / "films", "a/A.mkv", "b/B.mkv", "c/C.mkv")
+    (root / "z").symlink_to(root / "a")  # walked already, be it before the pause
     first = begin(client, root)["jobId"]
     assert waiting.wait(20)
     second = begin(client, plant(tmp_path / "more", "D.mkv"))["jobId"]
