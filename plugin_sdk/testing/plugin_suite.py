@@ -19,7 +19,7 @@ from plugin_sdk import hookspecs
 from plugin_sdk.access import CORE_PERMISSIONS
 from plugin_sdk.errors import Conflict, Invalid
 from plugin_sdk.hookspecs import PROJECT
-from plugin_sdk.manifest import CAPABILITIES, Manifest
+from plugin_sdk.manifest import CAPABILITIES, DEFAULT_PREFIX, Manifest
 from plugin_sdk.plugin import Plugin
 from plugin_sdk.routes import Route, WebSocketRoute
 from plugin_sdk.strict_json import check_json
@@ -35,6 +35,9 @@ _FIELD: Final = r"\{[A-Za-z_][A-Za-z0-9_]*\}"
 _SEGMENT: Final = rf"/([A-Za-z0-9._~!$&'()*+,;=:@-]|{_FIELD})+"
 _PATH: Final = re.compile(rf"({_SEGMENT})*(/\{{[A-Za-z_][A-Za-z0-9_]*:path\}})?")
 _PATTERN: Final = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)+|[a-z][a-z0-9_.-]*\*|\*")
+_ENOUGH: Final = frozenset({"accounts", "local_storage", "plugin_admin"})
+"""Built-ins without which a host is none: identities, storage, its administration."""
+
 _FIELDS: Final = re.compile(r"\{([^}:]*)[^}]*\}")
 
 
@@ -277,6 +280,7 @@ class PluginSuite:
                 tmp_path / "data",
                 plugins=[*self.with_plugins, source],
                 settings={manifest.id: dict(self.settings)} if self.settings else None,
+                **self._few_built_ins(manifest),
             ) as host,
         ):
             _enable(host, manifest.id)
@@ -289,6 +293,12 @@ class PluginSuite:
                     status = host.request(method, manifest.prefix + path).status
                     assert status == 404, f"{method} {path} answers {status} after disable"
                 _enable(host, manifest.id)
+
+    def _few_built_ins(self, manifest: Manifest) -> dict[str, Any]:
+        """A plugin that stands for itself, at the usual address, needs no more of them in its host
+        than a host needs; which starts in a fraction of the time then."""
+        apart = manifest.prefix == DEFAULT_PREFIX + manifest.id and not manifest.requires
+        return {"bundled": _ENOUGH} if apart and not self.with_plugins else {}
 
     def _module_name(self, plugin_class: type[Plugin]) -> str:
         if isinstance(self.plugin, str):

@@ -114,7 +114,7 @@ from pathlib import Path
 import inspect
 
 class Host:
-    def __init__(self, data_dir, *, plugins, settings):
+    def __init__(self, data_dir, *, plugins, settings, bundled=None):
         [source] = plugins
         self.plugin = import_module(source.partition(":")[0]).plugin
         self.folder = Path(inspect.getfile(self.plugin)).parent
