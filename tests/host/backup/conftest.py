@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import textwrap
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -62,8 +63,18 @@ def config_of() -> Callable[[Path], Config]:
 
 
 @pytest.fixture
-def keeper_plugin(write_plugin):
-    return write_plugin("keeper", KEEPER, capabilities=["db", "blobs", "paths"])
+def keeper_plugin(tmp_path):
+    return write_keeper(tmp_path / "sources")
+
+
+def write_keeper(into: Path) -> Path:
+    folder = into / "keeper"
+    folder.mkdir(parents=True)
+    capabilities = ["db", "blobs", "paths"]
+    manifest = {"id": "keeper", "name": "Keeper", "version": "1.0.0", "sdk": ">=1,<2"}
+    (folder / "plugin.json").write_text(json.dumps({**manifest, "capabilities": capabilities}))
+    (folder / "__init__.py").write_text(textwrap.dedent(KEEPER))
+    return folder
 
 
 @pytest.fixture

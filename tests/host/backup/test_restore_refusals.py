@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from host.backup import occupied, swap
+from host.backup import occupied, swap, take_backup
 from host.backup.occupancy import alone
+from host.config import load_config
+from host.testing import TestHost
 from plugin_sdk import Conflict, Invalid, StageboxError, Unavailable
 
 pytestmark = pytest.mark.one_engine  # files of SQLite; test_served_backups has the other
@@ -30,15 +32,25 @@ helpers = _helpers()
 state_of, rewritten = helpers.state_of, helpers.rewritten
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A folder with the data of a host at rest, and an archive of what they were before."""
+    folder = tmp_path_factory.mktemp("prepared")
+    plugin = helpers.write_keeper(folder / "source")
+    with TestHost(folder / "data", plugins=[plugin]) as host:
+        assert host.post("/api/plugins/keeper/keep/one").status == 200
+        config = load_config({"data_dir": str(host.data_dir)}, {})
+        take_backup(config, {}, folder / "archive.zip", helpers.no_progress)
+        assert host.post("/api/plugins/keeper/keep/two").status == 200
+    return folder
+
+
 @pytest.fixture
-def stopped(keeper, back_up, tmp_path):
+def stopped(prepared, tmp_path):
     """A host at rest whose data are not those of the archive beside it."""
-    host = keeper("one")
-    back_up(host.data_dir)
-    host.post("/api/plugins/keeper/keep/two")
-    host.stop()
-    yield host
-    host.start()  # the fixture of all hosts stops it
+    shutil.copytree(prepared / "data", tmp_path / "data")
+    shutil.copy(prepared / "archive.zip", tmp_path)
+    return TestHost(tmp_path / "data")
 
 
 def entry(manifest, kind, of=None):
