@@ -100,7 +100,8 @@ class ScanState:
     def interrupted(self, attempt: int) -> bool:
         """Whether the run that is on was begun by a process or in a life that is over; of the job
         that goes on with it this is the given attempt."""
-        return attempt > 1 or self._read()["life"] != self._life()
+        state = self._read()
+        return attempt > 1 or state["life"] != self._life() or state["status"] != "listing"
 
     def update(self, **changes: Any) -> None:
         """Notes progress; inside of a transaction or not. Without changes: a sign of life."""
