@@ -193,7 +193,7 @@ def accessibility_problems(page: Any, axe: str) -> list[Any]:
 def controls_out_of_reach(page: Any) -> list[str]:
     """What no Tab leads to, or where nobody sees that it did. What a page that lives replaces
     meanwhile does not count."""
-    expect(page.locator("main")).not_to_contain_text("Asking…")
+    expect(page.locator("main")).not_to_contain_text("Asking…", timeout=10_000)
     count = page.evaluate(CONTROLS)
     assert count > 3
     for _ in range(count + 10):
