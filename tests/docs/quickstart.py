@@ -66,7 +66,7 @@ class Stranger:
         self.walk = Walk()
         self._folder = folder
         self._env = {
-            "PATH": os.environ["PATH"],
+            "PATH": f"{sys.base_prefix}/bin:{os.environ['PATH']}",  # this Python's wheels fit
             "HOME": str(folder.parent / "home"),
             "LANG": "C.UTF-8",
             **{name: value for name, value in os.environ.items() if name.startswith("PIP_")},
