@@ -13,6 +13,8 @@ __all__ = ["ID_PATTERN", "Ids"]
 
 ID_PATTERN: Final = re.compile(r"c[a-z0-9]{24,25}")
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+_BASE: Final = len(_DIGITS)
+_PAIRS: Final = [high + low for high in _DIGITS for low in _DIGITS]
 _COUNTED: Final = 36**4
 _RANDOM: Final = 36**12
 
@@ -23,25 +25,31 @@ class Ids:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._ms = 0
+        self._ms = -1
+        self._time = ""  # of the last one, as text
         self._count = 0
 
     def new(self) -> str:
         with self._lock:
             now = self._clock.ms()
             if now > self._ms:
-                self._ms, self._count = now, 0
+                self._begin(now)
             else:  # the clock may have been set back: order is worth more than a true time
                 self._count += 1
                 if self._count >= _COUNTED:
-                    self._ms, self._count = self._ms + 1, 0
-            ms, count = self._ms, self._count
-        return "c" + _text(ms, 8) + _text(count, 4) + _text(secrets.randbelow(_RANDOM), 12)
+                    self._begin(self._ms + 1)
+            time, count = self._time, self._count
+        return f"c{time}{_text(count, 4)}{_text(secrets.randbelow(_RANDOM), 12)}"
+
+    def _begin(self, ms: int) -> None:
+        self._ms, self._time, self._count = ms, _text(ms, 8), 0
 
 
 def _text(number: int, width: int) -> str:
-    digits = []
-    for _ in range(width):
-        number, digit = divmod(number, 36)
-        digits.append(_DIGITS[digit])
-    return "".join(reversed(digits))
+    """``width`` is even: two digits are looked up at a time."""
+    pairs = []
+    for _ in range(width // 2):
+        number, pair = divmod(number, _BASE * _BASE)
+        pairs.append(_PAIRS[pair])
+    pairs.reverse()
+    return "".join(pairs)

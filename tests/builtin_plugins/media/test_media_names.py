@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builtin_plugins.media.episodes import episode_mark, season_of, show_place
+from builtin_plugins.media.ids import ID_PATTERN, Ids
 from builtin_plugins.media.names import folded, movie_name, read_name, stem_of
+from plugin_sdk.testing import FakeClock
 
 FILMS = [
     ("The Matrix (1999) {tmdb-603}.mkv", "The Matrix", 1999, {"TMDB": "603"}),
@@ -134,3 +136,20 @@ def test_every_name_has_a_title(stem, folders):
     assert named.year is None or 1888 <= named.year <= 2027
     mark = episode_mark(stem, tuple(folders))
     assert mark is None or (mark.episodes and len(mark.episodes) <= 60)
+
+
+def test_own_ids_tell_their_time_and_sort():
+    clock = FakeClock()
+    ids = Ids(clock)
+    made = [ids.new() for _ in range(40)]
+    clock.advance(5)
+    made.append(ids.new())
+    clock.advance(-3600)  # set back: order is worth more
+    made.append(ids.new())
+    assert made == sorted(made)
+    assert len({each[13:] for each in made}) == len(made)
+    for each in made:
+        assert ID_PATTERN.fullmatch(each)
+        assert len(each) == 25
+    assert int(made[40][1:9], 36) == clock.ms() + 3_600_000
+    assert [int(each[9:13], 36) for each in made[:40]] == list(range(40))
