@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import builtin_plugins.local_storage as local_storage
+from builtin_plugins.local_storage import index
 from builtin_plugins.local_storage import provider as module
 from builtin_plugins.local_storage.index import KeyIndex
 from builtin_plugins.local_storage.provider import LocalStorage
@@ -109,11 +110,14 @@ def test_listing_any_keys(
     assert storage.list() == []
 
 
-def test_keys_of_deleted_blobs_leave_the_index(context: FakeContext, storage: LocalStorage) -> None:
-    for number in range(300):
+def test_keys_of_deleted_blobs_leave_the_index(
+    context: FakeContext, storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "_GONE_LIMIT", 16)
+    for number in range(30):
         put(storage, f"{number:03}")
         storage.delete(f"{number:03}")
-    assert context.db.value("SELECT COUNT(*) FROM blobs") < 300, "many are dropped at once"
+    assert context.db.value("SELECT COUNT(*) FROM blobs") < 30, "many are dropped at once"
     storage.close()
     assert context.db.value("SELECT COUNT(*) FROM blobs") == 0, "the rest at the end"
 
@@ -127,9 +131,10 @@ def test_a_listing_drops_keys_without_a_file(context: FakeContext, storage: Loca
 
 
 def test_a_listing_passes_over_any_number_of_keys_without_a_file(
-    context: FakeContext, storage: LocalStorage
+    context: FakeContext, storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    context.db.table("blobs").insert_all({"key": f"{number:05}"} for number in range(1300))
+    monkeypatch.setattr(index, "_PAGE", 50)
+    context.db.table("blobs").insert_all({"key": f"{number:05}"} for number in range(130))
     put(storage, "z")
     assert [info.key for info in storage.list(limit=1)] == ["z"]
     assert context.db.value("SELECT COUNT(*) FROM blobs") == 1
