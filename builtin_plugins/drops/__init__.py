@@ -9,7 +9,7 @@ from typing import Any, Final
 from builtin_plugins.drops import hookspecs
 from builtin_plugins.drops.acknowledging import JOB as ACKNOWLEDGE
 from builtin_plugins.drops.acknowledging import Acknowledgements
-from builtin_plugins.drops.answers import ALLOWED, empty
+from builtin_plugins.drops.answers import ALLOWED, empty, worded
 from builtin_plugins.drops.callers import check_caller, check_path
 from builtin_plugins.drops.cursors import Cursors
 from builtin_plugins.drops.directory import Directories
@@ -35,6 +35,7 @@ from plugin_sdk import (
     Request,
     RequestFilter,
     Response,
+    StageboxError,
     Verdict,
     command,
     job,
@@ -236,6 +237,10 @@ class Drops(Plugin):
             "boxes": len(directory.boxes),
             **self._inbox.statistics(),
         }
+
+    def error_body(self, error: StageboxError, request: Request) -> Response:
+        """The host's own refusals, too, have the Content-Type of this contract (2.3)."""
+        return worded(error)
 
     def _before_all(self, request: Request) -> Verdict:
         """Who may call comes before everything, also before a body that is too large."""

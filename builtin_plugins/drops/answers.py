@@ -19,6 +19,7 @@ __all__ = [
     "listing",
     "refusal",
     "value",
+    "worded",
 ]
 
 CONTENT_TYPE: Final = "application/json; charset=UTF-8"
@@ -44,6 +45,14 @@ def refusal(
     """An error to raise, with the Content-Type of this contract."""
     all_headers = {"Content-Type": CONTENT_TYPE, **_NO_STORE, **(headers or {})}
     return kind(message, code=code, details=details, headers=all_headers)
+
+
+def worded(error: StageboxError) -> Response:
+    """The body of any error below these paths, whoever found it."""
+    body: dict[str, Any] = {"error": error.code, "message": error.message}
+    if error.details:
+        body["details"] = [{"path": each.path, "message": each.message} for each in error.details]
+    return Response(body, content_type=CONTENT_TYPE)
 
 
 def invalid(

@@ -11,7 +11,7 @@ from host.logs import new_incident
 from host.plugins.catalog import ErrorBody
 from host.plugins.gate import Gate
 from host.web.headers import check_header
-from plugin_sdk import Logger, Request, StageboxError, Unavailable
+from plugin_sdk import JSON, Logger, Request, Response, StageboxError, Unavailable
 
 __all__ = ["HOST", "Errors", "Owner", "Rendered", "encode_json", "error_of_status"]
 
@@ -85,12 +85,11 @@ class Errors:
         leased: bool = False,
     ) -> Rendered:
         """Never raises. ``leased`` says that the caller holds a lease on the owner's gate."""
-        body = None
+        worded = None
         if owner.error_body is not None:
-            body = self._ask(owner, error, request, incident, leased=leased)
-        if body is None:
-            body = encode_json(_host_body(error, incident))
-        return Rendered(error.status, self._headers(error, owner), body)
+            worded = self._ask(owner, error, request, incident, leased=leased)
+        body, content_type = worded or (encode_json(_host_body(error, incident)), JSON)
+        return Rendered(error.status, self._headers(error, owner, content_type), body)
 
     def answer(
         self,
@@ -122,9 +121,11 @@ class Errors:
         known = error if isinstance(error, StageboxError) else StageboxError()
         return self.render(known, request, owner, incident=incident, leased=leased)
 
-    def _headers(self, error: StageboxError, owner: Owner) -> list[tuple[str, str]]:
+    def _headers(
+        self, error: StageboxError, owner: Owner, content_type: str
+    ) -> list[tuple[str, str]]:
         # No cache may keep an error: a 404 of today may be a page tomorrow.
-        headers = {"content-type": "application/json", "cache-control": "no-store"}
+        headers = {"content-type": content_type, "cache-control": "no-store"}
         if error.status == 401 and error.code == "UNAUTHORIZED":
             headers["www-authenticate"] = "Bearer"
         if error.retry_after is not None:
@@ -149,8 +150,8 @@ class Errors:
         incident: str | None,
         *,
         leased: bool,
-    ) -> bytes | None:
-        """The plugin's own body; None when it has none, is gone, or fails."""
+    ) -> tuple[bytes, str] | None:
+        """The plugin's own body and its type; None when it has none, is gone, or fails."""
         assert owner.error_body is not None
         gate = None if leased else owner.gate
         if gate is not None:
@@ -161,9 +162,9 @@ class Errors:
         failed = True
         try:
             body = owner.error_body(error, request)
-            encoded = None if body is None else encode_json(_with_incident(body, incident))
+            worded = None if body is None else _worded(body, incident)
             failed = False
-            return encoded
+            return worded
         except (Exception, SystemExit):
             self._log.exception(
                 "error_body failed; the host's own shape was sent.",
@@ -173,6 +174,17 @@ class Errors:
         finally:
             if gate is not None:
                 gate.leave(slot=False, failed=failed)
+
+
+def _worded(body: Any, incident: str | None) -> tuple[bytes, str]:
+    """Raises TypeError for a type that cannot be sent, and what `encode_json` raises."""
+    content_type = JSON
+    if isinstance(body, Response):
+        body, content_type = body.body, body.content_type
+        refused = check_header("Content-Type", content_type)
+        if refused is not None:
+            raise TypeError(refused)
+    return encode_json(_with_incident(body, incident)), content_type
 
 
 def _with_incident(body: Any, incident: str | None) -> Any:

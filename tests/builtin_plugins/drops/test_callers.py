@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -13,6 +17,7 @@ from plugin_sdk import Forbidden, MethodNotAllowed, NotFound, Request, Unauthent
 from plugin_sdk.testing import FakeContext, request, signed_in
 
 ELSEWHERE = "192.0.2.7"
+_CHUNKED = {"Transfer-Encoding": "chunked"}
 BEARER = {"Authorization": "Bearer t"}
 
 
@@ -122,6 +127,20 @@ def test_who_comes_before_how_much(client) -> None:
         answer = client.host.post(path, content=body, headers={"Origin": "http://evil.example"})
         client.fails(answer, 403, "FORBIDDEN")
         client.fails(client.host.post(path, content=body), 413, "PAYLOAD_TOO_LARGE")
+
+
+def test_what_the_host_itself_refuses_has_the_same_form(client) -> None:
+    answer = client.host.get("/synced", headers={"Host": "evil.example"})
+    assert answer.status == 403
+    assert answer.headers["content-type"] == "application/json; charset=UTF-8"
+    address = urlsplit(client.host.url)
+    with closing(HTTPConnection(address.hostname, address.port, timeout=20)) as connection:
+        chunks = (b" " * 65536 for _ in range(17))
+        connection.request("POST", "/drop", chunks, encode_chunked=True, headers=_CHUNKED)
+        refused = connection.getresponse()
+        assert refused.status == 413
+        assert refused.headers["content-type"] == "application/json; charset=UTF-8"
+        assert json.loads(refused.read())["error"] == "PAYLOAD_TOO_LARGE"
 
 
 def test_options(client) -> None:

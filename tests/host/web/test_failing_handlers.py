@@ -175,12 +175,36 @@ def test_error_body_words_the_errors_of_its_plugin(site):
     assert reply.json["incident"] == site.log.records[0].incident
 
 
-@pytest.mark.parametrize("broken", [lambda e, r: 1 / 0, lambda e, r: object(), lambda e: None])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda e, r: 1 / 0,
+        lambda e, r: object(),
+        lambda e: None,
+        lambda e, r: Response({}, content_type="a\r\nb"),
+    ],
+)
 def test_a_failing_error_body_falls_back_to_the_hosts_shape(site, broken):
     add(site, raiser(Conflict("no")), error_body=broken)
     assert site.get(PATH).json == {"error": "CONFLICT", "message": "no"}
     assert "error_body failed" in site.log.messages[0]
     assert site.get(PATH + "/x").json["error"] == "NOT_FOUND"
+
+
+def test_error_body_may_say_its_type(site):
+    def error_body(error: StageboxError, _request: Request) -> Response:
+        return Response({"code": error.code}, content_type="application/json; charset=UTF-8")
+
+    add(site, raiser(RuntimeError("no")), error_body=error_body)
+    reply = site.get(PATH)
+    assert reply.headers["content-type"] == "application/json; charset=UTF-8"
+    assert reply.json == {"code": "INTERNAL_ERROR", "incident": site.log.records[0].incident}
+    assert site.get(PATH + "/x").json == {"code": "NOT_FOUND"}
+    status, headers, body = site.layer.render_error(413, "PAYLOAD_TOO_LARGE", "No.", PATH, {})
+    assert (status, body) == (413, b'{"code":"PAYLOAD_TOO_LARGE"}')
+    assert dict(headers)["content-type"] == "application/json; charset=UTF-8"
+    reply = site.get(PATH, host="evil.example")
+    assert (reply.status, reply.headers["content-type"][-5:]) == (403, "UTF-8")
 
 
 def test_error_body_may_keep_the_hosts_shape(site):
