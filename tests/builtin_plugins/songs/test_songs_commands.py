@@ -22,7 +22,9 @@ def run(book: Any, name: str, **options: Any) -> tuple[int, FakeCommandIO]:
 
 @pytest.fixture
 def folder(book: Any, tmp_path: Path) -> Path:
-    book.context.providers.add("song_format", "fakesong", FakeSongFormat())
+    reader: Any = FakeSongFormat()
+    reader.kept_here = lambda: None  # cannot be pickled: songs are read here, sooner
+    book.context.providers.add("song_format", "fakesong", reader)
     book.context.settings.update({"dlcDir": str(tmp_path), "scanWorkers": 1})
     return tmp_path
 
