@@ -166,6 +166,11 @@ def test_a_plugin_comes_by_name_and_a_failing_pip_leaves_nothing(place):
     assert done.stdout.endswith("Switch it on with: stagebox plugin enable example.d\n")
     done = place.run("enable", "example.d")
     assert (done.returncode, done.stdout) == (0, "example.d is active.\n")
+    done = place.run("uninstall", "example.d", "--purge")
+    assert done.returncode == 0, done.stderr
+    assert "Removed the package example-d; what it required stays installed." in done.stdout
+    left = [path for path in place.state() if "example" in path]
+    assert left == []
 
 
 # Who is hurt, told from metadata alone
