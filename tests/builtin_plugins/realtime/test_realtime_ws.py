@@ -19,12 +19,12 @@ def broadcast(host: RunningHost, message: dict[str, Any]) -> None:
 
 
 def received(connection: Any) -> Any:
-    return json.loads(connection.recv(timeout=10))
+    return json.loads(connection.recv(timeout=30))
 
 
 def drain(connection: Any) -> None:
-    while True:
-        connection.recv(timeout=10)
+    while True:  # a busy host may take its whole time to cut off who does not listen
+        connection.recv(timeout=30)
 
 
 def close_code(connection: Any) -> int:
