@@ -154,22 +154,28 @@ class Tree:
         """The films of one directory; its sub-directories are added to ``below``."""
         rules = self._rules
         with os.scandir(path) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
+            entries = list(listing)
         if time.monotonic() > deadline:
             raise FolderFailed("Reading the folder took longer than 5 minutes")
+        directories: list[os.DirEntry[str]] = []
         for entry in entries:
             name = entry.name
             linked = entry.is_symlink()
             if entry.is_dir(follow_symlinks=rules.follow):
                 if below is not None and _is_text(name) and rules.enters(name):
-                    inner = os.path.realpath(entry.path) if linked else f"{real.rstrip('/')}/{name}"
-                    if inner not in self._visited:
-                        self._visited.add(inner)
-                        below.append((entry.path, inner, (*folders, name)))
+                    directories.append(entry)
             elif rules.is_film(name):
                 film = self._film(entry, real, folders, linked=linked)
                 if film is not None:
                     yield film
+        # In order, so that of two links to one directory it is always the same that leads there.
+        for entry in sorted(directories, key=lambda each: each.name):
+            inner = f"{real.rstrip('/')}/{entry.name}"
+            if entry.is_symlink():
+                inner = os.path.realpath(entry.path)
+            if below is not None and inner not in self._visited:
+                self._visited.add(inner)
+                below.append((entry.path, inner, (*folders, entry.name)))
 
     def _film(
         self, entry: os.DirEntry[str], real: str, folders: tuple[str, ...], *, linked: bool

@@ -15,6 +15,14 @@ class Frames:
     def __init__(self, realtime: Realtime, clock: Clock) -> None:
         self._realtime = realtime
         self._clock = clock
+        self._stamp = (-1, "")
+
+    def _now(self) -> str:
+        """Frames come in bursts: those of one millisecond share the text."""
+        ms, stamp = self._clock.ms(), self._stamp
+        if stamp[0] != ms:
+            stamp = self._stamp = (ms, self._clock.iso(ms))
+        return stamp[1]
 
     def progress(self, job: Row, phase: str, message: str, **more: Any) -> dict[str, Any]:
         """A frame as the job stands now; it is sent by `send`."""
@@ -27,7 +35,7 @@ class Frames:
             "message": message,
             "libraryId": job["library_id"],
             "scanJobId": job["id"],
-            "timestamp": self._clock.iso(),
+            "timestamp": self._now(),
             **more,
         }
 
@@ -48,7 +56,7 @@ class Frames:
                 "totalItems": job["saved"],
                 "failedFolders": job["failed_folders"],
                 "message": f"Scan complete: {job['saved']} items",
-                "timestamp": self._clock.iso(),
+                "timestamp": self._now(),
             }
         )
 
@@ -62,7 +70,7 @@ class Frames:
                 "type": f"library:{what}",
                 "libraryId": library_id,
                 "libraryName": name,
-                "timestamp": self._clock.iso(),
+                "timestamp": self._now(),
             }
         )
 
@@ -77,5 +85,5 @@ class Frames:
             "scanJobId": job["id"],
             "fatal": fatal,
             **more,
-            "timestamp": self._clock.iso(),
+            "timestamp": self._now(),
         }
