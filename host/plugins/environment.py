@@ -14,7 +14,16 @@ from host.plugins.discovery import BUNDLED_DISTRIBUTION
 from host.plugins.packages import read_requirements
 from host.plugins.register import Register
 
-__all__ = ["HOST", "Edge", "Package", "Packages", "applying", "conflicts", "needs_of_plugins"]
+__all__ = [
+    "HOST",
+    "Edge",
+    "Package",
+    "Packages",
+    "applying",
+    "conflicts",
+    "needs_of_plugins",
+    "problems",
+]
 
 HOST: Final = "Stagebox itself"
 """Who needs what the host needs, in sentences for people."""
@@ -186,3 +195,27 @@ def conflicts(newcomer: str, needs: Needs, before: Packages, after: Packages) ->
             brought = f"{edge.requirement.name} {edge.present or 'removed'}"
             found.append(f"{owner} needs {edge}, {newcomer} needs {theirs or brought}.")
     return found
+
+
+def problems(plugin_id: str, packages: Iterable[str], register: Register) -> Iterator[str]:
+    """What a plugin with such packages requires and is not there: a sentence each, with who needs
+    the version that is there."""
+    needs = list(applying(packages))
+    if not needs:
+        return
+    present = Packages.present()
+    others = needs_of_plugins(register, present)
+    for edge in present.unmet(needs):
+        if edge.present is None:
+            yield f"{plugin_id} needs {edge}, which is not installed."
+            continue
+        holding = [
+            f"{owner} needs {other}"
+            for owner, required in others.items()
+            if owner != plugin_id
+            for other in present.edges(required)
+            if other.name == edge.name and other.requirement.specifier
+        ]
+        also = f" ({', '.join(holding)})" if holding else ""
+        there = f"{edge.requirement.name} {edge.present} is installed"
+        yield f"{plugin_id} needs {edge}, but {there}{also}."

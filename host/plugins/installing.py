@@ -18,7 +18,7 @@ from pathlib import Path
 
 from host.plugins.context import Resources
 from host.plugins.discovery import is_plugin_id
-from host.plugins.environment import Packages, applying, needs_of_plugins
+from host.plugins.environment import problems
 from host.plugins.manager import PluginManager
 from host.plugins.manifests import MANIFEST_NAME, check_manifest
 from host.plugins.packages import (
@@ -86,7 +86,7 @@ class Installer:
         packages = read_requirements(folder)
         return InstallPlan(
             packages=tuple(packages),
-            problems=tuple(self._problems(manifest.id, packages)),
+            problems=tuple(problems(manifest.id, packages, self._manager.register)),
             manifest=manifest,
             source=source.name,
             replaces=before.version if before else None,
@@ -95,28 +95,6 @@ class Installer:
                 each for each in manifest.permissions if each.name not in granted
             ),
         )
-
-    def _problems(self, plugin_id: str, packages: list[str]) -> Iterator[str]:
-        """What it requires and is not there, with who needs the version that is there."""
-        needs = list(applying(packages))
-        if not needs:
-            return
-        present = Packages.present()
-        others = needs_of_plugins(self._manager.register, present)
-        for edge in present.unmet(needs):
-            if edge.present is None:
-                yield f"{plugin_id} needs {edge}, which is not installed."
-                continue
-            holding = [
-                f"{owner} needs {other}"
-                for owner, required in others.items()
-                if owner != plugin_id
-                for other in present.edges(required)
-                if other.name == edge.name and other.requirement.specifier
-            ]
-            also = f" ({', '.join(holding)})" if holding else ""
-            there = f"{edge.requirement.name} {edge.present} is installed"
-            yield f"{plugin_id} needs {edge}, but {there}{also}."
 
     @contextmanager
     def _staged(self, source: Path) -> Iterator[Path]:
