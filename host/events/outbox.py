@@ -9,11 +9,12 @@ writer in at a time: an engine that admitted several would have to lock here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from host.db.engine import HostDatabase
-from plugin_sdk import Invalid
+from host.db.faults import MissingTable
 
 __all__ = ["TABLE", "Letter", "Outbox"]
 
@@ -82,9 +83,8 @@ class Outbox:
             try:
                 self.database.execute(_INSERT, row)
                 return
-            except Invalid:
-                if self.exists():
-                    raise
+            except MissingTable:  # another process dropped the database, and it was made anew
+                self._made = False
         self.database.execute(_CREATE)
         self.database.execute(_INSERT, row)
         self.database.after_commit(self._note_made)  # a rollback takes the table with it
@@ -98,16 +98,15 @@ class Outbox:
         wanted = {"owner": self.owner, "after": after, "limit": limit}
         try:
             return [Letter(**row) for row in self.database.query(_READ, wanted)]
-        except Invalid:
-            if self.exists():
-                raise
+        except MissingTable:
             return []
 
     def delete(self, after: int, upto: int) -> None:
         """Removes own rows behind position ``after``, up to ``upto``."""
         if self.exists():
             span = {"owner": self.owner, "after": after, "upto": upto}
-            self.database.execute(_DELETE, span)
+            with suppress(MissingTable):  # what this process knows of a table may be old
+                self.database.execute(_DELETE, span)
 
     def adopt(self, reserve: Callable[[int], int], is_dead: Callable[[str], bool]) -> int:
         """Makes rows of dead owners own ones; returns the last position of them, or 0.
@@ -117,7 +116,11 @@ class Outbox:
         """
         if not self.exists():
             return 0
-        if not any(is_dead(row["owner"]) for row in self.database.query(_OWNERS)):
+        try:
+            owners = self.database.query(_OWNERS)
+        except MissingTable:
+            return 0
+        if not any(is_dead(row["owner"]) for row in owners):
             return 0
         last = 0
         with self.database.transaction():

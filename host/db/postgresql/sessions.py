@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Final, TypeVar
 
 from host.db.database import SqlDatabase
+from host.db.faults import MissingTable
 from host.db.postgresql import schema
 from host.db.postgresql.faults import FAULTS, ConnectionLost, Refusal, is_refused_write, translate
 from host.db.postgresql.link import Link
@@ -143,7 +144,10 @@ class Sessions(SqlDatabase):
             return self._look([call], lambda link, results: fetch(link, results[0]))
         except Refusal as error:
             if not is_refused_write(error):
-                raise translate(error, self._name) from error
+                failure = translate(error, self._name)
+                if isinstance(failure, MissingTable):
+                    self._shapes.forget()  # another process dropped it, perhaps all of them
+                raise failure from error
             self._refuse_write_in_snapshot()
         self._statements.is_write(sql)
         return self._write(sql, [call], lambda link, results: fetch(link, results[0]))
