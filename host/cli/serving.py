@@ -26,6 +26,9 @@ from plugin_sdk.operations import HostProcess
 __all__ = ["serve"]
 
 _STOP_SECONDS = 30.0
+_GARBAGE = (10_000, 20, 20)
+"""Objects before the collector looks (Python: 700, 10, 10). Requests leave few cycles behind, and
+each look is a pause of all threads."""
 _PATIENCE_SECONDS = 3.0
 
 
@@ -114,6 +117,7 @@ def _serve(config: Config) -> bool:
         gc.disable()  # what is made now stays: collecting over it would only cost pauses
         host.start(patience=_PATIENCE_SECONDS)
         gc.freeze()
+        gc.set_threshold(*_GARBAGE)
         gc.enable()
         server = Server(
             host.web.gateway,
