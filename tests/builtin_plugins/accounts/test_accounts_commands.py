@@ -19,7 +19,7 @@ def stagebox(tmp_path):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("STAGEBOX_")}
         folder = data_dir or tmp_path / "data"
         environment["STAGEBOX_DATA_DIR"] = str(folder)
-        environment["STAGEBOX_DATABASE"] = database_of(folder)
+        environment["STAGEBOX_DATABASE"] = database_of(folder, prepared=True)
         done = subprocess.run(
             [sys.executable, "-m", "host", *arguments],
             capture_output=True,
