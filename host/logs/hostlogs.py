@@ -13,9 +13,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final, NamedTuple, TextIO
 
 from host.logs.files import RotatingFile
 from host.logs.lines import HTTP, LEVELS, Line
@@ -66,8 +65,7 @@ def log_context(*, plugin: str | None = None, request: str | None = None) -> Ite
             variable.reset(token)
 
 
-@dataclass(frozen=True, slots=True)
-class AccessRecord:
+class AccessRecord(NamedTuple):
     """One request that was answered. ``size`` is the body's in bytes, ``seconds`` the time it
     took; ``path`` comes without the query, which may hold secrets."""
 

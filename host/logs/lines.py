@@ -6,10 +6,9 @@ import json
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 __all__ = ["HTTP", "LEVELS", "Line", "redacted"]
 
@@ -63,8 +62,7 @@ _SECRETS: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """``time`` is seconds since the epoch; ``more`` are further members, of JSON types."""
 
     time: float
