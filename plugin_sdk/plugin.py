@@ -133,8 +133,10 @@ class Plugin:
 
     def error_body(self, error: StageboxError, request: Request) -> Any:
         """The JSON body of an error on this plugin's routes, for contracts that want another
-        shape than ``{"error", "message", "details"}``. It is asked for unknown paths and methods
-        below the plugin's prefixes too. None keeps the host's shape."""
+        shape than ``{"error", "message", "details"}``; a `Response` where its Content-Type differs
+        too (its status and headers do not count). It is asked for unknown paths and methods below
+        the plugin's prefixes, and for what the server refuses early. None keeps the host's
+        shape."""
         return None
 
     def _methods(self) -> Iterator[Any]:
