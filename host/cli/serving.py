@@ -134,7 +134,8 @@ def _serve(config: Config) -> bool:
             fail(error.message)
         host.serve(server.addresses, server.hub.close_gone)
         _greet(host)
-        while not stopping.wait(timeout=3600):
+        # A signal that comes in the moment before the wait begins is only noticed at its end.
+        while not stopping.wait(timeout=0.5):
             pass
         click.echo("Stopping: finishing what is under way.", err=True)
         server.stop(_STOP_SECONDS)
