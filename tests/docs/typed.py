@@ -52,10 +52,12 @@ def _pyright(written: Path) -> dict[str, object]:
 
 def _run(command: Sequence[str], *, quiet: bool = False, **env: str) -> int:
     """Says what the checker said: ``quiet`` is for one that lists all that it found right."""
-    program = Path(sys.executable).parent / command[0]
+    folder = Path(sys.executable).parent
+    # First in PATH: what the checkers know of packages, they ask the first python there.
+    path = f"{folder}{os.pathsep}{os.environ.get('PATH', '')}"
     done = subprocess.run(
-        [str(program), *command[1:]], cwd=ROOT, env={**os.environ, **env}, text=True,
-        capture_output=True, check=False,
+        [str(folder / command[0]), *command[1:]], cwd=ROOT,
+        env={**os.environ, "PATH": path, **env}, text=True, capture_output=True, check=False,
     )  # fmt: skip
     said = (done.stdout + done.stderr).strip()
     if quiet and not done.returncode:
