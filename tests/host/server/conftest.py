@@ -6,6 +6,7 @@ import http.client
 import json
 import logging
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
 
 from host.server import Server
@@ -238,3 +241,73 @@ def serve() -> Iterator[Callable[..., Served]]:
 @pytest.fixture(name="wait_for")
 def wait_for_fixture() -> Callable[..., Any]:
     return wait_for
+
+
+# WebSockets
+
+UPGRADE = (
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==",
+    "Sec-WebSocket-Version: 13",
+)
+
+
+def echo(connection: Any) -> None:
+    connection.on_message(connection.send)
+
+
+def silent(connection: Any) -> None:
+    pass
+
+
+def closed_with(client: Any, seconds: float = 20) -> tuple[int, str]:
+    """Code and reason with which the server closed."""
+
+    def listen() -> None:
+        while True:
+            client.recv(seconds)
+
+    with pytest.raises(ConnectionClosed) as caught:
+        listen()
+    assert caught.value.rcvd is not None, "the connection was cut without a close frame"
+    return caught.value.rcvd.code, caught.value.rcvd.reason
+
+
+class Raw:
+    """A WebSocket client of bytes."""
+
+    def __init__(self, served: Any, path: str = "/ws") -> None:
+        self.client = served.client()
+        assert self.client.get(path, *UPGRADE).status == 101
+
+    def send(
+        self, opcode: Opcode, data: bytes = b"", *, fin: bool = True, mask: bool = True
+    ) -> None:
+        self.client.send(Frame(opcode, data, fin=fin).serialize(mask=mask))
+
+    def frame(self) -> tuple[int, bytes]:
+        head = self.client._file.read(2)
+        if len(head) < 2:
+            raise EOFError
+        size = head[1]
+        if size == 126:
+            (size,) = struct.unpack("!H", self.client._file.read(2))
+        elif size == 127:
+            (size,) = struct.unpack("!Q", self.client._file.read(8))
+        return head[0] & 15, self.client._file.read(size)
+
+    def closing(self) -> int:
+        """The code of the close frame that comes next but for other frames."""
+        while True:
+            opcode, data = self.frame()
+            if opcode == Opcode.CLOSE:
+                (code,) = struct.unpack("!H", data[:2])
+                return code
+
+
+@pytest.fixture
+def served(serve):
+    served = serve()
+    served.sockets.add("/ws", echo)
+    return served
