@@ -298,7 +298,7 @@ class PluginSuite:
         """A plugin that stands for itself, at the usual address, needs no more of them in its host
         than a host needs; which starts in a fraction of the time then."""
         apart = manifest.prefix == DEFAULT_PREFIX + manifest.id and not manifest.requires
-        return {"bundled": _ENOUGH} if apart and not self.with_plugins else {}
+        return {"bundled": {*_ENOUGH, manifest.id}} if apart and not self.with_plugins else {}
 
     def _module_name(self, plugin_class: type[Plugin]) -> str:
         if isinstance(self.plugin, str):
