@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from builtin_plugins.signaling_login.upstream import User
 from plugin_sdk import Forbidden, NotFound, Request, Services
+from plugin_sdk.exposure import LanGuard
 from plugin_sdk.management import SettingsManagement
 
 __all__ = ["LocalApiRules"]
@@ -19,20 +20,17 @@ class LocalApiRules:
 
     def __init__(self, services: Services) -> None:
         self._settings: SettingsManagement = services.get("host.settings")
+        self._lan = LanGuard.of(self._settings, "local_api", "exposeOnLan")
         self._services = services
 
     def check_peer(self, request: Request) -> None:
-        """Raises Forbidden (LAN_DISABLED). Only the socket's other end counts."""
-        if not request.loopback and not self._says("exposeOnLan"):
-            raise Forbidden(
-                "This API answers its own machine only (setting exposeOnLan of local_api).",
-                code="LAN_DISABLED",
-            )
+        """Raises Forbidden (LAN_DISABLED)."""
+        self._lan.check(request)
 
     def check_user(self, user: User) -> None:
         """Raises Forbidden (USER_NOT_ALLOWED); ProviderUnavailable when it cannot be known who
         the current local user is."""
-        if not self._says("restrictToLocalUser"):
+        if not self._restricted():
             return
         store: Any = self._services.get("plugin_data.store")
         current = store.get_meta(_CURRENT_USER)
@@ -43,8 +41,8 @@ class LocalApiRules:
                 code="USER_NOT_ALLOWED",
             )
 
-    def _says(self, name: str) -> bool:
+    def _restricted(self) -> bool:
         try:
-            return self._settings.values("local_api").get(name) is True
+            return self._settings.values("local_api").get("restrictToLocalUser") is True
         except NotFound:
             return False
