@@ -35,6 +35,7 @@ class Outcome:
 
 RunPytest = Callable[..., Outcome]
 _STUCK_SECONDS: Final = 60
+_MOST_SECONDS: Final = 280
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def run_pytest(tmp_path: Path) -> RunPytest:
                 },
                 capture_output=True,
                 text=True,
-                timeout=_STUCK_SECONDS + 40,
+                timeout=_MOST_SECONDS,
                 check=False,
             )
         except subprocess.TimeoutExpired as stuck:

@@ -34,18 +34,24 @@ const status = panel.querySelector("[role=status]");
 const MOST = 20;
 let index = null;
 
-async function load() {
-  if (!index) {
-    const answer = await fetch("/docusaurus/assets/search.json");
-    if (!answer.ok) throw new Error(`the index answered ${answer.status}`);
-    const entries = await answer.json();
-    index = entries.map((entry) => ({
-      ...entry,
-      head: `${entry.page} ${entry.title}`.toLowerCase(),
-      body: entry.text.toLowerCase(),
-    }));
-  }
+// A promise: whoever types on while the index is fetched waits for the same one.
+function load() {
+  index ??= fetchIndex().catch((problem) => {
+    index = null;
+    throw problem;
+  });
   return index;
+}
+
+async function fetchIndex() {
+  const answer = await fetch("/docusaurus/assets/search.json");
+  if (!answer.ok) throw new Error(`the index answered ${answer.status}`);
+  const entries = await answer.json();
+  return entries.map((entry) => ({
+    ...entry,
+    head: `${entry.page} ${entry.title}`.toLowerCase(),
+    body: entry.text.toLowerCase(),
+  }));
 }
 
 function score(entry, words) {
@@ -87,13 +93,15 @@ function show(found, words) {
 }
 
 async function search() {
-  const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+  const asked = field.value;
+  const words = asked.toLowerCase().split(/\s+/).filter(Boolean);
   if (!words.length) {
     panel.hidden = true;
     return;
   }
   try {
     const entries = await load();
+    if (field.value !== asked) return; // the list must not be drawn anew below somebody's fingers
     const found = entries
       .map((entry) => [score(entry, words), entry])
       .filter(([points]) => points > 0)

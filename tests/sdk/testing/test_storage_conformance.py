@@ -214,6 +214,7 @@ class TestMutant{number}(StorageSuite):
 """
 
 
+@pytest.mark.timeout(300)  # thirty suites in a process of their own, on whatever machine
 def test_each_broken_promise_is_found(run_pytest: Callable[..., Any]) -> None:
     promises = {name for name in vars(StorageSuite) if name.startswith("test_")}
     assert MUTANTS.keys() == promises, "a mutant for each test"
