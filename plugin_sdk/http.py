@@ -94,6 +94,10 @@ class Query(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def get(self, key: str, default: Any = None, /) -> Any:
+        """The value, or the default for a missing one: no exception is made for that."""
+        return self._values.get(key, default)
+
     def all(self, name: str) -> tuple[str, ...]:
         """Every occurrence, undecoded by any schema, in the order sent."""
         return tuple(self._raw.get(name, ()))
