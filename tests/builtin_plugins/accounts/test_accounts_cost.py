@@ -9,16 +9,13 @@ from builtin_plugins.accounts.identities import _WHO
 FIRST = {"name": "Admin", "pin": "1234", "recoveryPhrase": "my phrase"}
 
 
-@pytest.fixture
-def sqlite(context, plugin):
-    """The database, where it can tell its plans in SQLite's words."""
-    if context.db.engine != "sqlite":
-        pytest.skip("the words of a plan are the engine's")
-    return context.db
+# The words of a plan are the engine's, and nothing is remembered where the database is shared
+# between machines.
+pytestmark = pytest.mark.one_engine
 
 
-def test_who_stands_behind_a_token_is_found_by_keys_alone(sqlite):
-    plan = sqlite.query("EXPLAIN QUERY PLAN " + _WHO, {"hash": "x", "now": 0})
+def test_who_stands_behind_a_token_is_found_by_keys_alone(context, plugin):
+    plan = context.db.query("EXPLAIN QUERY PLAN " + _WHO, {"hash": "x", "now": 0})
     steps = [row["detail"] for row in plan]
     assert len(steps) == 2
     assert all(step.startswith("SEARCH ") for step in steps)
@@ -29,20 +26,18 @@ def test_it_does_not_look_at_groups():
     assert "group" not in _WHO
 
 
-def test_ending_and_sweeping_sessions_use_indexes(sqlite):
+def test_ending_and_sweeping_sessions_use_indexes(context, plugin):
     for sql in (
         "DELETE FROM sessions WHERE profile_id = :x",
         "DELETE FROM sessions WHERE expires_at <= :x",
         "SELECT id FROM profiles WHERE name_key = :x",
     ):
-        (step,) = sqlite.query("EXPLAIN QUERY PLAN " + sql, {"x": 1})
+        (step,) = context.db.query("EXPLAIN QUERY PLAN " + sql, {"x": 1})
         assert step["detail"].startswith("SEARCH "), step
 
 
 def test_a_signed_in_request_asks_the_database_once_a_second_at_most(people, monkeypatch):
     plugin = people.host.plugin("accounts")
-    if plugin._freshness.number is None:
-        pytest.skip("nothing is remembered where the database is shared between machines")
     identities = plugin._identities
     asked = []
     read = identities._read

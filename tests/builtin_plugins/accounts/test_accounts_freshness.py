@@ -98,6 +98,10 @@ class Asked:
         return self._database.one(*arguments)
 
 
+of_one_machine = pytest.mark.one_engine
+"""Nothing is remembered where the database is shared between machines."""
+
+
 class Time:
     seconds = 0.0
 
@@ -108,8 +112,6 @@ class Time:
 @pytest.fixture
 def signed_in(context, plugin):
     """A database that counts, and the tokens of two sessions of Bob."""
-    if plugin._freshness.number is None:
-        pytest.skip("nothing is remembered where the database is shared between machines")
     plugin._first_run.init(FIRST)
     plugin._first_run._profiles.insert(BOB, plugin._profiles.hashed(BOB))
     provider = context.providers.get("auth", "accounts")
@@ -118,6 +120,7 @@ def signed_in(context, plugin):
     return Asked(context.db), tokens
 
 
+@of_one_machine
 def test_a_session_is_asked_for_again_only_after_a_change(context, plugin, signed_in):
     database, (token, other) = signed_in
     time = Time()
@@ -139,6 +142,7 @@ def test_a_session_is_asked_for_again_only_after_a_change(context, plugin, signe
     assert database.count == 5
 
 
+@of_one_machine
 def test_a_remembered_session_expires_in_time(context, plugin, signed_in):
     database, (token, _) = signed_in
     identities = Identities(database, context.clock, plugin._freshness, Time())
@@ -147,6 +151,7 @@ def test_a_remembered_session_expires_in_time(context, plugin, signed_in):
     assert identities.who(token) is None
 
 
+@of_one_machine
 def test_a_change_that_nobody_told_of_is_found_within_a_second(context, plugin, signed_in):
     database, (token, _) = signed_in
     time = Time()
@@ -157,6 +162,7 @@ def test_a_change_that_nobody_told_of_is_found_within_a_second(context, plugin, 
     assert identities.who(token) is None
 
 
+@of_one_machine
 def test_a_session_that_ends_while_it_is_read_is_not_remembered(context, plugin, signed_in):
     database, (token, _) = signed_in
     read = database.one
@@ -172,6 +178,7 @@ def test_a_session_that_ends_while_it_is_read_is_not_remembered(context, plugin,
     assert identities.who(token) is None
 
 
+@of_one_machine
 def test_where_nothing_is_shared_nothing_is_remembered(context, signed_in):
     database, (token, _) = signed_in
     identities = Identities(
@@ -182,6 +189,7 @@ def test_where_nothing_is_shared_nothing_is_remembered(context, signed_in):
     assert database.count == 3
 
 
+@of_one_machine
 def test_what_is_remembered_is_bounded(context, plugin, signed_in, monkeypatch):
     from builtin_plugins.accounts import identities as module
 

@@ -374,11 +374,10 @@ def test_a_plugin_writes_under_its_own_id(store: PluginDataStore) -> None:
 # Speed
 
 
+@pytest.mark.one_engine  # plans are shown in its words
 def test_readings_use_the_index(context: FakeContext, store: PluginDataStore) -> None:
     from builtin_plugins.plugin_data import rows
 
-    if context.db.engine != "sqlite":
-        pytest.skip("plans are shown in SQLite's words")
     parameters = rows.Address(BOARD, "k", "local", "").parameters()
     plan = context.db.query("EXPLAIN QUERY PLAN " + rows._READ, parameters)
     details = [row["detail"] for row in plan]
