@@ -29,7 +29,7 @@ _BROKEN: Final = (
     zlib.error,
     struct.error,
     EOFError,
-    NotImplementedError,
+    NotImplementedError,  # zipfile: a compression that it does not know
     RuntimeError,
     OSError,
     ValueError,

@@ -22,4 +22,4 @@ def png_of_dds(content: bytes) -> bytes | None:
             image.convert("RGB").save(target, "PNG")
             return target.getvalue()
     except (UnidentifiedImageError, OSError, ValueError, NotImplementedError, struct.error):
-        return None  # what Pillow raises for damaged textures and formats that it does not know
+        return None  # what Pillow raises: damaged textures; NotImplementedError: unknown formats

@@ -22,6 +22,7 @@ Progress = Callable[[str, int, int], object]
 _CHUNK: Final = 1024 * 1024
 _LEVEL: Final = 3
 _MAX_MANIFEST: Final = 512 * 1024 * 1024
+# NotImplementedError is zipfile's word for a compression that it does not know.
 _DAMAGE: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError)
 
 

@@ -87,7 +87,7 @@ class Network(httpcore.NetworkBackend):
 
     def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
         """No address leads here: only http and https URLs are taken."""
-        raise NotImplementedError
+        raise NotImplementedError("Only http and https URLs are taken.")
 
 
 def _connected(address: Address, seconds: float) -> socket.socket:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 from wsgiref.validate import validator
@@ -277,3 +279,35 @@ def site() -> Site:
 @pytest.fixture
 def make_site() -> Callable[..., Site]:
     return Site
+
+
+# A plugin x with one route
+
+PATH = "/api/plugins/x/do"
+CONTENT = bytes(range(256)) * 40
+BODY = {"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}}
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    path = tmp_path / "film.mp4"
+    path.write_bytes(CONTENT)
+    os.utime(path, ns=(1_000_000_000, 784_111_777_000_000_001))
+    return path
+
+
+def serve(site: Any, make: Any, method: Any = "GET") -> Any:
+    return site.add("x", Route(method, "/do", lambda request: make(), access="open"))
+
+
+def add(site: Any, handler: Any, method: Any = "GET", **more: Any) -> Any:
+    error_body = more.pop("error_body", None)
+    more.setdefault("access", "open")
+    return site.add("x", Route(method, "/do", handler, **more), error_body=error_body)
+
+
+def raiser(error: BaseException) -> Any:
+    def handler(_request: Request) -> Any:
+        raise error
+
+    return handler

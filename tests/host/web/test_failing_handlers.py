@@ -23,23 +23,7 @@ from plugin_sdk import (
     Unauthenticated,
 )
 
-PATH = "/api/plugins/x/do"
-
-
-BODY = {"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}}
-
-
-def add(site: Any, handler: Any, method: Any = "GET", **more: Any) -> Any:
-    error_body = more.pop("error_body", None)
-    more.setdefault("access", "open")
-    return site.add("x", Route(method, "/do", handler, **more), error_body=error_body)
-
-
-def raiser(error: BaseException) -> Any:
-    def handler(_request: Request) -> Any:
-        raise error
-
-    return handler
+from .conftest import PATH, add, raiser
 
 
 @pytest.mark.parametrize(

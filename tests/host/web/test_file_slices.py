@@ -4,30 +4,11 @@ from __future__ import annotations
 
 import io
 import os
-from typing import Any
 
 import pytest
 
 from host.web.leases import Lease
 from host.web.streams import FileSlice, PlainFile
-from plugin_sdk import Route
-
-PATH = "/api/plugins/x/do"
-
-
-CONTENT = bytes(range(256)) * 40
-
-
-@pytest.fixture
-def film(tmp_path):
-    path = tmp_path / "film.mp4"
-    path.write_bytes(CONTENT)
-    os.utime(path, ns=(1_000_000_000, 784_111_777_000_000_001))
-    return path
-
-
-def serve(site, make: Any, method: Any = "GET") -> Any:
-    return site.add("x", Route(method, "/do", lambda request: make(), access="open"))
 
 
 @pytest.fixture

@@ -15,20 +15,7 @@ from host.web.content_types import content_type_of
 from host.web.files import content_disposition
 from plugin_sdk import BlobInfo, NotFound, Response, Route
 
-PATH = "/api/plugins/x/do"
-CONTENT = bytes(range(256)) * 40
-
-
-@pytest.fixture
-def film(tmp_path):
-    path = tmp_path / "film.mp4"
-    path.write_bytes(CONTENT)
-    os.utime(path, ns=(1_000_000_000, 784_111_777_000_000_001))
-    return path
-
-
-def serve(site, make: Any, method: Any = "GET") -> Any:
-    return site.add("x", Route(method, "/do", lambda request: make(), access="open"))
+from .conftest import CONTENT, PATH, serve
 
 
 class MemoryBlob:

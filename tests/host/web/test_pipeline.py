@@ -14,22 +14,9 @@ from plugin_sdk import (
     Route,
 )
 
-PATH = "/api/plugins/x/do"
-BODY = {"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}}
+from .conftest import BODY, PATH, add, raiser
+
 QUERY = {"type": "object", "properties": {"n": {"type": "integer"}}}
-
-
-def add(site: Any, handler: Any, method: Any = "GET", **more: Any) -> Any:
-    error_body = more.pop("error_body", None)
-    more.setdefault("access", "open")
-    return site.add("x", Route(method, "/do", handler, **more), error_body=error_body)
-
-
-def raiser(error: BaseException) -> Any:
-    def handler(_request: Request) -> Any:
-        raise error
-
-    return handler
 
 
 # Values
