@@ -1,3 +1,5 @@
+"""What a log line says, who gets it, and what is cut out of it."""
+
 from __future__ import annotations
 
 import io
@@ -17,36 +19,14 @@ from host.logs import (
     HostLogs,
     lines,
     log_context,
-    log_tail,
     new_incident,
     plugin_id,
     redacted,
     request_id,
 )
-from host.logs.files import RotatingFile
 from host.logs.lines import Line
-from host.logs.writer import LogWriter
 
-
-class Frozen:
-    def time(self) -> float:
-        return 1_777_636_800.25
-
-
-def written(file: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "logs" / "server.log"
-
-
-@pytest.fixture
-def logs(file: Path):
-    host = HostLogs(level="debug", file=file, clock=Frozen())  # type: ignore[arg-type]
-    yield host
-    host.close()
+from .conftest import Frozen, written
 
 
 def test_a_line_says_when_who_and_what(logs: HostLogs, file: Path) -> None:
@@ -322,148 +302,6 @@ def test_long_messages_and_traces_are_cut(logs: HostLogs, file: Path) -> None:
     assert len(line["trace"]) < 70_000
 
 
-def test_the_file_rotates_and_loses_nothing(file: Path) -> None:
-    logs = HostLogs(file=file, max_bytes=2000, backups=20)
-    for number in range(100):
-        logs.logger("x").info("line %d", number)
-        logs.flush()
-    logs.close()
-    files = sorted(file.parent.iterdir(), key=lambda each: each.stat().st_mtime_ns)
-    assert len(files) > 2
-    assert all(each.stat().st_size <= 2000 for each in files)
-    lines = [
-        line["message"]
-        for each in reversed(range(1, len(files)))
-        for line in written(file.with_name(f"server.log.{each}"))
-    ] + [line["message"] for line in written(file)]
-    assert lines == [f"line {number}" for number in range(100)]
-
-
-def test_no_more_than_the_backups_are_kept(tmp_path: Path) -> None:
-    rotating = RotatingFile(tmp_path / "a", 10, 2)
-    for number in range(6):
-        rotating.write(f"{number} 45678\n".encode())
-    rotating.close()
-    names = {each.name: each.read_text()[0] for each in tmp_path.iterdir()}
-    assert names == {"a": "5", "a.1": "4", "a.2": "3"}
-
-
-def test_two_processes_may_write_to_one_file(tmp_path: Path) -> None:
-    one, two = (RotatingFile(tmp_path / "a", 100, 50) for _ in range(2))
-    for number in range(60):
-        (one if number % 2 else two).write(f"{number:03d} 456789 123456789\n".encode())
-    one.close()
-    two.close()
-    text = "".join(each.read_text() for each in tmp_path.iterdir())
-    assert sorted(line[:3] for line in text.splitlines()) == [f"{n:03d}" for n in range(60)]
-
-
-def test_the_file_is_the_owner_s_and_may_be_taken_away(file: Path, logs: HostLogs) -> None:
-    logs.logger("x").info("one")
-    logs.flush()
-    assert file.stat().st_mode & 0o777 == 0o600
-    file.unlink()
-    logs.logger("x").info("two")
-    logs.flush()
-    assert [line["message"] for line in written(file)] == ["two"]
-
-
-def test_a_file_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
-    stream = io.StringIO()
-    logs = HostLogs(file=tmp_path, stream=stream)  # a folder
-    logs.logger("x").info("one")
-    logs.flush()
-    logs.logger("x").info("two")
-    logs.close()
-    assert stream.getvalue().count("cannot be written") == 1
-    assert "two" in stream.getvalue()
-
-
-def test_a_closed_stream_harms_nobody(file: Path) -> None:
-    stream = io.StringIO()
-    stream.close()
-    logs = HostLogs(file=file, stream=stream)
-    logs.logger("x").info("one")
-    logs.close()
-    assert [line["message"] for line in written(file)] == ["one"]
-
-
-class Stuck(io.StringIO):
-    """A stream whose reader has gone to sleep."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.entered, self.go = threading.Event(), threading.Event()
-
-    def write(self, text: str) -> int:
-        self.entered.set()
-        assert self.go.wait(30)
-        return super().write(text)
-
-
-def test_what_waits_is_bounded_and_the_loss_is_told() -> None:
-    stream = Stuck()
-    writer = LogWriter(None, stream, logging.INFO, as_json=True)
-
-    def put(level: int, count: int) -> None:
-        for _ in range(count):
-            writer.put(Line(0.0, level, "x", "m" * 10_000))
-
-    writer.put(Line(0.0, logging.ERROR, "x", "the first"))
-    assert stream.entered.wait(30)
-    put(logging.INFO, 2000)  # 20 MB
-    lost = writer.dropped
-    assert 1000 < lost < 1500
-    assert writer.flush(0.01) is False
-    put(logging.WARNING, 100)  # there is still room for what matters
-    assert writer.dropped == lost
-    put(logging.WARNING, 2000)
-    assert writer.dropped > lost
-    stream.go.set()
-    assert writer.flush(30)
-    writer.close(30)
-    lines = stream.getvalue().splitlines()
-    assert f"{writer.dropped} log lines were dropped" in lines[-1]
-    assert len(lines) == 1 + 2000 + 2100 - writer.dropped + 1
-
-
-def test_many_threads_lose_no_line(file: Path) -> None:
-    logs = HostLogs(file=file)
-
-    def work(name: int) -> None:
-        for number in range(200):
-            logs.logger("x").info("%d %d", name, number)
-
-    threads = [threading.Thread(target=work, args=(name,)) for name in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    logs.close()
-    lines = [line["message"] for line in written(file)]
-    assert len(lines) == 800
-    for name in range(4):
-        own = [line for line in lines if line.startswith(f"{name} ")]
-        assert own == [f"{name} {number}" for number in range(200)]
-
-
-def test_close_writes_what_waits_and_ends_the_thread(file: Path) -> None:
-    logs = HostLogs(file=file)
-    before = threading.active_count()
-    logs.logger("x").info("last")
-    assert threading.active_count() == before + 1
-    logs.close()
-    assert threading.active_count() == before
-    logs.logger("x").info("too late")
-    logs.close()
-    assert [line["message"] for line in written(file)] == ["last"]
-
-
-def test_a_silent_host_makes_no_file(file: Path) -> None:
-    HostLogs(file=file).close()
-    assert not file.parent.exists()
-
-
 def test_a_library_s_log_is_taken_in_until_the_end(file: Path) -> None:
     library = logging.getLogger("stagebox_test_library.part")
     parent = logging.getLogger("stagebox_test_library")
@@ -487,27 +325,3 @@ def test_further_handlers_hear_the_same(file: Path) -> None:
     logs.logger("x").info("both")
     logs.close()
     assert [record.getMessage() for record in records] == ["both"]
-
-
-@pytest.mark.parametrize(
-    ("limit", "expected"),
-    [(0, b""), (3, b""), (4, b"cc\n"), (3 + 1, b"cc\n"), (5, b"cc\n"), (7, b"bbb\ncc\n"),
-     (100, b"aaaa\nbbb\ncc\n"), (12, b"aaaa\nbbb\ncc\n"), (11, b"bbb\ncc\n")],
-)  # fmt: skip
-def test_the_tail_begins_with_a_whole_line(tmp_path: Path, limit: int, expected: bytes) -> None:
-    file = tmp_path / "a"
-    file.write_bytes(b"aaaa\nbbb\ncc\n")
-    if limit == 3:
-        expected = b"cc\n"  # a line begins exactly there
-    assert b"".join(log_tail(file, limit)) == expected
-
-
-def test_the_tail_of_nothing_is_nothing(tmp_path: Path) -> None:
-    assert list(log_tail(tmp_path / "none", 100)) == []
-
-
-def test_the_tail_of_a_long_line_is_nothing(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"x" * 1000)
-    assert b"".join(log_tail(tmp_path / "a", 100)) == b""
-    (tmp_path / "a").write_bytes(b"x" * 200_000 + b"\n" + b"y" * 150_000)
-    assert b"".join(log_tail(tmp_path / "a", 160_000)) == b"y" * 150_000
