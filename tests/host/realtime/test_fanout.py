@@ -143,9 +143,9 @@ def test_a_long_outage_costs_the_oldest_and_no_memory(
     for number in range(100):
         a.fanout.publish(f"{number:0100}")
     a.signals.down = False
-    wait_until(lambda: len(b.heard) >= 10)
-    assert b.heard[-1] == f"{99:0100}"
-    assert len(b.heard) <= 11
+    wait_until(lambda: b.heard and b.heard[-1] == f"{99:0100}")
+    assert len(b.heard) <= 20  # the ten that may wait, and those already taken to be sent
+    assert b.heard == sorted(b.heard)
     wait_until(lambda: "did not reach other processes" in caplog.text)
 
 
@@ -157,7 +157,7 @@ def test_the_count_is_bounded_as_well(party, wait_until, monkeypatch) -> None:
         a.fanout.publish(str(number))
     a.signals.down = False
     wait_until(lambda: b.heard and b.heard[-1] == "49")
-    assert len(b.heard) <= 6
+    assert len(b.heard) <= 10  # the five that may wait, and those already taken to be sent
 
 
 def test_what_is_too_long_stays_here(party, wait_until, caplog) -> None:
