@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 
 import pytest
 
 from host.clock import SystemClock
 from host.db import Engine
 from host.events import EventBus, Subscriber
-from host.testing import open_engine
 from plugin_sdk import Event
 
 LOG = logging.getLogger("stagebox.test.events")
@@ -39,13 +35,6 @@ class Listener:
     @property
     def numbers(self) -> list[int]:
         return [event.data["n"] for event in self.events]
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_engine(tmp_path / "data")
-    yield engine
-    engine.close()
 
 
 @pytest.fixture
@@ -83,19 +72,6 @@ def listen(make_bus: object) -> Iterator[Callable[[str, str], Listener]]:
 
 
 @pytest.fixture
-def eventually() -> Callable[[Callable[[], object]], None]:
-    """Waits for a condition, with a deadline."""
-
-    def wait(condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 20
-        while not condition():
-            assert time.monotonic() < deadline, "this did not come to pass"
-            time.sleep(0.005)
-
-    return wait
-
-
-@pytest.fixture
 def rows(engine: Engine) -> Callable[[str], int]:
     """How many rows are in the outbox of a plugin."""
 
@@ -105,22 +81,3 @@ def rows(engine: Engine) -> Callable[[str], int]:
         return value
 
     return count
-
-
-@pytest.fixture
-def undone() -> Callable[[Engine, str], AbstractContextManager[None]]:
-    """A transaction on a database that is rolled back at its end."""
-
-    class Undone(Exception):
-        pass
-
-    @contextmanager
-    def transaction(engine: Engine, name: str) -> Iterator[None]:
-        try:
-            with engine.open(name).transaction():
-                yield
-                raise Undone
-        except Undone:
-            pass
-
-    return transaction

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +12,6 @@ import pytest
 from host.clock import SystemClock
 from host.db import Engine
 from host.jobs import JobKind, JobService
-from host.testing import open_engine
 from plugin_sdk import Job, JobInfo, JobRun
 
 LOG = logging.getLogger("stagebox.test.jobs")
@@ -73,13 +69,6 @@ def clock() -> MovedClock:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_engine(tmp_path / "data", "normal")
-    yield engine
-    engine.close()
-
-
-@pytest.fixture
 def make_service(engine: Engine, clock: MovedClock) -> Iterator[Callable[..., JobService]]:
     made: list[JobService] = []
 
@@ -111,19 +100,6 @@ def hanging() -> Iterator[Callable[[], Hanging]]:
 
 
 @pytest.fixture
-def eventually() -> Callable[[Callable[[], object]], None]:
-    """Waits for a condition, with a deadline."""
-
-    def wait(condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 20
-        while not condition():
-            assert time.monotonic() < deadline, "this did not come to pass"
-            time.sleep(0.005)
-
-    return wait
-
-
-@pytest.fixture
 def finished() -> Callable[[JobService, str], JobInfo]:
     """Waits for the end of a job."""
 
@@ -133,22 +109,3 @@ def finished() -> Callable[[JobService, str], JobInfo]:
         return info
 
     return wait
-
-
-@pytest.fixture
-def undone() -> Callable[[Engine, str], AbstractContextManager[None]]:
-    """A transaction on a database that is rolled back at its end."""
-
-    class Undone(Exception):
-        pass
-
-    @contextmanager
-    def transaction(engine: Engine, name: str) -> Iterator[None]:
-        try:
-            with engine.open(name).transaction():
-                yield
-                raise Undone
-        except Undone:
-            pass
-
-    return transaction

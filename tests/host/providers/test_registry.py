@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from host.db import Engine, HostDatabase
+from host.db import HostDatabase
 from host.providers import ProviderRegistry, Registered
 from host.testing import open_engine
 from plugin_sdk import Conflict, Invalid, NotFound, ProviderUnavailable
@@ -22,18 +21,6 @@ def offered(*names: str) -> list[Registered]:
         type_, _, name = text.partition("/")
         found.append(Registered(f"plugin_{name}", type_, name, text))
     return found
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    found = open_engine(tmp_path, "normal")
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def database(engine: Engine) -> HostDatabase:
-    return engine.open("host")
 
 
 @pytest.fixture
@@ -218,7 +205,7 @@ def test_some_types_stand_side_by_side(registry: ProviderRegistry, type_: str) -
 
 
 def test_another_process_is_followed(registry: ProviderRegistry, tmp_path: Path) -> None:
-    engine = open_engine(tmp_path, "normal")
+    engine = open_engine(tmp_path / "data", "normal")
     other = ProviderRegistry(engine.open("host"))
     everybody = offered("colour/red", "colour/blue", "metadata/a", "metadata/b")
     registry.publish(everybody)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from host.db import Engine, HostDatabase
+from host.db import HostDatabase
 from host.settings import SettingsStore
-from host.testing import open_engine
 from plugin_sdk import Invalid
 
 SCHEMA: Mapping[str, Any] = {
@@ -37,18 +35,6 @@ DEFAULTS = {
     "salt": "pepper",
 }
 SHOWN = {**DEFAULTS, "salt": "********"}
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    found = open_engine(tmp_path, "normal")
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def database(engine: Engine) -> HostDatabase:
-    return engine.open("host")
 
 
 @pytest.fixture

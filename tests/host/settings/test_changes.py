@@ -155,7 +155,7 @@ def test_changes_of_different_keys_at_once_both_take_effect(tmp_path: Path) -> N
 
 
 def test_another_process_is_followed(store: SettingsStore, tmp_path: Path) -> None:
-    engine = open_engine(tmp_path, "normal")
+    engine = open_engine(tmp_path / "data", "normal")
     other = SettingsStore(engine.open("host"), {})
     other.define("board", SCHEMA)
     other.define("third", SCHEMA)
