@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import click
 
 from host.cli.session import managed_host, telling_errors
-from plugin_sdk import Argument, Command, CommandIO, StageboxError
+from plugin_sdk import Argument, Command, CommandIO
 
-__all__ = ["contributed_commands"]
+__all__ = ["contributed_commands", "split_flags"]
 
 _KEY = "stagebox.contributed"
+_FLAGS: Final = {"--data-dir": "data_dir", "--database": "database"}
+"""Every command takes them; a plugin's own options cannot have these names."""
 
 
 def contributed_commands(ctx: click.Context) -> dict[str, click.Command]:
-    """By name, of all plugins that are on. Looked up once; the host stays for the command."""
+    """By name, of all plugins that are on. Looked up once; the host stays for the command. Raises
+    StageboxError when that cannot be opened."""
     root = ctx.find_root()
     known: dict[str, click.Command] | None = root.meta.get(_KEY)
     if known is not None:
         return known
-    try:
-        host = root.with_resource(managed_host(plugins=True))
-    except StageboxError as error:
-        click.echo(f"Commands of plugins are not available: {error.message}", err=True)
-        root.meta[_KEY] = {}
-        return {}
+    host = root.with_resource(managed_host(plugins=True))
     commands: dict[str, click.Command] = {}
     for plugin_id, bundled, command in host.commands():
         group = plugin_id if command.group is None or not bundled else command.group
@@ -42,6 +41,26 @@ def contributed_commands(ctx: click.Context) -> dict[str, click.Command]:
     return commands
 
 
+def split_flags(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """What every command takes, and the rest. They are taken out before a plugin's command is
+    known: only these tell where it is to be found."""
+    given: dict[str, str] = {}
+    left: list[str] = []
+    rest = iter(arguments)
+    for each in rest:
+        name, equals, value = each.partition("=")
+        if each == "--":
+            return given, [*left, each, *rest]
+        if name not in _FLAGS:
+            left.append(each)
+            continue
+        found = value if equals else next(rest, None)
+        if found is None:
+            raise click.BadOptionUsage(name, f"Option '{name}' requires an argument.")
+        given[_FLAGS[name]] = found
+    return given, left
+
+
 def _made(command: Command) -> click.Command:
     def run(**values: Any) -> None:
         with telling_errors():
@@ -52,9 +71,16 @@ def _made(command: Command) -> click.Command:
     return click.Command(
         command.name,
         callback=run,
-        params=[_parameter(each) for each in command.arguments],
+        params=[*(_parameter(each) for each in command.arguments), *_shared()],
         help=command.help,
     )
+
+
+def _shared() -> list[click.Parameter]:
+    """For the help alone: `split_flags` has taken them out."""
+    texts = ("Where everything is kept.", "A PostgreSQL database in place of SQLite files.")
+    named = zip(_FLAGS, texts, strict=True)
+    return [click.Option([name], help=text, expose_value=False) for name, text in named]
 
 
 def _parameter(argument: Argument) -> click.Parameter:

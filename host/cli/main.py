@@ -6,14 +6,16 @@ import click
 
 from host.app.build import version
 from host.cli.backup import backup, restore
-from host.cli.contributed import contributed_commands
+from host.cli.contributed import contributed_commands, split_flags
 from host.cli.doctor import doctor
 from host.cli.moving import migrate
 from host.cli.plugins import plugin
 from host.cli.preflight import preflight
 from host.cli.providers import provider
 from host.cli.serving import serve
+from host.cli.session import telling_errors
 from host.cli.settings import settings
+from plugin_sdk import StageboxError
 
 __all__ = ["main"]
 
@@ -31,12 +33,31 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         _note_flags(ctx)
-        return [*super().list_commands(ctx), *sorted(contributed_commands(ctx))]
+        try:
+            contributed = sorted(contributed_commands(ctx))
+        except StageboxError as error:  # the help helps all the same
+            click.echo(f"Commands of plugins are not available: {error.message}", err=True)
+            contributed = []
+        return [*super().list_commands(ctx), *contributed]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         _note_flags(ctx)
         own = super().get_command(ctx, cmd_name)
-        return own if own is not None else contributed_commands(ctx).get(cmd_name)
+        if own is not None:
+            return own
+        with telling_errors():
+            return contributed_commands(ctx).get(cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """What stands behind the name of a plugin's command decides where plugins are looked for,
+        as what stands before it does."""
+        if super().get_command(ctx, args[0]) is None:
+            given, left = split_flags(args[1:])
+            ctx.find_root().params.update(given)
+            args = [args[0], *left]
+        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -44,11 +65,13 @@ class _Commands(click.Group):
 @click.option(
     "--data-dir",
     type=click.Path(file_okay=False),
+    is_eager=True,  # the help lists the commands of the plugins that are there
     help="Where everything is kept.  [env: STAGEBOX_DATA_DIR]",
 )
 @click.option(
     "--database",
     metavar="URL",
+    is_eager=True,
     help="A PostgreSQL database in place of SQLite files.  [env: STAGEBOX_DATABASE]",
 )
 @click.pass_context

@@ -39,15 +39,28 @@ def parse_address(url: str) -> Address:
     """A ``postgresql://`` URL as libpq reads it; what it leaves out comes from libpq's variables
     (PGPASSWORD ...) and files (~/.pgpass). Raises ConfigurationError, which repeats nothing of
     the URL: it may hold a password."""
+    if _has_bare_password(url):
+        raise _unreadable()
     try:
         given = {key: str(value) for key, value in conninfo_to_dict(url).items() if value}
     except ProgrammingError:
-        raise ConfigurationError(
-            "The database URL cannot be read: write postgresql://user:password@host:port/name, "
-            "with special characters percent-encoded.",
-            key="database",
-        ) from None
+        raise _unreadable() from None
     return Address({**_DEFAULTS, **given, "client_encoding": "UTF8"}, _shown(given))
+
+
+def _has_bare_password(url: str) -> bool:
+    """Whether a password has an @ or a / as it is: libpq would take what follows for the host or
+    the name, and those are shown."""
+    authority, _, path = url.partition("://")[2].partition("?")[0].partition("/")
+    return authority.count("@") > 1 or "@" in path
+
+
+def _unreadable() -> ConfigurationError:
+    return ConfigurationError(
+        "The database URL cannot be read: write postgresql://user:password@host:port/name, "
+        "with special characters percent-encoded.",
+        key="database",
+    )
 
 
 def _shown(given: dict[str, str]) -> str:
