@@ -51,8 +51,8 @@ def parse_address(url: str) -> Address:
 def _has_bare_password(url: str) -> bool:
     """Whether a password has an @ or a / as it is: libpq would take what follows for the host or
     the name, and those are shown."""
-    authority, _, path = url.partition("://")[2].partition("?")[0].partition("/")
-    return authority.count("@") > 1 or "@" in path
+    authority, _, path = url.partition("://")[2].partition("/")
+    return authority.count("@") > 1 or "@" in path.partition("?")[0]
 
 
 def _unreadable() -> ConfigurationError:

@@ -68,7 +68,8 @@ def test_a_flag_of_every_command_needs_its_value(tmp_path: Path) -> None:
     [
         f"postgresql://joe:p@{SECRET}@127.0.0.1:1/name",
         f"postgresql://joe:{SECRET}/x@127.0.0.1:1/name",
-        f"postgresql://joe:{SECRET}?x@127.0.0.1:1/name",
+        f"postgresql://joe:p?x@{SECRET}@127.0.0.1:1/name",
+        f"postgresql://joe:1/{SECRET}?x=p@127.0.0.1:1/name",
         f"postgresql://joe:{SECRET}%zz@127.0.0.1:1/name",
         f"postgresql://joe@127.0.0.1:1/name?nothing={SECRET}",
         f"postgresql://joe:{SECRET}@[::1/name",
@@ -85,4 +86,5 @@ def test_what_is_shown_of_an_address() -> None:
     assert parse_address(f"postgres://joe:{SECRET}%40%2F@db.example:5433/a%40b").shown == (
         "a@b at db.example:5433"
     )
+    assert parse_address(f"postgresql://joe:p?{SECRET}@db/x").shown == "x at db"
     assert parse_address(f"postgresql://joe@one,two/x?password={SECRET}@").shown == "x at one,two"
