@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Final
 
 from psycopg import ProgrammingError
@@ -67,5 +68,9 @@ def _shown(given: dict[str, str]) -> str:
     user = given.get("user") or os.environ.get("PGUSER", "")
     name = given.get("dbname") or os.environ.get("PGDATABASE") or user or "of the user's name"
     host = given.get("host") or given.get("hostaddr") or os.environ.get("PGHOST") or "localhost"
-    port = given.get("port") or os.environ.get("PGPORT", "")
-    return f"{name} at {host}{':' + port if port else ''}"
+    hosts = host.split(",")
+    ports = (given.get("port") or os.environ.get("PGPORT", "")).split(",")
+    if len(ports) == 1:  # it is that of all of them
+        ports *= len(hosts)
+    pairs = zip_longest(hosts, ports[: len(hosts)], fillvalue="")
+    return f"{name} at {','.join(f'{host}:{port}' if port else host for host, port in pairs)}"

@@ -88,3 +88,4 @@ def test_what_is_shown_of_an_address() -> None:
     )
     assert parse_address(f"postgresql://joe:p?{SECRET}@db/x").shown == "x at db"
     assert parse_address(f"postgresql://joe@one,two/x?password={SECRET}@").shown == "x at one,two"
+    assert parse_address("postgresql://one:1,two:2/x").shown == "x at one:1,two:2"
