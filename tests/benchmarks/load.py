@@ -94,7 +94,7 @@ def _press_with_wrk(
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=seconds + 60, check=True
     )
-    return _load(done.stdout.strip().splitlines()[-1])
+    return load_of(done.stdout.strip().splitlines()[-1])
 
 
 def _press_with_python(
@@ -110,10 +110,11 @@ def _press_with_python(
         "-m", "tests.benchmarks.client", "press", url, str(seconds), str(connections),
         json.dumps(options),
     ) as client:  # fmt: skip
-        return _load(client.line())
+        return load_of(client.line())
 
 
-def _load(line: str) -> Load:
+def load_of(line: str) -> Load:
+    """What a generator reports in one line of JSON; latencies in seconds."""
     found = json.loads(line)
     return Load(
         rate=found["requests"] / found["seconds"],
@@ -140,7 +141,7 @@ class Probe:
         """What it saw."""
         try:
             self._child.tell("end")
-            return _load(self._child.line())
+            return load_of(self._child.line())
         finally:
             self._child.end()
 

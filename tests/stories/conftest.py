@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from host.testing import database_of
+from host.testing import TestHost, database_of
 
 
 class Served:
@@ -132,3 +132,17 @@ def stopped(tmp_path: Path) -> Served:
     folder = tmp_path / "served"
     folder.mkdir()
     return Served(folder)
+
+
+@pytest.fixture
+def scan_media(wait_until: Callable[..., None]) -> Callable[..., dict[str, Any]]:
+    """Lets a host scan a folder for media, waits for the end, and gives the scan job."""
+
+    def scan(host: TestHost, folder: Path, kind: str) -> dict[str, Any]:
+        body = {"path": str(folder), "mediaType": kind}
+        job = host.post("/api/v1/scan/path", json=body).json()["data"]["jobId"]
+        address = f"/api/v1/scan/job/{job}"
+        wait_until(lambda: host.get(address).json()["data"]["status"] == "COMPLETED")
+        return dict(host.get(address).json()["data"])
+
+    return scan

@@ -78,7 +78,7 @@ def tmdb():
     server.server_close()
 
 
-def test_a_library_is_filled_by_tmdb(make_host, tmdb, wait_until, tmp_path):
+def test_a_library_is_filled_by_tmdb(make_host, tmdb, scan_media, tmp_path):
     url, asked = tmdb
     host = make_host()
     config = {
@@ -96,14 +96,7 @@ def test_a_library_is_filled_by_tmdb(make_host, tmdb, wait_until, tmp_path):
     episode.parent.mkdir(parents=True)
     episode.write_bytes(b"x")
 
-    def scan(name: str, kind: str):
-        body = {"path": str(tmp_path / name), "mediaType": kind}
-        job = host.post("/api/v1/scan/path", json=body).json()["data"]["jobId"]
-        address = f"/api/v1/scan/job/{job}"
-        wait_until(lambda: host.get(address).json()["data"]["status"] == "COMPLETED")
-        return host.get(address).json()["data"]
-
-    job = scan("films", "movie")
+    job = scan_media(host, tmp_path / "films", "movie")
     assert (job["metadataSuccessCount"], job["metadataFailedCount"]) == (1, 1)
     films = {item["media"]["title"]: item for item in host.get("/api/v1/movies").json()["data"]}
     media = films["The Matrix"]["media"]
@@ -116,14 +109,14 @@ def test_a_library_is_filled_by_tmdb(make_host, tmdb, wait_until, tmp_path):
     assert host.get(media["posterUrl"]).content == _poster()
     assert media["backdropUrl"] == f"{url}/t/p/w1280/missing.png"
     assert media["meshGradientColors"] == ["#cc1c2c", "#ee8a93", "#741019", "#86121d"]
-    scan("shows", "tv")
+    scan_media(host, tmp_path / "shows", "tv")
     show = host.get("/api/v1/search?query=breaking").json()["data"]["tvShows"][0]
     detail = host.get(f"/api/v1/tvshows/{show['id']}").json()["data"]
     assert detail["seasons"][0]["name"] == "Season One"
     assert detail["seasons"][0]["episodes"][0]["title"] == "Pilot"
     before = asked.copy()
-    scan("films", "movie")
-    scan("shows", "tv")
+    scan_media(host, tmp_path / "films", "movie")
+    scan_media(host, tmp_path / "shows", "tv")
     assert asked - before == Counter({"/3/search/movie": 1})  # what nobody knew is asked for again
     health = host.get("/health").json()["services"]
     assert health["metadata_service"] == "healthy"

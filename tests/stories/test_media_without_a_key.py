@@ -13,7 +13,7 @@ EPISODE = """<episodedetails><title>The first one</title><season>1</season><epis
 <plot>They start.</plot></episodedetails>"""
 
 
-def test_what_lies_beside_the_files_is_enough(make_host, wait_until, tmp_path):
+def test_what_lies_beside_the_files_is_enough(make_host, scan_media, tmp_path):
     host = make_host()
     made = host.post("/api/v1/settings/providers", json={"name": "local_files"})
     assert made.json()["data"]["configured"] is True
@@ -28,14 +28,7 @@ def test_what_lies_beside_the_files_is_enough(make_host, wait_until, tmp_path):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
 
-    def scan(name: str, kind: str):
-        body = {"path": str(tmp_path / name), "mediaType": kind}
-        job = host.post("/api/v1/scan/path", json=body).json()["data"]["jobId"]
-        address = f"/api/v1/scan/job/{job}"
-        wait_until(lambda: host.get(address).json()["data"]["status"] == "COMPLETED")
-        return host.get(address).json()["data"]
-
-    job = scan("films", "movie")
+    job = scan_media(host, tmp_path / "films", "movie")
     assert (job["metadataSuccessCount"], job["metadataFailedCount"]) == (1, 1)
     films = {item["media"]["title"]: item for item in host.get("/api/v1/movies").json()["data"]}
     assert set(films) == {"Solaris", "Nothing Known"}
@@ -43,7 +36,7 @@ def test_what_lies_beside_the_files_is_enough(make_host, wait_until, tmp_path):
     assert (media["description"], films["Solaris"]["duration"]) == ("A planet thinks.", 167)
     assert media["metadataProvider"] == "local_files"
     assert {"source": "TMDB", "externalId": "593"} in media["externalIds"]
-    scan("shows", "tv")
+    scan_media(host, tmp_path / "shows", "tv")
     show = host.get("/api/v1/search?query=pilots").json()["data"]["tvShows"][0]
     (season,) = host.get(f"/api/v1/tvshows/{show['id']}").json()["data"]["seasons"]
     assert season["episodes"][0]["title"] == "The first one"

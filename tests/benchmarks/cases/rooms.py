@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.installation import prepare
-from tests.benchmarks.load import Load, generator, median_of, rate_figure
+from tests.benchmarks.load import Load, generator, load_of, median_of, rate_figure
 from tests.benchmarks.processes import ROOT, Child, cpu_seconds
 from tests.benchmarks.results import Aim, Row
 
@@ -231,17 +231,7 @@ def _press_with_wrk(url: str, seconds: float, asked: _Asked) -> Load:
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=seconds + 60, check=True
     )
-    seen = json.loads(done.stdout.strip().splitlines()[-1])
-    return Load(
-        rate=seen["requests"] / seen["seconds"],
-        bytes_rate=seen["bytes"] / seen["seconds"],
-        p50=seen["p50"],
-        p99=seen["p99"],
-        worst=seen["max"],
-        requests=seen["requests"],
-        failed=seen["failed"],
-        seconds=seen["seconds"],
-    )
+    return load_of(done.stdout.strip().splitlines()[-1])
 
 
 def _press_with_python(url: str, seconds: float, asked: _Asked) -> Load:

@@ -1,14 +1,18 @@
-"""A real host whose documents are fresh for each test."""
+"""A real host whose documents are fresh for each test; the plugin alone, with a document."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import builtin_plugins.drops as drops
+from builtin_plugins.drops import Drops
 from host.testing import TestHost
 from plugin_sdk import HttpReply
+from plugin_sdk.testing import FakeContext
 
 S_PRIV = bytes(range(0x01, 0x21)).hex()
 S_PUB = "07a37cbc142093c8b755dc1b10e86cb426374ad16aa853ed0bdfc0b2b86d1c7c"
@@ -65,3 +69,24 @@ def client(shared_host: TestHost) -> Client:
 @pytest.fixture
 def client_of() -> Callable[[TestHost], Client]:
     return Client
+
+
+@pytest.fixture
+def document() -> Any:
+    """What /synced holds when the plugin starts; tests that need one override this."""
+    return {}
+
+
+@pytest.fixture
+def context() -> Iterator[FakeContext]:
+    with FakeContext.for_folder(Path(drops.__file__).parent) as context:
+        yield context
+
+
+@pytest.fixture
+def plugin(context: FakeContext, document: Any) -> Iterator[Drops]:
+    plugin = context.start(Drops)
+    if document:
+        plugin._documents.replace("synced", document)
+    yield plugin
+    context.stop(plugin)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import builtin_plugins.drops as drops
 from builtin_plugins.drops import Drops
 from builtin_plugins.drops.rounds import Outcome
 from builtin_plugins.drops.sealing import Opener, Recipient, seal_pdu
@@ -32,18 +31,14 @@ DAY = 86_400.0
 
 
 @pytest.fixture
-def context() -> Iterator[FakeContext]:
-    with FakeContext.for_folder(Path(drops.__file__).parent) as context:
-        yield context
+def document() -> Any:
+    return DOCUMENT
 
 
 @pytest.fixture
-def plugin(context: FakeContext) -> Iterator[Drops]:
+def context(context: FakeContext) -> FakeContext:
     context.settings.update({"acknowledge": True})
-    plugin = context.start(Drops)
-    plugin._documents.replace("synced", DOCUMENT)
-    yield plugin
-    context.stop(plugin)
+    return context
 
 
 class TestTurns:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-import builtin_plugins.drops as drops
 from builtin_plugins.drops import Drops
 from plugin_sdk import Forbidden, MethodNotAllowed, NotFound, Request, Unauthenticated
 from plugin_sdk.testing import FakeContext, request, signed_in
@@ -19,19 +16,6 @@ from plugin_sdk.testing import FakeContext, request, signed_in
 ELSEWHERE = "192.0.2.7"
 _CHUNKED = {"Transfer-Encoding": "chunked"}
 BEARER = {"Authorization": "Bearer t"}
-
-
-@pytest.fixture
-def context() -> Iterator[FakeContext]:
-    with FakeContext.for_folder(Path(drops.__file__).parent) as context:
-        yield context
-
-
-@pytest.fixture
-def plugin(context: FakeContext) -> Iterator[Drops]:
-    plugin = context.start(Drops)
-    yield plugin
-    context.stop(plugin)
 
 
 def asked(

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import builtin_plugins.drops as drops
 from builtin_plugins.drops import Drops
 from builtin_plugins.drops.documents import Given
 from plugin_sdk import StageboxError
-from plugin_sdk.testing import FakeCommandIO, FakeContext
+from plugin_sdk.testing import FakeCommandIO
 
 R_PUB = "5869aff450549732cbaaed5e5df9b30a6da31cb0e5742bad5ad4a1a768f1a67b"
 BOX = "http://box.example/" + "a" * 43
-
-
-@pytest.fixture
-def plugin() -> Iterator[Drops]:
-    with FakeContext.for_folder(Path(drops.__file__).parent) as context:
-        plugin = context.start(Drops)
-        yield plugin
-        context.stop(plugin)
 
 
 def run(plugin: Drops, name: str, *arguments: Any, status: int = 0, **options: Any) -> str:

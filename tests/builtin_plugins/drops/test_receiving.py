@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import builtin_plugins.drops as drops
 from builtin_plugins.drops import Drops, strict
 from builtin_plugins.drops.sealing import seal_pdu
 from builtin_plugins.drops.wire import Message, wire_text
@@ -40,17 +37,8 @@ MEMBERS = [
 
 
 @pytest.fixture
-def context() -> Iterator[FakeContext]:
-    with FakeContext.for_folder(Path(drops.__file__).parent) as context:
-        yield context
-
-
-@pytest.fixture
-def plugin(context: FakeContext) -> Iterator[Drops]:
-    plugin = context.start(Drops)
-    plugin._documents.replace("synced", DOCUMENT)
-    yield plugin
-    context.stop(plugin)
+def document() -> Any:
+    return DOCUMENT
 
 
 def sealed(text: bytes) -> bytes:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import builtin_plugins.drops as drops
 from builtin_plugins.drops import Drops
 from builtin_plugins.drops.sealing import Opener, Recipient
 from plugin_sdk import HttpReply, Response, StageboxError, TextBody, UpstreamFailed, hookimpl
@@ -45,17 +42,8 @@ DOCUMENT = {
 
 
 @pytest.fixture
-def context() -> Iterator[FakeContext]:
-    with FakeContext.for_folder(Path(drops.__file__).parent) as context:
-        yield context
-
-
-@pytest.fixture
-def plugin(context: FakeContext) -> Iterator[Drops]:
-    plugin = context.start(Drops)
-    plugin._documents.replace("synced", DOCUMENT)
-    yield plugin
-    context.stop(plugin)
+def document() -> Any:
+    return DOCUMENT
 
 
 def answer(context: FakeContext, url: str, *statuses: int) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,45 +10,6 @@ import builtin_plugins.local_api as local_api
 from builtin_plugins.local_api.health import HEALTH
 from plugin_sdk import Forbidden, Response, Route
 from plugin_sdk.testing import FakeContext, request
-
-FOLDER = Path(local_api.__file__).parent
-
-
-class Host:
-    """The part of host.info that is asked here."""
-
-    version = "1.2.3"
-
-    def __init__(self) -> None:
-        self.bound_beyond_loopback = False
-
-    def websocket_url(self) -> str | None:
-        return None
-
-    def exposed(self) -> bool:
-        return self.bound_beyond_loopback
-
-    def listeners(self) -> list[str]:
-        return ["http://127.0.0.1:8085"]
-
-
-@pytest.fixture
-def host() -> Host:
-    return Host()
-
-
-@pytest.fixture
-def context(host: Host) -> Iterator[FakeContext]:
-    with FakeContext.for_folder(FOLDER) as context:
-        context.services.add("host.info", host)
-        yield context
-
-
-@pytest.fixture
-def plugin(context: FakeContext) -> Iterator[local_api.LocalApi]:
-    plugin = context.start(local_api.plugin)
-    yield plugin
-    context.stop(plugin)
 
 
 def health(plugin: local_api.LocalApi, **options: Any) -> Any:
@@ -93,7 +52,7 @@ def test_the_route_is_open_and_documented(plugin: local_api.LocalApi) -> None:
 @pytest.mark.parametrize("wish", [False, True])
 @pytest.mark.parametrize("bound", [False, True])
 def test_exposed_is_the_running_state(
-    context: FakeContext, host: Host, plugin: local_api.LocalApi, wish: bool, bound: bool
+    context: FakeContext, host: Any, plugin: local_api.LocalApi, wish: bool, bound: bool
 ) -> None:
     context.settings.update({"exposeOnLan": wish})
     host.bound_beyond_loopback = bound
@@ -121,7 +80,7 @@ def test_other_machines_are_answered_once_exposed(
 
 
 def test_becoming_exposed_is_warned_of_once(
-    context: FakeContext, host: Host, plugin: local_api.LocalApi
+    context: FakeContext, host: Any, plugin: local_api.LocalApi
 ) -> None:
     context.settings.update({"exposeOnLan": True})
     assert warnings(context) == [], "no listener is bound beyond loopback"
@@ -134,7 +93,7 @@ def test_becoming_exposed_is_warned_of_once(
 
 
 def test_each_time_anew_it_is_warned_of(
-    context: FakeContext, host: Host, plugin: local_api.LocalApi
+    context: FakeContext, host: Any, plugin: local_api.LocalApi
 ) -> None:
     host.bound_beyond_loopback = True
     context.settings.update({"restrictToLocalUser": True})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +15,6 @@ from plugin_sdk.testing import FakeContext, request
 
 FOLDER = Path(local_api.__file__).parent
 ALICE = {"id": "user-alice-01", "username": "alice", "displayName": "Alice", "rank": 1.0}
-
-
-class Host:
-    """The part of host.info that is asked here."""
-
-    version = "1.2.3"
-
-    def websocket_url(self) -> str | None:
-        return None
-
-    def exposed(self) -> bool:
-        return False
-
-    def listeners(self) -> list[str]:
-        return ["http://127.0.0.1:8085"]
 
 
 class Texts:
@@ -61,19 +46,10 @@ def texts() -> Texts:
 
 
 @pytest.fixture
-def context(texts: Texts) -> Iterator[FakeContext]:
-    with FakeContext.for_folder(FOLDER) as context:
-        context.services.add("host.info", Host())
-        context.services.add("plugin_data.store", texts)
-        context.services.add("rooms.store", Rooms())
-        yield context
-
-
-@pytest.fixture
-def plugin(context: FakeContext) -> Iterator[local_api.LocalApi]:
-    plugin = context.start(local_api.plugin)
-    yield plugin
-    context.stop(plugin)
+def context(context: FakeContext, texts: Texts) -> FakeContext:
+    context.services.add("plugin_data.store", texts)
+    context.services.add("rooms.store", Rooms())
+    return context
 
 
 SIGNALING = Principal(

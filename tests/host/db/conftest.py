@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from host.db import Engine, HostDatabase
+from host.db.postgresql import PostgresqlEngine
 from host.testing import open_engine
 
 _ROOT = Path(__file__).parents[3]
@@ -20,6 +21,15 @@ Script = Callable[..., "subprocess.Popen[str]"]
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
     engine: Any = open_engine(tmp_path / "data")
+    yield engine
+    engine.close()
+    assert engine.connections == 0, "a connection was left open"
+
+
+@pytest.fixture
+def postgresql(postgresql_url: str) -> Iterator[PostgresqlEngine]:
+    """An engine on PostgreSQL, whichever the others are on."""
+    engine = PostgresqlEngine(postgresql_url)
     yield engine
     engine.close()
     assert engine.connections == 0, "a connection was left open"

@@ -21,16 +21,8 @@ Ask = Callable[..., list[tuple[Any, ...]]]
 
 
 @pytest.fixture
-def engine(postgresql_url: str) -> Iterator[PostgresqlEngine]:
-    engine = PostgresqlEngine(postgresql_url)
-    yield engine
-    engine.close()
-    assert engine.connections == 0, "a connection was left open"
-
-
-@pytest.fixture
-def database(engine: PostgresqlEngine) -> HostDatabase:
-    return engine.open("example.plugin")
+def engine(postgresql: PostgresqlEngine) -> PostgresqlEngine:
+    return postgresql
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,16 +14,8 @@ pytestmark = pytest.mark.one_engine
 
 
 @pytest.fixture
-def engine(postgresql_url: str) -> Iterator[PostgresqlEngine]:
-    engine = PostgresqlEngine(postgresql_url)
-    yield engine
-    engine.close()
-    assert engine.connections == 0, "a connection was left open"
-
-
-@pytest.fixture
-def database(engine: PostgresqlEngine) -> HostDatabase:
-    return engine.open("example.plugin")
+def engine(postgresql: PostgresqlEngine) -> PostgresqlEngine:
+    return postgresql
 
 
 def _notes(database: HostDatabase) -> None:

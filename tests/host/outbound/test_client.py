@@ -156,31 +156,28 @@ def test_a_kept_connection_that_was_closed_is_replaced(server: Any, client: Outb
     assert len({seen.client_address for seen in server.seen}) == 2
 
 
-def test_a_get_is_sent_again_when_a_kept_connection_breaks(
-    server: Any, client: OutboundClient
-) -> None:
-    def break_the_second(handler: Any) -> None:
+def _break_the_second(server: Any) -> None:
+    def answer(handler: Any) -> None:
         if len(server.seen) == 2:
             handler.close_connection = True
             handler.connection.shutdown(socket.SHUT_RDWR)
         else:
             handler.reply(b"ok")
 
-    server.answer = break_the_second
+    server.answer = answer
+
+
+def test_a_get_is_sent_again_when_a_kept_connection_breaks(
+    server: Any, client: OutboundClient
+) -> None:
+    _break_the_second(server)
     client.request("GET", server.url)
     assert client.request("GET", server.url).content == b"ok"
     assert len(server.seen) == 3
 
 
 def test_a_post_is_never_sent_again(server: Any, client: OutboundClient) -> None:
-    def break_the_second(handler: Any) -> None:
-        if len(server.seen) == 2:
-            handler.close_connection = True
-            handler.connection.shutdown(socket.SHUT_RDWR)
-        else:
-            handler.reply(b"ok")
-
-    server.answer = break_the_second
+    _break_the_second(server)
     client.request("POST", server.url)
     with pytest.raises(UpstreamFailed, match="broke"):
         client.request("POST", server.url)
