@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Final
 
 from host.app import Host
 from host.authoring.sources import PluginSource
+from host.authoring.traces import Traces
 from host.server import Server
 from plugin_sdk import StageboxError
 
@@ -32,6 +34,10 @@ class Development:
         self._source = source
         self._aside = aside
         self._say = say
+        self._traces = Traces(host.folders / source.id, source.watched)
+        host.logs.trace = lambda error: self._traces.render(error[1], error[2])
+        # `_complain` says the same, and to the author.
+        host.logs.logger("plugins").addFilter(lambda record: record.levelno < logging.ERROR)
         self._stamp: tuple[tuple[str, int, int], ...] = ()
         self.server: Server
         self.loaded = 0
@@ -111,7 +117,8 @@ class Development:
     def _complain(self, error: StageboxError) -> None:
         active = self._source.id in self._host.manager.catalog.plugins
         rest = " The version before goes on." if active else ""
-        self._say(f"{self._source.id} was not loaded: {error.message}{rest}")
+        message = self._traces.named(error.message)
+        self._say(f"{self._source.id} was not loaded: {message}{rest}")
         for problem in error.details:
             if problem.message not in error.message:
                 self._say(

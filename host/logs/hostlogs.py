@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Final, NamedTuple, TextIO
+from typing import Any, Final, NamedTuple, TextIO
 
 from host.logs.files import RotatingFile
 from host.logs.lines import HTTP, LEVELS, Line
@@ -107,6 +107,8 @@ class HostLogs:
         as_json = stream_format == "json"
         self._writer = LogWriter(rotating, stream, self._operators, as_json=as_json)
         self._now = clock.time if clock is not None else time.time
+        self.trace: Callable[[Any], str] = _FORMATTER.formatException
+        """How an exception (a triple as of `sys.exc_info`) is written."""
         root = logging.RootLogger(self._level)
         root.addHandler(_Handler(self))
         for handler in handlers:
@@ -211,7 +213,7 @@ class HostLogs:
     def _take(self, record: logging.LogRecord) -> None:
         trace = ""
         if record.exc_info and record.exc_info[0] is not None:
-            trace = _FORMATTER.formatException(record.exc_info)
+            trace = self.trace(record.exc_info)
         elif record.stack_info:
             trace = record.stack_info
         if len(trace) > _MAX_TRACE:  # both ends tell most: where it began and what it was

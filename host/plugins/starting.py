@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any, Final
 
 from host.events import check_pattern
@@ -64,14 +65,17 @@ class Running:
     context: PluginContext
 
 
-def fault_of(code: str, stage: str, error: BaseException, log: Logger) -> PluginFault:
-    """One line about an exception, without absolute paths; the trace goes to the log."""
+def fault_of(
+    code: str, stage: str, error: BaseException, log: Logger, folder: Path | None = None
+) -> PluginFault:
+    """One line about an exception, without absolute paths; the trace goes to the log. ``folder``
+    is the plugin's."""
     incident = secrets.token_hex(6)
     log.error("%s failed (%s).", stage, code, exc_info=error, extra={"incident": incident})
     name = type(error).__name__
     text = str(error) if not isinstance(error, SystemExit) else f"sys.exit({error.code!r})"
     first = " ".join(text.split()) or "no message"
-    where = _place_of(error)
+    where = _place_of(error, folder)
     message = f"{stage}: {name}: {first}{where}"
     return PluginFault(code, one_line(message), incident)
 
@@ -82,17 +86,14 @@ def one_line(message: str) -> str:
     return short if len(short) <= _MAX_MESSAGE else short[: _MAX_MESSAGE - 1] + "…"
 
 
-def _place_of(error: BaseException) -> str:
-    """File name and line of the innermost frame: what an author looks for first."""
+def _place_of(error: BaseException, folder: Path | None) -> str:
+    """File name and line of the innermost frame in the plugin's folder: what an author looks for
+    first. Nothing for what says it itself, and for what never came that far."""
     if isinstance(error, SyntaxError) and error.filename:
-        return f" ({Path(error.filename).name}, line {error.lineno})"
-    trace = error.__traceback__
-    if trace is None:
         return ""
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    name = Path(trace.tb_frame.f_code.co_filename).name
-    return f" ({name}, line {trace.tb_lineno})"
+    frames = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
+    own = [each for each in frames if folder is None or Path(each[0]).is_relative_to(folder)]
+    return f" ({Path(own[-1][0]).name}, line {own[-1][1]})" if own else ""
 
 
 @dataclass(slots=True)
@@ -150,7 +151,7 @@ class Start:
         self._undo()
         if isinstance(result, Failed):
             raise result
-        raise Failed(fault_of("SETUP_ERROR", "start", result, self.log))
+        raise Failed(self._fault("SETUP_ERROR", "start", result))
 
     def _run(self) -> Running:
         cls = self._import()
@@ -197,7 +198,7 @@ class Start:
         except NotAPlugin as error:
             raise Failed(PluginFault("NOT_A_PLUGIN", one_line(str(error)))) from None
         except (Exception, SystemExit) as error:
-            raise Failed(fault_of("IMPORT_ERROR", "import", error, self.log)) from None
+            raise Failed(self._fault("IMPORT_ERROR", "import", error)) from None
 
     def _step(self, stage: str, call: Callable[[], Any]) -> Any:
         try:
@@ -205,7 +206,10 @@ class Start:
         except Failed:
             raise
         except (Exception, SystemExit) as error:
-            raise Failed(fault_of("SETUP_ERROR", stage, error, self.log)) from None
+            raise Failed(self._fault("SETUP_ERROR", stage, error)) from None
+
+    def _fault(self, code: str, stage: str, error: BaseException) -> PluginFault:
+        return fault_of(code, stage, error, self.log, self.found.folder)
 
     def _migrate(self, plugin: Plugin) -> None:
         steps = self._step("migrations", lambda: list(plugin.migrations()))
