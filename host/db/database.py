@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from threading import get_ident
 from typing import Any
 
 from host.db.dialect import Dialect
@@ -27,6 +29,9 @@ class SqlDatabase(Transactions, HostDatabase):
     An engine supplies the abstract methods here and in `Transactions`, and the reading words.
     """
 
+    _snapshots: Mapping[int, object]
+    """What each thread that is inside of a snapshot reads from."""
+
     @property
     @abstractmethod
     def dialect(self) -> Dialect: ...
@@ -39,6 +44,30 @@ class SqlDatabase(Transactions, HostDatabase):
 
     def after_commit(self, callback: Callable[[], object]) -> None:
         Transactions.after_commit(self, callback)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        ident = get_ident()
+        if ident in self._snapshots:
+            yield
+        elif self._owner == ident:
+            with self._frozen(ident):
+                yield
+        else:
+            with self._pinned(ident):
+                yield
+
+    def _refuse_write_in_snapshot(self) -> None:
+        if self._snapshots and get_ident() in self._snapshots:
+            raise Invalid("Writing is refused inside of snapshot().")
+
+    @abstractmethod
+    def _pinned(self, ident: int) -> AbstractContextManager[None]:
+        """Lets the thread read one committed state."""
+
+    @abstractmethod
+    def _frozen(self, ident: int) -> AbstractContextManager[None]:
+        """As `_pinned`, inside of the thread's own transaction."""
 
     def enable_search(self, table: str, columns: Sequence[str]) -> None:
         check_identifier(table)

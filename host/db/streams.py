@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pickle
 import tempfile
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
-__all__ = ["begun", "set_aside"]
+from plugin_sdk import Invalid, Row
+
+__all__ = ["begun", "only_reads", "rows_of", "set_aside"]
 
 _MEMORY: Final = 1024 * 1024
 _Item = TypeVar("_Item")
@@ -36,6 +38,18 @@ def set_aside(batches: Iterable[list[Any]]) -> Iterator[list[Any]]:
         spool.close()
         raise
     return begun(_batches(spool, count))
+
+
+def rows_of(names: Sequence[str], batches: Iterator[list[tuple[Any, ...]]]) -> Iterator[Row]:
+    """The rows of a stream, by the names of its columns."""
+    for batch in batches:
+        for row in batch:
+            yield dict(zip(names, row, strict=True))
+
+
+def only_reads() -> Invalid:
+    """What a write is told that comes as a stream."""
+    return Invalid("iterate() only reads: use query() for a write that returns rows.")
 
 
 def _batches(spool: Any, count: int) -> Generator[list[Any], None, None]:

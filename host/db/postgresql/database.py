@@ -20,7 +20,7 @@ from host.db.postgresql.values import arguments, typed_arguments
 from host.db.postgresql.wire import Call, Result
 from host.db.search import TABLE
 from host.db.shapes import TableShape
-from host.db.streams import begun, set_aside
+from host.db.streams import begun, only_reads, rows_of, set_aside
 from host.db.values import bind
 from plugin_sdk import Invalid, Migration, Row, parse_json
 from plugin_sdk.database import Parameters
@@ -62,16 +62,16 @@ class PostgresqlDatabase(Sessions):
 
     def iterate(self, sql: str, params: Parameters | None = None) -> Iterator[Row]:
         if self._statements.kind(sql) not in ("read", "with"):
-            raise _only_reads()
+            raise only_reads()
         call = self._bound(sql, params)
         held = self._snapshots.get(get_ident())
         try:
             if held is not None:
                 cursor = Cursor.inside(held, call, self._name)
-                return _rows(cursor.names, begun(self._stream(cursor)))
+                return rows_of(cursor.names, begun(self._stream(cursor)))
             if self.in_transaction:
                 cursor = Cursor.of_transaction(self._live_writer(), call, self._name)
-                return _rows(cursor.names, set_aside(cursor.batches()))
+                return rows_of(cursor.names, set_aside(cursor.batches()))
             link, results = self._begun(Cursor.opening(call))
         except Refusal as error:
             raise translate(error, self._name) from error
@@ -281,11 +281,11 @@ class PostgresqlDatabase(Sessions):
             cursor = Cursor(link, first, self._name)
             if cursor.done:
                 self._end_reading(link)
-                return _rows(cursor.names, begun(self._stream(cursor)))
+                return rows_of(cursor.names, begun(self._stream(cursor)))
         except BaseException:
             self._end_reading(link)
             raise
-        return _rows(cursor.names, begun(self._stream(cursor, link)))
+        return rows_of(cursor.names, begun(self._stream(cursor, link)))
 
     def _stream(
         self, cursor: Cursor, link: Link | None = None
@@ -306,13 +306,3 @@ def _changed(_link: Link, results: Sequence[Result]) -> int:
         if status.startswith(_COUNTED):
             total += result.command_tuples or 0
     return total
-
-
-def _only_reads() -> Invalid:
-    return Invalid("iterate() only reads: use query() for a write that returns rows.")
-
-
-def _rows(names: Sequence[str], batches: Iterator[list[tuple[Any, ...]]]) -> Iterator[Row]:
-    for batch in batches:
-        for row in batch:
-            yield dict(zip(names, row, strict=True))

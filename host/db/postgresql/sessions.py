@@ -17,11 +17,11 @@ from host.db.postgresql.faults import FAULTS, ConnectionLost, Refusal, is_refuse
 from host.db.postgresql.link import Link
 from host.db.postgresql.names import lock_key, schema_of
 from host.db.postgresql.server import Server
-from host.db.postgresql.shapes import Shapes
 from host.db.postgresql.texts import Texts
 from host.db.postgresql.wire import PATIENCE, Call, Result
+from host.db.shape_cache import ShapeCache
 from host.db.statements import Statements
-from plugin_sdk import DatabaseUnavailable, Invalid
+from plugin_sdk import DatabaseUnavailable
 
 __all__ = ["STATE", "Sessions", "Snapshot"]
 
@@ -90,7 +90,7 @@ class Sessions(SqlDatabase):
         self._shut = False
         self._writer: Link | None = None
         self._snapshots: dict[int, Snapshot] = {}
-        self._shapes = Shapes()
+        self._shapes = ShapeCache()
         self._patient = 0  # the thread whose writes may take long
         self._unguarded = False
         self._wrote = False
@@ -115,18 +115,6 @@ class Sessions(SqlDatabase):
                 f"SELECT {now}, {now} WHERE NOT EXISTS (SELECT FROM {state})",
             )
         ]
-
-    @contextmanager
-    def snapshot(self) -> Iterator[None]:
-        ident = get_ident()
-        if ident in self._snapshots:
-            yield
-        elif self._owner == ident:
-            with self._frozen(ident):
-                yield
-        else:
-            with self._pinned(ident):
-                yield
 
     def single_write(self) -> AbstractContextManager[None]:
         return nullcontext() if self._owner == get_ident() else _Single(self)
@@ -234,10 +222,6 @@ class Sessions(SqlDatabase):
             del self._snapshots[ident]
             if link.in_transaction:
                 self._inside_control(link, _THAW)
-
-    def _refuse_write_in_snapshot(self) -> None:
-        if self._snapshots and get_ident() in self._snapshots:
-            raise Invalid("Writing is refused inside of snapshot().")
 
     def _begun(self, calls: Sequence[Call]) -> tuple[Link, list[Result]]:
         """A connection on which these calls were run; the first of them begins a transaction."""

@@ -17,7 +17,7 @@ from host.db.sqlite.connections import Options, Session, column_names
 from host.db.sqlite.faults import FAULTS, is_damage, is_refused_write, translate
 from host.db.sqlite.sessions import Budget, Sessions
 from host.db.statements import Statements
-from host.db.streams import begun, set_aside
+from host.db.streams import begun, only_reads, rows_of, set_aside
 from host.db.values import bind
 from plugin_sdk import DatabaseUnavailable, Invalid, Row
 from plugin_sdk.database import Parameters
@@ -70,20 +70,20 @@ class SqliteDatabase(Sessions):
 
     def iterate(self, sql: str, params: Parameters | None = None) -> Iterator[Row]:
         if self._statements.kind(sql) not in ("read", "with"):
-            raise _only_reads()
+            raise only_reads()
         bound = bind(params)
         if self.in_transaction:  # what it writes next must not change what comes
             with self.snapshot():
                 session = self._session()
                 cursor = self._open_cursor(session, sql, bound)
-                return _rows(column_names(cursor), set_aside(self._batches(cursor)))
+                return rows_of(column_names(cursor), set_aside(self._batches(cursor)))
         session = self._session()
         try:
             cursor = self._open_cursor(session, sql, bound)
         except BaseException:
             self._release(session)
             raise
-        return _rows(column_names(cursor), begun(self._stream(cursor, session)))
+        return rows_of(column_names(cursor), begun(self._stream(cursor, session)))
 
     def execute(self, sql: str, params: Parameters | None = None) -> int:
         return self._write(sql, bind(params), Session.change)
@@ -134,7 +134,7 @@ class SqliteDatabase(Sessions):
         try:
             self._restore(path)
         finally:
-            self._shapes.changed(inside=False)
+            self._shapes.forget()
             self._rest_writer()
             self._lock.release()
 
@@ -193,12 +193,21 @@ class SqliteDatabase(Sessions):
 
     def _read_shape(self, session: Session, table: str) -> TableShape | None:
         if session.connection.in_transaction:
-            return self._shapes.read(session, table, inside=self.in_transaction)
+            return self._keep_shape(session, table)
         session.first("BEGIN", ())
         try:
-            return self._shapes.read(session, table, inside=False)
+            return self._keep_shape(session, table)
         finally:
             session.first("ROLLBACK", ())
+
+    def _keep_shape(self, session: Session, table: str) -> TableShape | None:
+        """Looks in the database; the session is in a transaction that reads one state."""
+        version = schema.schema_version(session.connection)
+        shape = schema.read_shape(session.connection, table)
+        if shape is not None:
+            keep = self._shapes.keep_inside if self.in_transaction else self._shapes.keep
+            keep(shape, version)
+        return shape
 
     def _restore(self, path: Path) -> None:
         try:
@@ -220,7 +229,7 @@ class SqliteDatabase(Sessions):
             cursor.close()
             fault = self._fault(error, session)
             if is_refused_write(error):
-                raise _only_reads() from error
+                raise only_reads() from error
             raise fault from error
 
     def _stream(
@@ -249,13 +258,3 @@ class SqliteDatabase(Sessions):
                 cursor.close()
                 return
             yield batch
-
-
-def _only_reads() -> Invalid:
-    return Invalid("iterate() only reads: use query() for a write that returns rows.")
-
-
-def _rows(names: Sequence[str], batches: Iterator[list[tuple[Any, ...]]]) -> Iterator[Row]:
-    for batch in batches:
-        for row in batch:
-            yield dict(zip(names, row, strict=True))

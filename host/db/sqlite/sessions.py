@@ -11,11 +11,12 @@ from threading import get_ident
 from typing import Any, Final, Protocol, TypeVar
 
 from host.db.database import SqlDatabase
+from host.db.shape_cache import ShapeCache
+from host.db.sqlite import schema
 from host.db.sqlite.connections import Connections, Options, Session
 from host.db.sqlite.faults import FAULTS, is_refused_write, translate
-from host.db.sqlite.shapes import Shapes
 from host.db.statements import Statements
-from plugin_sdk import DatabaseUnavailable, Invalid, StageboxError
+from plugin_sdk import DatabaseUnavailable, StageboxError
 
 __all__ = ["Budget", "Sessions"]
 
@@ -51,19 +52,7 @@ class Sessions(SqlDatabase):
         )
         self._idle = self._connections.idle
         self._snapshots: dict[int, Session] = {}
-        self._shapes = Shapes()
-
-    @contextmanager
-    def snapshot(self) -> Iterator[None]:
-        ident = get_ident()
-        if ident in self._snapshots:
-            yield
-        elif self._owner == ident:
-            with self._frozen(ident):
-                yield
-        else:
-            with self._pinned(ident):
-                yield
+        self._shapes = ShapeCache()
 
     def trim(self, *, writer: bool) -> None:
         """Closes readers that nobody uses, or the writer: the next use opens it again."""
@@ -191,10 +180,6 @@ class Sessions(SqlDatabase):
             del self._snapshots[ident]
             writer.first("PRAGMA query_only = OFF", ())
 
-    def _refuse_write_in_snapshot(self) -> None:
-        if self._snapshots and get_ident() in self._snapshots:
-            raise Invalid("Writing is refused inside of snapshot().")
-
     # Writing
 
     def _write(
@@ -206,13 +191,13 @@ class Sessions(SqlDatabase):
         if self._owner == get_ident():
             result = self._run(self._live_writer(), sql, params, fetch)
             if changes_schema:
-                self._shapes.changed(inside=True)
+                self._shapes.changed()
             return result
         self._take_lock()
         try:
             result = self._run(self._open_writer(), sql, params, fetch)
             if changes_schema:
-                self._shapes.changed(inside=False)
+                self._shapes.forget()
             return result
         finally:
             self._rest_writer()
@@ -264,13 +249,14 @@ class Sessions(SqlDatabase):
         except FAULTS as error:
             raise self._fault(error, writer) from error
         finally:
-            self._shapes.changed(inside=True)
+            self._shapes.changed()
 
     def _begin(self) -> None:
         writer = self._open_writer()
         try:
             writer.first("BEGIN IMMEDIATE", ())
-            self._shapes.check(writer)
+            if not self._shapes.empty:
+                self._shapes.check(schema.schema_version(writer.connection))
         except FAULTS as error:
             fault = self._fault(error, writer)
             self._connections.drop_writer()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from host.db.shapes import TableShape
 
-__all__ = ["Shapes"]
+__all__ = ["ShapeCache"]
+
+_NO_VERSION = -1
 
 
-class Shapes:
+class ShapeCache:
     """Shapes of the committed schema, and of a transaction's own schema once it changed that.
 
     Each change of the schema gives it another version; another process may make one at any time,
@@ -16,8 +18,13 @@ class Shapes:
 
     def __init__(self) -> None:
         self._committed: dict[str, TableShape] = {}
-        self._version = -1
+        self._version = _NO_VERSION
         self._own: dict[str, TableShape] | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is known that a `check` could find outdated."""
+        return not self._committed
 
     def get(self, table: str, *, inside: bool) -> TableShape | None:
         """``inside``: asked on the thread of the transaction."""
@@ -29,9 +36,15 @@ class Shapes:
         self.check(version)
         self._committed[shape.name] = shape
 
-    def keep_inside(self, shape: TableShape) -> None:
-        """A shape as the transaction sees it, on its thread."""
-        (self._committed if self._own is None else self._own)[shape.name] = shape
+    def keep_inside(self, shape: TableShape, version: int | None = None) -> None:
+        """A shape as the transaction sees it, on its thread. ``version``: of the schema in which
+        it was read, unless the begin of the transaction checked that."""
+        if self._own is not None:
+            self._own[shape.name] = shape
+        elif version is not None:
+            self.keep(shape, version)
+        else:
+            self._committed[shape.name] = shape
 
     def check(self, version: int) -> None:
         """Forgets what is not so any more."""
@@ -39,7 +52,8 @@ class Shapes:
             self._committed, self._version = {}, version
 
     def forget(self) -> None:
-        self.check(-1)
+        """The schema was changed outside of a transaction."""
+        self.check(_NO_VERSION)
 
     def changed(self) -> None:
         """The transaction changed the schema."""
