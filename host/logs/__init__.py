@@ -2,14 +2,13 @@
 
 from host.logs.files import log_tail
 from host.logs.hostlogs import (
-    AccessRecord,
     HostLogs,
     log_context,
     new_incident,
     plugin_id,
     request_id,
 )
-from host.logs.lines import HTTP, LEVELS, redacted
+from host.logs.lines import HTTP, LEVELS, AccessRecord, redacted
 
 __all__ = [
     "HTTP",

@@ -14,15 +14,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TextIO
+from typing import Any, Final, TextIO
 
 from host.logs.files import RotatingFile
-from host.logs.lines import HTTP, LEVELS, Line
+from host.logs.lines import HTTP, LEVELS, MAX_MESSAGE, AccessLine, AccessRecord, Line
 from host.logs.writer import Follower, LogWriter
 from plugin_sdk import Clock
 
 __all__ = [
-    "AccessRecord",
     "HostLogs",
     "log_context",
     "new_incident",
@@ -38,7 +37,6 @@ plugin_id: ContextVar[str] = ContextVar("stagebox_plugin_id", default="")
 
 _MAX_FILE_BYTES: Final = 10 * 1024 * 1024
 _BACKUPS: Final = 5
-_MAX_MESSAGE: Final = 16 * 1024
 _MAX_TRACE: Final = 64 * 1024
 
 
@@ -63,20 +61,6 @@ def log_context(*, plugin: str | None = None, request: str | None = None) -> Ite
     finally:
         for variable, token in reversed(tokens):
             variable.reset(token)
-
-
-class AccessRecord(NamedTuple):
-    """One request that was answered. ``size`` is the body's in bytes, ``seconds`` the time it
-    took; ``path`` comes without the query, which may hold secrets."""
-
-    method: str
-    path: str
-    status: int
-    seconds: float
-    size: int = 0
-    peer: str = ""
-    plugin: str = ""
-    request: str = ""
 
 
 class HostLogs:
@@ -170,24 +154,12 @@ class HostLogs:
         """Logs an answered request at level http."""
         if self._level > HTTP:
             return
-        message = f"{record.method} {record.path} {record.status}"
-        more: dict[str, str | int | float] = {
-            "method": record.method,
-            "path": record.path[:_MAX_MESSAGE],
-            "status": record.status,
-            "ms": round(record.seconds * 1000, 3),
-            "bytes": record.size,
-            "peer": record.peer,
-        }
         self._writer.put(
-            Line(
+            AccessLine(
                 self._now(),
-                HTTP,
-                "access",
-                message[:_MAX_MESSAGE],
+                record,
                 record.plugin or plugin_id.get(),
                 record.request or request_id.get(),
-                more=more,
             )
         )
 
@@ -241,7 +213,7 @@ def _message(record: logging.LogRecord) -> str:
         text = record.getMessage()
     except Exception as error:  # arguments that do not fit, or whose str() raises
         text = f"{record.msg!r} (cannot be formatted: {type(error).__name__})"
-    return text if len(text) <= _MAX_MESSAGE else text[:_MAX_MESSAGE] + "..."
+    return text if len(text) <= MAX_MESSAGE else text[:MAX_MESSAGE] + "..."
 
 
 class _Handler(logging.Handler):

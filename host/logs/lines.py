@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-__all__ = ["HTTP", "LEVELS", "Line", "redacted"]
+__all__ = [
+    "HTTP",
+    "LEVELS",
+    "MAX_MESSAGE",
+    "AccessLine",
+    "AccessRecord",
+    "Line",
+    "redacted",
+]
 
 HTTP: Final = 15
 """The level of request records, between debug and info."""
@@ -22,6 +30,12 @@ LEVELS: Final[Mapping[str, int]] = {
     "http": HTTP,
     "debug": logging.DEBUG,
 }
+
+MAX_MESSAGE: Final = 16 * 1024
+"""Characters of a message that are kept."""
+
+_MAX_REMEMBERED: Final = 200
+"""Characters of a path up to which the constant parts of its lines are kept."""
 
 _quoted: Final = json.encoder.encode_basestring
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -101,13 +115,8 @@ class Line(NamedTuple):
 
     def as_json(self) -> str:
         """One JSON object without line breaks."""
-        parts = [f"{_quoted(name)}:{_rendered(each)}" for name, each in self.document().items()]
-        text = f"{{{','.join(parts)}}}"
-        if text.isascii():
-            return text
-        # A lone surrogate becomes its escape; U+2028 and U+2029 would break lines for some.
-        text = text.encode("utf-8", "backslashreplace").decode("utf-8")
-        return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+        document = self.document()
+        return f"{{{_members(document, document)}}}"
 
     def as_text(self) -> str:
         """For people: a line, and below it the trace; nothing can forge a line of its own."""
@@ -120,6 +129,84 @@ class Line(NamedTuple):
         if self.trace:
             text += "\n    " + _printable(redacted(self.trace))
         return text
+
+
+class AccessRecord(NamedTuple):
+    """One request that was answered. ``size`` is the body's in bytes, ``seconds`` the time it
+    took; ``path`` comes without the query, which may hold secrets."""
+
+    method: str
+    path: str
+    status: int
+    seconds: float
+    size: int = 0
+    peer: str = ""
+    plugin: str = ""
+    request: str = ""
+
+
+class AccessLine(NamedTuple):
+    """The line of one request, made of its record only where it is written: there is one for
+    every request, and most of what it says it says again and again."""
+
+    time: float
+    record: AccessRecord
+    plugin: str
+    request: str
+
+    level: int = HTTP
+    told: bool = True
+
+    @property
+    def size(self) -> int:
+        """As of a `Line`."""
+        return 600 + 2 * len(self.record.path)
+
+    def line(self) -> Line:
+        """The same, as other lines are."""
+        record = self.record
+        more: dict[str, str | int | float] = {
+            "method": record.method,
+            "path": record.path[:MAX_MESSAGE],
+            "status": record.status,
+            "ms": self._milliseconds,
+            "bytes": record.size,
+            "peer": record.peer,
+        }
+        message = f"{record.method} {record.path} {record.status}"[:MAX_MESSAGE]
+        return Line(self.time, HTTP, "access", message, self.plugin, self.request, more=more)
+
+    def document(self) -> dict[str, Any]:
+        """As of a `Line`."""
+        return self.line().document()
+
+    def as_text(self) -> str:
+        """As of a `Line`."""
+        return self.line().as_text()
+
+    def as_json(self) -> str:
+        """As of a `Line`."""
+        record = self.record
+        if len(record.path) > _MAX_REMEMBERED or not self.request:
+            return self.line().as_json()
+        before, after = _access_members(record.method, record.path, record.status, self.plugin)
+        return (
+            f'{{"time":"{_iso(self.time)}",{before},"request":{_quoted(self.request)},{after},'
+            f'"ms":{self._milliseconds!r},"bytes":{record.size},"peer":{_quoted(record.peer)}}}'
+        )
+
+    @property
+    def _milliseconds(self) -> float:
+        return round(self.record.seconds * 1000, 3)
+
+
+@lru_cache(1024)
+def _access_members(method: str, path: str, status: int, plugin: str) -> tuple[str, str]:
+    """What such lines say before and after the request's id."""
+    line = AccessLine(0.0, AccessRecord(method, path, status, 0.0), plugin, "")
+    document = line.document()
+    before = [name for name in ("level", "logger", "message", "plugin") if name in document]
+    return _members(document, before), _members(document, ("method", "path", "status"))
 
 
 def redacted(text: str) -> str:
@@ -146,6 +233,16 @@ def _replacement(found: re.Match[str]) -> str:
 def _printable(text: str) -> str:
     clean = text.translate(_CONTROL).replace("\n", "\n    ")
     return clean.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _members(document: Mapping[str, Any], names: Iterable[str]) -> str:
+    """Members of a JSON object, without its braces and without line breaks."""
+    text = ",".join(f"{_quoted(name)}:{_rendered(document[name])}" for name in names)
+    if text.isascii():
+        return text
+    # A lone surrogate becomes its escape; U+2028 and U+2029 would break lines for some.
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def _rendered(value: Any) -> str:

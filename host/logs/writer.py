@@ -7,11 +7,11 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TextIO
 
 from host.logs.files import RotatingFile
-from host.logs.lines import Line
+from host.logs.lines import AccessLine, Line
 
 __all__ = ["Follower", "LogWriter"]
 
@@ -40,7 +40,7 @@ class LogWriter:
         self._stream = stream
         self._as_json = as_json
         self._state = threading.Condition(threading.Lock())
-        self._waiting: deque[Line] = deque()
+        self._waiting: deque[Line | AccessLine] = deque()
         self._bytes = 0
         self._put = 0
         self._written = 0
@@ -51,7 +51,7 @@ class LogWriter:
         self.dropped = 0
         self._reported = 0
 
-    def put(self, line: Line) -> None:
+    def put(self, line: Line | AccessLine) -> None:
         """Never waits for the disk."""
         important = line.level >= logging.WARNING
         with self._state:
@@ -127,7 +127,7 @@ class LogWriter:
         if self._file is not None:
             self._file.close()
 
-    def _next_batch(self) -> list[Line]:
+    def _next_batch(self) -> list[Line | AccessLine]:
         """What waits; empty at the end. Lingers a moment so that busy times cost few writes."""
         with self._state:
             while not self._waiting and not self._closed:
@@ -148,7 +148,7 @@ class LogWriter:
                 self._put += 1
         return batch
 
-    def _write(self, lines: list[Line]) -> None:
+    def _write(self, lines: Sequence[Line | AccessLine]) -> None:
         if self._file is not None:
             kept = [line for line in lines if line.level >= self.file_level]
             if kept:
@@ -161,7 +161,7 @@ class LogWriter:
         for entry in self._followers:
             self._tell(entry, lines)
 
-    def _tell(self, entry: tuple[int, Follower], lines: list[Line]) -> None:
+    def _tell(self, entry: tuple[int, Follower], lines: Sequence[Line | AccessLine]) -> None:
         level, follower = entry
         try:
             for line in lines:
@@ -188,7 +188,7 @@ class LogWriter:
                 _write_stream(target, f"The log file cannot be written: {error}\n")
 
 
-def _rendered(lines: list[Line]) -> list[str]:
+def _rendered(lines: Sequence[Line | AccessLine]) -> list[str]:
     try:
         return [line.as_json() for line in lines]
     except Exception as error:  # one odd line must not end the log

@@ -24,7 +24,7 @@ from host.logs import (
     redacted,
     request_id,
 )
-from host.logs.lines import Line
+from host.logs.lines import AccessLine, Line
 
 from .conftest import Frozen, written
 
@@ -186,6 +186,18 @@ def test_a_request_record(logs: HostLogs, file: Path) -> None:
             "peer": "127.0.0.1",
         }
     ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/x", '/a","method":"b', "/é\u2028\udc80", "/p?token=abc", "/" + "long" * 8000, "/\n\x00"],
+)
+@pytest.mark.parametrize("plugin", ["songs", ""])
+def test_the_quick_way_to_write_a_request_says_the_same(path: str, plugin: str) -> None:
+    record = AccessRecord("GET", path, 200, 0.0125, 17, "127.0.0.1", plugin, "r-9")
+    line = AccessLine(1_790_000_000.5, record, plugin, "r-9")
+    assert line.as_json() == line.line().as_json()
+    assert json.loads(line.as_json()) == line.document()
 
 
 def test_two_hosts_do_not_see_each_other(tmp_path: Path) -> None:
