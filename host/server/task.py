@@ -203,7 +203,11 @@ class WsgiTask(_Task, WSGITask):  # type: ignore[misc]  # waitress ships no type
         return environ
 
     def execute(self) -> None:
-        body = self.site.gateway(self.get_environment(), self.start_response)
+        environ = self.get_environment()
+        # waitress keeps it for a second call. It leads back to here (by start_response, if by
+        # nothing of the application's), and such a circle would wait for the garbage collector.
+        self.environ = None
+        body = self.site.gateway(environ, self.start_response)
         handed_over = False
         try:
             if isinstance(body, FileBody) and body.sized:
