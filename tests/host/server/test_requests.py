@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
+import weakref
 from typing import Any
 
 import pytest
@@ -252,6 +254,27 @@ def test_environ_says_where_the_request_came_from(serve):
     assert seen["QUERY_STRING"] == "q=%20"
     assert seen["HTTP_X_TWICE"] == "a, b"
     assert seen["wsgi.input_terminated"] is True
+
+
+def test_nothing_of_a_request_waits_for_the_garbage_collector(serve, wait_for):
+    class Mark:
+        pass
+
+    marks: list[weakref.ref[Mark]] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        environ["test.mark"], environ["test.start"] = Mark(), start_response
+        marks.append(weakref.ref(environ["test.mark"]))
+        return by_path(environ, start_response)
+
+    client = serve(app).client()
+    gc.disable()
+    try:
+        for path in ("/", "/empty", "/stream", "/late", "/large"):
+            client.get(path)
+        wait_for(lambda: not any(mark() for mark in marks), "the end of five requests")
+    finally:
+        gc.enable()
 
 
 def test_several_addresses_share_one_application(serve):
