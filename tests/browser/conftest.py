@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 _ARGUMENTS = [
     "--no-sandbox",
@@ -23,6 +23,7 @@ _ARGUMENTS = [
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=30_000)  # milliseconds: a busy machine draws late
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     assert path, "the browser tests need Debian's package chromium: apt-get install chromium"
     with sync_playwright() as playwright:

@@ -148,9 +148,11 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     if npm is None:
         pytest.skip("axe-core comes from npm, which is not installed")
     folder = tmp_path_factory.mktemp("axe")
-    packed = subprocess.run(
-        [npm, "pack", "axe-core@4", "--silent"], cwd=folder, capture_output=True, timeout=90
-    )
+    command = [npm, "pack", "axe-core@4", "--silent"]
+    try:
+        packed = subprocess.run(command, cwd=folder, capture_output=True, timeout=60)
+    except subprocess.TimeoutExpired:
+        pytest.skip("npm did not fetch axe-core in a minute")
     if packed.returncode:
         pytest.skip(f"npm could not fetch axe-core: {packed.stderr.decode()[-200:]}")
     (archive,) = folder.glob("*.tgz")
@@ -193,7 +195,7 @@ def accessibility_problems(page: Any, axe: str) -> list[Any]:
 def controls_out_of_reach(page: Any) -> list[str]:
     """What no Tab leads to, or where nobody sees that it did. What a page that lives replaces
     meanwhile does not count."""
-    expect(page.locator("main")).not_to_contain_text("Asking…", timeout=10_000)
+    expect(page.locator("main")).not_to_contain_text("Asking…")
     count = page.evaluate(CONTROLS)
     assert count > 3
     for _ in range(count + 10):
@@ -367,14 +369,14 @@ def test_a_panel_that_fails_or_hangs_is_alone_with_it(desk: Callable[..., Any]) 
     page.route("**/media/panel", lambda route: route.fulfill(json=[1, 2]))
     page.goto("/admin")
     panels = page.locator("#panels")
+    hung = panels.get_by_role("region", name="Songs")
+    expect(hung).to_contain_text("Asking…")  # first: for five seconds it does
     expect(panels.get_by_role("region", name="The horn")).to_contain_text("It answers 500.")
     expect(panels.get_by_role("region", name="Media")).to_contain_text("is no panel")
-    expect(panels.get_by_role("region", name="Songs")).to_contain_text("Asking…")
     expect(page.locator("#cards .card")).to_have_count(7)
     expect(page.locator("#sizes tr").nth(1)).to_be_visible()
     expect(page.locator("#trouble")).to_be_hidden()
-    hung = panels.get_by_role("region", name="Songs")
-    expect(hung).to_contain_text("has not answered for 5 seconds", timeout=10_000)
+    expect(hung).to_contain_text("has not answered for 5 seconds")
 
 
 def test_a_host_that_others_reach_is_warned_of(desk: Callable[..., Any]) -> None:

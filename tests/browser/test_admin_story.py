@@ -199,7 +199,7 @@ def restore(page: Any, host: TestHost, name: str, restarts: Restarts, wait_until
     wait_until(lambda: page.evaluate("true") and restarts.asked.is_set())
     expect(page.get_by_role("heading", name="Restarting")).to_be_visible()
     restart_in_place(host)
-    page.wait_for_selector("#last:not([hidden])", timeout=15_000)
+    page.wait_for_selector("#last:not([hidden])", timeout=60_000)
     expect(page.locator("#last")).to_contain_text(f"Restored: {name}")
     assert dict(host.host.settings.shown(SOUNDBOARD))["maxSounds"] == 12
     assert host.entry(SOUNDBOARD).state == "active"
@@ -223,8 +223,9 @@ def test_a_new_administrators_first_day(
     name = back_up(page)
     disable_and_purge(page, host)
     restore(page, host, name, restarts, wait_until)
-    away = "net::ERR_CONNECTION_REFUSED"  # while the host was away
-    assert [each for each in watched.complaints if away not in each] == []
+    away = ("net::ERR_CONNECTION_", "net::ERR_EMPTY_RESPONSE")  # while the host was
+    strange = [each for each in watched.complaints if not any(word in each for word in away)]
+    assert strange == []
     press(page.get_by_role("button", name="Sign out"))
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     write(page.get_by_label("Name").first, "Ada")

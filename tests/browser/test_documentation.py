@@ -64,7 +64,7 @@ def test_the_site_is_read_and_searched_by_keys(
     page.keyboard.press("/")
     page.keyboard.type("sinceTimestamp")
     wait_until(lambda: page.evaluate("document.querySelectorAll('#results li').length > 0"))
-    assert "found" in page.locator("#results [role=status]").inner_text()
+    wait_until(lambda: "found" in page.locator("#results [role=status]").inner_text())
     page.keyboard.press("ArrowDown")
     leads_to = page.evaluate("document.activeElement.closest('#results a').pathname")
     assert leads_to.startswith("/docusaurus/")

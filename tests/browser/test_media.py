@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from playwright.sync_api import expect
 
 from host.testing import TestHost
 from plugin_sdk import MediaMetadata, MediaQuery, MetadataProvider, Plugin, Provider
@@ -57,6 +58,7 @@ def _plant(root: Path, *paths: str) -> Path:
 
 
 def _scan(page: Any, root: Path, kind: str) -> None:
+    page.wait_for_selector("html[data-live=yes]")  # or the end of the scan may be missed
     page.locator("#add input[name=path]").fill(str(root))
     page.locator("#add select").select_option(kind)
     page.locator("#add button").click()
@@ -69,16 +71,16 @@ def test_a_folder_is_scanned_and_a_film_plays(
     watched = open_page(host.url, "/media")
     page = watched.page
     wait_until(lambda: page.evaluate("document.documentElement.dataset.live === 'yes'"))
-    assert page.locator("#no-films").is_visible()
+    expect(page.locator("#no-films")).to_be_visible()
     _scan(page, films, "movie")
     # Told by the socket alone: nothing is reloaded.
     wait_until(lambda: page.evaluate("document.querySelectorAll('#films .tile').length === 2"))
     wait_until(lambda: "Scan complete: 2 items" in page.locator("#scan-text").inner_text())
-    assert page.evaluate("document.getElementById('scan-progress').value") == 100
-    assert "2 titles" in page.locator("#libraries").inner_text()
+    wait_until(lambda: page.evaluate("document.getElementById('scan-progress').value") == 100)
+    expect(page.locator("#libraries")).to_contain_text("2 titles")
     page.locator("#films .tile", has_text="Counting").click()
     wait_until(lambda: page.evaluate("document.getElementById('video').duration > 7"))
-    assert "About Counting." in page.locator("#player").inner_text()
+    expect(page.locator("#player")).to_contain_text("About Counting.")
     page.evaluate("document.getElementById('video').muted = true")
     page.evaluate("document.getElementById('video').play()")
     wait_until(lambda: page.evaluate("document.getElementById('video').currentTime > 0.1"))
@@ -86,7 +88,7 @@ def test_a_folder_is_scanned_and_a_film_plays(
     wait_until(lambda: page.evaluate("document.getElementById('video').currentTime > 6.1"))
     assert page.evaluate("document.getElementById('video').error") is None
     page.keyboard.press("Escape")
-    assert not page.locator("#player").is_visible()
+    expect(page.locator("#player")).to_be_hidden()
     assert watched.complaints == []
 
 
@@ -102,7 +104,7 @@ def test_episodes_play(
     wait_until(lambda: page.locator("#seasons button").count() == 2)
     page.locator("#seasons button").nth(1).click()
     wait_until(lambda: page.evaluate("document.getElementById('video').currentTime > 0.1"))
-    assert page.locator("#player-title").inner_text() == "Numbers: Episode 2"
+    expect(page.locator("#player-title")).to_have_text("Numbers: Episode 2")
     page.locator("#close").click()
     assert watched.complaints == []
 
@@ -124,7 +126,7 @@ def test_search_as_one_types(
 
     page.locator("#query").press_sequentially("AMÉ", delay=20)
     wait_until(lambda: found() == ["Amélie"])
-    assert not page.locator("#home").is_visible()
+    expect(page.locator("#home")).to_be_hidden()
     page.locator("#query").fill("zzz")
     wait_until(lambda: "Nothing is called" in page.locator("#found-text").inner_text())
     page.locator("#query").fill("")
@@ -158,7 +160,7 @@ def test_colours_and_a_narrow_screen(
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "tile"
     page.keyboard.press("Enter")
-    assert page.locator("#player").is_visible()
+    expect(page.locator("#player")).to_be_visible()
     assert watched.complaints == []
 
 
@@ -171,12 +173,12 @@ def test_where_posters_come_from_is_offered_once(
     wait_until(lambda: page.locator("#metadata").is_visible())
     page.locator("#beside button").click()
     wait_until(lambda: "scan a library again" in page.locator("#metadata-text").inner_text())
-    assert not page.locator("#choices").is_visible()
+    expect(page.locator("#choices")).to_be_hidden()
     [row] = host.get("/api/v1/settings/providers").json()["data"]
     assert (row["name"], row["enabled"], row["configured"]) == ("local_files", True, True)
     page.reload()
     wait_until(lambda: page.evaluate("document.documentElement.dataset.live === 'yes'"))
-    assert not page.locator("#metadata").is_visible()
+    expect(page.locator("#metadata")).to_be_hidden()
     host.delete("/api/v1/settings/providers/local_files")
     page.reload()
     wait_until(lambda: page.locator("#metadata").is_visible())

@@ -5,6 +5,7 @@ const filter = byId("filter");
 const log = byId("log");
 let last = "";
 let seen = new Set();
+let round = 0; // what was asked before the list began anew is too late
 
 const query = (more) => {
   const values = { ...Object.fromEntries(["level", "plugin", "text"].map((name) => [name, filter.elements[name].value.trim()])), ...more };
@@ -24,9 +25,12 @@ function add(records) {
 }
 
 async function restart() {
+  const mine = ++round;
+  const records = await ask(`/api/admin/log?${query({ limit: 200 })}`);
+  if (mine !== round) return;
+  round += 1;
   last = "";
   seen = new Set();
-  const records = await ask(`/api/admin/log?${query({ limit: 200 })}`);
   log.replaceChildren();
   add(records);
   log.scrollTop = log.scrollHeight;
@@ -45,5 +49,8 @@ const plugins = await ask("/api/plugins").catch(() => []);
 byId("ids").replaceChildren(...plugins.map((each) => el("option", { value: each.id })));
 await work(null, restart);
 every(1000, async () => {
-  if (filter.elements.follow.checked) add(await ask(`/api/admin/log?${query({ limit: 1000, since: last })}`));
+  if (!filter.elements.follow.checked) return;
+  const mine = round;
+  const records = await ask(`/api/admin/log?${query({ limit: 1000, since: last })}`);
+  if (mine === round) add(records);
 });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def test_a_database_that_fails_for_a_while(
     bus.subscribe([one.subscriber])
     rooms = bus.emitter("rooms", engine.open("rooms"))
     rooms.emit("rooms.counted", {"n": 1})
-    assert rooms.settle(10)
+    assert rooms.settle(30)
     assert one.numbers == [1]
     eventually(lambda: rows("rooms") == 0)
     assert failures == 0
@@ -65,20 +66,20 @@ def test_a_database_that_is_replaced(
     database.copy_to(tmp_path / "before")
     for n in range(3):
         rooms.emit("rooms.counted", {"n": n})
-    assert rooms.settle()
+    assert rooms.settle(30)
     database.copy_to(tmp_path / "later")
 
     bus.release("rooms")
     database.restore_from(tmp_path / "before")  # has no outbox
     bus.recover("rooms", database)
     rooms.emit("rooms.counted", {"n": 3})
-    assert rooms.settle()
+    assert rooms.settle(30)
 
     bus.release("rooms")
     database.restore_from(tmp_path / "later")
     bus.recover("rooms", database)
     rooms.emit("rooms.counted", {"n": 4})
-    assert rooms.settle()
+    assert rooms.settle(30)
     assert one.numbers[:4] == [0, 1, 2, 3]
     assert one.numbers[-1] == 4
 
@@ -109,14 +110,14 @@ def test_a_database_that_is_put_back_in_place(
     database.restore_from(tmp_path / "with a row")
     assert rows("rooms") == 1
     rooms.emit("rooms.counted", {"n": 2})
-    assert rooms.settle()
+    assert rooms.settle(30)
     eventually(lambda: rows("rooms") == 0)
     database.restore_from(tmp_path / "without outbox")
     bus._sweeper.sweep(bus._channels["rooms"])
     with database.transaction():
         rooms.emit("rooms.counted", {"n": 3})
         rooms.emit("rooms.counted", {"n": 4})
-    assert rooms.settle()
+    assert rooms.settle(30)
     assert one.numbers == hanging.numbers == [1, 2, 3, 4], "nothing twice, nothing lost"
 
 
@@ -133,11 +134,11 @@ def test_what_is_not_handled_at_a_release_is_recovered(
     eventually(one.entered.is_set)
     bus.release("rooms")
     assert rows("rooms") == 3
-    assert rooms.settle(), "what was released is nobody's concern"
+    assert rooms.settle(30), "what was released is nobody's concern"
     bus.recover("rooms", database)
     rooms.emit("rooms.counted", {"n": 3})
     one.gate.set()
-    assert rooms.settle()
+    assert rooms.settle(30)
     assert one.numbers == [0, 0, 1, 2, 3], "the one that it had begun is told again"
     eventually(lambda: rows("rooms") == 0)
 
@@ -151,12 +152,20 @@ def test_a_database_that_was_closed_is_not_tried_for_ever(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(host.events.channel, "RETRY_SECONDS", 0.0)
+    dropped, delete = threading.Event(), Outbox.delete
+
+    def late(self: Outbox, *span: Any) -> None:
+        assert dropped.wait(20)
+        delete(self, *span)
+
+    monkeypatch.setattr(Outbox, "delete", late)
     bus.subscribe([listen("x", "*").subscriber])
     database = engine.open("rooms")
     rooms = bus.emitter("rooms", database)
     rooms.emit("rooms.counted", {"n": 1})
-    assert rooms.settle()
+    assert rooms.settle(30)
     engine.drop("rooms")
+    dropped.set()
     channel = bus._channels["rooms"]
     eventually(lambda: channel.failures["clear"] > 7)
     assert channel not in bus._sweeper._due
@@ -169,12 +178,12 @@ def test_a_database_that_is_dropped(bus: EventBus, engine: Engine, listen: Liste
     bus.subscribe([one.subscriber])
     rooms = bus.emitter("rooms", engine.open("rooms"))
     rooms.emit("rooms.counted", {"n": 1})
-    assert rooms.settle()
+    assert rooms.settle(30)
     bus.release("rooms")
     engine.drop("rooms")
     rooms = bus.emitter("rooms", engine.open("rooms"))
     assert not engine.exists("rooms")
     rooms.emit("rooms.counted", {"n": 2})
-    assert rooms.settle()
+    assert rooms.settle(30)
     assert one.numbers == [1, 2]
     bus.release("never heard of")

@@ -27,7 +27,7 @@ def test_an_event_as_it_arrives(bus: EventBus, rooms: Events, listen: Listen) ->
     bus.subscribe([one.subscriber])
     rooms.emit("rooms.deleted", {"n": 1, "room": "lobby"})
     rooms.emit("rooms.deleted", {"n": 2})
-    assert rooms.settle()
+    assert rooms.settle(30)
     first, second = one.events
     assert (first.name, first.source, first.data) == (
         "rooms.deleted",
@@ -58,11 +58,11 @@ def test_patterns_and_owners(bus: EventBus, rooms: Events, engine: Engine) -> No
     )
     songs = bus.emitter("songs", engine.open("songs"))
     rooms.emit("rooms.deleted")
-    assert rooms.settle()
+    assert rooms.settle(30)
     rooms.emit("rooms.created")
-    assert rooms.settle()
+    assert rooms.settle(30)
     songs.emit("songs.added")
-    assert songs.settle()
+    assert songs.settle(30)
     in_a = [who for who, what in told if who.startswith("a") and what == "rooms.deleted"]
     assert in_a == ["a rooms.deleted", "a rooms.*", "a room*"]
     assert sorted(told) == sorted(
@@ -92,9 +92,9 @@ def test_in_a_transaction_it_waits_for_the_commit(
         rooms.emit("rooms.created", {"n": 2})
         other = bus.emitter("songs", engine.open("songs"))
         other.emit("songs.added", {"n": 0})  # another database: not part of this transaction
-        assert other.settle()
+        assert other.settle(30)
         assert one.numbers == [0]
-    assert rooms.settle()
+    assert rooms.settle(30)
     assert one.numbers == [0, 1, 2]
 
 
@@ -111,7 +111,7 @@ def test_what_is_rolled_back_was_never_said(
         with undone(engine, "rooms"):
             rooms.emit("rooms.created", {"n": 3})
         rooms.emit("rooms.created", {"n": 4})
-    assert rooms.settle()
+    assert rooms.settle(30)
     assert one.numbers == [2, 4]
 
 
@@ -135,7 +135,7 @@ def test_every_subscriber_sees_the_order_of_the_commits(
         thread.start()
     for thread in threads:
         thread.join()
-    assert rooms.settle(20)
+    assert rooms.settle(30)
     for one in listeners:
         assert one.numbers == list(range(1, 201))
 
@@ -148,7 +148,7 @@ def test_a_slow_subscriber_holds_up_nobody(bus: EventBus, rooms: Events, listen:
         rooms.emit("rooms.counted", {"n": n})
     assert not rooms.settle(0.05), "somebody has not handled them"
     slow.gate.set()
-    assert rooms.settle()
+    assert rooms.settle(30)
     assert quick.numbers == slow.numbers == [0, 1, 2]
 
 
@@ -172,9 +172,9 @@ def test_one_that_hangs_costs_no_memory_and_misses_nothing(
     assert rows("rooms") == 1500
     songs = bus.emitter("songs", engine.open("songs"))
     songs.emit("songs.added", {"n": -1})
-    assert songs.settle(), "other emitters do not wait either"
+    assert songs.settle(30), "other emitters do not wait either"
     hanging.gate.set()
-    assert rooms.settle(20)
+    assert rooms.settle(30)
     assert hanging.numbers == list(range(1500))
     eventually(lambda: rows("rooms") == 0)
 
@@ -193,7 +193,7 @@ def test_large_events_fill_a_mailbox_by_their_size(
     assert not rooms.settle(0.1), "the pump has looked again"
     assert len(bus._mailboxes["hanging"]) <= 5, "a mailbox takes about 1 MiB"
     hanging.gate.set()
-    assert rooms.settle()
+    assert rooms.settle(30)
     assert hanging.numbers == list(range(12))
 
 
@@ -211,19 +211,20 @@ def test_who_hangs_is_named_once(
     rooms = bus.emitter("rooms", engine.open("rooms"))
 
     def named() -> list[str]:
-        return [r.getMessage() for r in caplog.records if "has been handling" in r.getMessage()]
+        told = [record.getMessage() for record in caplog.records]
+        # on a busy machine the quick one may take as long
+        return [text for text in told if "has been handling" in text and "hanging" in text]
 
     rooms.emit("rooms.counted", {"n": 0})
     eventually(lambda: named())
-    assert bus.stuck() == {"hanging": "rooms.counted"}
+    assert bus.stuck()["hanging"] == "rooms.counted"
     for n in range(1, 4):  # more mail, more looks
         rooms.emit("rooms.counted", {"n": n})
         assert not rooms.settle(0.1)
     assert len(named()) == 1
-    assert "hanging" in named()[0]
     assert "rooms.counted" in named()[0]
     hanging.gate.set()
-    assert rooms.settle()
+    assert rooms.settle(30)
     assert bus.stuck() == {}
 
 
@@ -243,7 +244,7 @@ def test_who_raises_is_logged_and_has_handled_it(
     bus.subscribe([Subscriber("broken", "*", fail), same.subscriber, other.subscriber])
     rooms.emit("rooms.counted", {"n": 1})
     rooms.emit("rooms.counted", {"n": 2})
-    assert rooms.settle()
+    assert rooms.settle(30)
     assert other.numbers == same.numbers == [1, 2]
     eventually(lambda: rows("rooms") == 0)
     errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
@@ -309,7 +310,7 @@ def test_each_handler_gets_data_of_its_own(bus: EventBus, rooms: Events) -> None
         [Subscriber("a", "*", spoil), Subscriber("a", "*", spoil), Subscriber("b", "*", spoil)]
     )
     rooms.emit("rooms.counted", {"list": [1]})
-    assert rooms.settle()
+    assert rooms.settle(30)
     assert seen == [[1], [1], [1]]
 
 
@@ -330,8 +331,8 @@ def test_handlers_may_emit(bus: EventBus, engine: Engine) -> None:
     bus.subscribe([Subscriber("one", "a.hit", ping_pong), Subscriber("two", "b.hit", ping_pong)])
     events["a"].emit("a.hit", {"n": 0})
     for _ in range(22):  # each settles what the one before has emitted
-        assert events["a"].settle()
-        assert events["b"].settle()
+        assert events["a"].settle(30)
+        assert events["b"].settle(30)
     assert [n for _, n in told] == list(range(21))
 
 
@@ -350,7 +351,7 @@ def test_a_swap_of_subscribers(
     bus.subscribe([after.subscriber, new.subscriber])
     before.gate.set()
     rooms.emit("rooms.counted", {"n": 3})
-    assert rooms.settle(), "nobody waits for an owner that is gone"
+    assert rooms.settle(30), "nobody waits for an owner that is gone"
     assert before.numbers == [0], "the one that it had begun"
     assert after.numbers == [1, 2, 3], "the rest went to whoever is subscribed at the hand-over"
     assert new.numbers[-1] == 3
@@ -358,7 +359,7 @@ def test_a_swap_of_subscribers(
     eventually(lambda: gone.numbers == [0])
     bus.subscribe([])
     rooms.emit("rooms.counted", {"n": 4})
-    assert rooms.settle()
+    assert rooms.settle(30)
     assert after.numbers == [1, 2, 3]
 
 
@@ -373,12 +374,12 @@ def test_an_owner_that_comes_back_while_its_old_handler_hangs(
     bus.subscribe([])
     bus.subscribe([new.subscriber])
     rooms.emit("rooms.counted", {"n": 1})
-    assert rooms.settle()
+    assert rooms.settle(30)
     assert new.numbers == [1]
     old.gate.set()
     eventually(lambda: old.numbers == [0])
     rooms.emit("rooms.counted", {"n": 2})
-    assert rooms.settle()
+    assert rooms.settle(30)
     assert new.numbers == [1, 2]
 
 
@@ -391,7 +392,7 @@ def test_settle_of_nothing_and_before_the_start(
     rooms.emit("rooms.counted")
     assert not rooms.settle(0.01)
     bus.start()
-    assert rooms.settle()
+    assert rooms.settle(30)
     with pytest.raises(RuntimeError):
         bus.start()
 
@@ -407,6 +408,6 @@ def test_two_buses_share_nothing(
     emitters = [bus.emitter("rooms", engine.open("rooms")) for bus in (first, second)]
     for n in range(10):
         emitters[n % 2].emit("rooms.counted", {"n": n})
-    assert all(events.settle() for events in emitters)
+    assert all(events.settle(30) for events in emitters)
     assert one.numbers == [0, 2, 4, 6, 8]
     assert two.numbers == [1, 3, 5, 7, 9]

@@ -94,7 +94,7 @@ def test_killed_in_the_middle_another_one_finishes(
     job_id = mortal.stdout.readline().strip()
     assert job_id
     mortal.send_signal(signal.SIGKILL)
-    mortal.communicate(timeout=20)
+    mortal.communicate(timeout=60)
 
     def work(run: JobRun) -> Any:
         steps = list(range(run.saved, 10))
@@ -129,7 +129,7 @@ def test_killed_while_another_process_lives(
     owner = service._database.value(f"SELECT owner FROM {JOBS} WHERE id = :id", {"id": job_id})
     assert service.alive(owner)
     mortal.send_signal(signal.SIGKILL)
-    mortal.communicate(timeout=20)
+    mortal.communicate(timeout=60)
     assert not service.alive(owner)
     assert finished(service, job_id).result == [2, 3]
     assert lost == [owner]
@@ -146,7 +146,7 @@ def test_two_processes_never_overlap(
         infos = [finished(service, job_id) for job_id in ids]
     finally:
         for one in children:
-            one.communicate("", timeout=20)
+            one.communicate("", timeout=60)
     assert [info.error for info in infos if info.error] == []
     assert all(info.attempt == 1 for info in infos)
     assert {info.result for info in infos} <= {one.pid for one in children}

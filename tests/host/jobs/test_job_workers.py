@@ -26,9 +26,9 @@ def test_work_that_comes_while_a_worker_finds_none() -> None:
     workers = Workers(1, work, LOG)
     workers.start()
     workers.wake()
-    assert again.wait(5)
+    assert again.wait(20)
     workers.close()
-    assert workers.join(10)
+    assert workers.join(20)
 
 
 def test_a_worker_survives_what_work_raises(eventually: Callable[..., None]) -> None:
@@ -49,7 +49,7 @@ def test_a_worker_survives_what_work_raises(eventually: Callable[..., None]) -> 
     workers.wake()
     eventually(lambda: len(calls) >= 2)
     workers.close()
-    assert workers.join(10)
+    assert workers.join(20)
     assert len(calls) <= 3
 
 

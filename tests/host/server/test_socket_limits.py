@@ -134,14 +134,14 @@ def test_two_missed_pongs_end_the_connection(serve, wait_for):
 
 def test_client_that_answers_pings_stays(serve, wait_for):
     served = serve()
-    served.sockets.add("/ws", echo, ping_interval=0.02)
+    served.sockets.add("/ws", echo, ping_interval=0.5)  # a busy machine answers late as well
     raw = Raw(served)
-    for _ in range(10):
+    for _ in range(4):
         opcode, data = raw.frame()
         assert opcode == Opcode.PING
         raw.send(Opcode.PONG, data)
     raw.send(Opcode.TEXT, b"here")
-    assert raw.frame() in [(Opcode.TEXT, b"here"), (Opcode.PING, b"\0\0\0\x0b")]
+    assert raw.frame() in [(Opcode.TEXT, b"here"), (Opcode.PING, b"\0\0\0\x05")]
 
 
 def test_slow_plugin_is_not_taken_for_a_dead_client(serve, wait_for):
@@ -151,12 +151,12 @@ def test_slow_plugin_is_not_taken_for_a_dead_client(serve, wait_for):
         connection.on_message(lambda message: go.wait(60) and connection.send(message))
 
     served = serve()
-    served.sockets.add("/ws", handler, ping_interval=0.05)
+    served.sockets.add("/ws", handler, ping_interval=0.25)
     client = served.websocket("/ws")  # answers pings in a thread of its own
     for _ in range(200):
         client.send(b"x" * 5000)
     link = next(iter(served.server.hub._links.values()))
-    wait_for(lambda: link._ping_number > 5, "pings")
+    wait_for(lambda: link._ping_number > 4, "pings")
     go.set()
     assert [len(client.recv(20)) for _ in range(200)] == [5000] * 200
 
@@ -253,12 +253,12 @@ def test_stop_closes_with_1001(serve, wait_for):
 
 def test_stop_does_not_wait_for_a_client_that_is_deaf(serve):
     served = serve()
-    served.sockets.add("/ws", silent)
+    served.sockets.add("/ws", silent, max_queue=100_000_000)
     Raw(served)
     session = served.session()
     while session.connection.unsent == 0:
         assert session.connection.send("x" * 5000)
-        time.sleep(0.001)  # so that the queue is not what fills first
+        time.sleep(0.001)  # gives the hub its chance
     assert served.server.stop(6)  # less than the client would get for its part of the close
     assert session.returned == 1
 
@@ -282,11 +282,13 @@ def test_stop_gives_up_on_a_callback_that_hangs(serve):
 def test_no_bytes_bring_the_hub_down(served, parts):
     raw = Raw(served)
     session = served.sockets.sessions[-1]
-    raw.client.send(*parts)
-    raw.client.socket.shutdown(socket.SHUT_WR)
     try:
+        raw.client.send(*parts)
+        raw.client.socket.shutdown(socket.SHUT_WR)
         raw.client.rest()
-    except ConnectionResetError:
+    except TimeoutError:
+        raise
+    except OSError:  # the server may have closed the connection before all was said
         pass
     raw.client.close()
     deadline = time.monotonic() + 20

@@ -7,10 +7,16 @@ from typing import Any
 
 import pytest
 
+LONG = 100.0
+"""Seconds: what a busy machine takes for a request must not count as idle."""
+
 
 def test_idle_connection_is_closed(serve):
-    client = serve(idle_seconds=0.2).client()
+    served = serve(idle_seconds=0.2)
+    served.server._idle_seconds = LONG
+    client = served.client()
     assert client.get("/one").status == 200
+    served.server._idle_seconds = 0.2
     assert client.ended()
 
 
@@ -38,18 +44,23 @@ def test_trickling_head_is_not_waited_for_for_ever(serve):
 
 
 def test_slow_handler_is_not_an_idle_connection(serve, wait_for):
-    go = threading.Event()
+    inside, go = threading.Event(), threading.Event()
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         if environ["PATH_INFO"] == "/slow":
+            inside.set()
             assert go.wait(20)
         start_response("200 OK", [("Content-Length", "2")])
         return [b"ok"]
 
     served = serve(app, idle_seconds=0.1)
+    served.server._idle_seconds = LONG
     client, idle = served.client(), served.client()
     client.send("GET /slow HTTP/1.1\r\n\r\n")
+    assert inside.wait(20)
+    served.server._idle_seconds = 0.1
     assert idle.ended()  # so much time has passed
+    served.server._idle_seconds = LONG
     go.set()
     assert client.reply().body == b"ok"
 
@@ -70,10 +81,13 @@ def test_client_that_takes_nothing_gives_its_thread_back(serve, wait_for, chunk)
         return chunks() if environ["PATH_INFO"] == "/endless" else [b"ok"]
 
     served = serve(app, threads=1, idle_seconds=0.3)
+    served.server._idle_seconds = LONG
     stalled = served.client()
     stalled.send("GET /endless HTTP/1.1\r\n\r\n")
     assert stalled.socket.recv(100)
+    served.server._idle_seconds = 0.3
     assert closed.wait(20)
+    served.server._idle_seconds = LONG
     assert served.get("/next").body == b"ok"
 
 
