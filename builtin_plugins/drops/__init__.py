@@ -24,7 +24,12 @@ from builtin_plugins.drops.rounds import Rounds
 from builtin_plugins.drops.sending import Sender
 from builtin_plugins.drops.settings_routes import SettingsRoutes
 from builtin_plugins.drops.shapes import Kind
-from builtin_plugins.drops.tables import create_tables, create_turns, create_vanished
+from builtin_plugins.drops.tables import (
+    create_tables,
+    create_turns,
+    create_vanished,
+    quote_acknowledge_ids,
+)
 from builtin_plugins.drops.turns import Turn
 from plugin_sdk import (
     Argument,
@@ -79,11 +84,15 @@ class Drops(Plugin):
     def create_vanished(self, db: Database) -> None:
         create_vanished(db)
 
+    @migration("004-acknowledge-ids")
+    def quote_acknowledge_ids(self, db: Database) -> None:
+        quote_acknowledge_ids(db)
+
     def enable(self) -> None:
         context = self.context
         settings, clock, log = context.settings, context.clock, context.log
         self._cursors = cursors = Cursors(context.db)
-        self._inbox = inbox = Inbox(context.db, clock)
+        self._inbox = inbox = Inbox(context.db, clock, settings)
         followers = (cursors.follow, inbox.follow)
         self._documents = documents = Documents(context, followers, self._changed)
         self._local = SettingsRoutes("settings", documents)
@@ -176,7 +185,7 @@ class Drops(Plugin):
     @job("tidy", every=3600.0, at_start=True)
     def tidy(self, run: JobRun) -> int:
         """Removes messages whose time is over"""
-        return self._inbox.prune(self.context.settings["inboxRetentionDays"])
+        return self._inbox.prune()
 
     # Commands
 

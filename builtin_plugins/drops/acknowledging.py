@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from builtin_plugins.drops import strict
 from builtin_plugins.drops.directory import Contact, Directories, Identity
 from builtin_plugins.drops.inbox import Received
 from builtin_plugins.drops.sending import Sender
@@ -50,7 +51,7 @@ class Acknowledgements:
                 {
                     "sender": message.receiver,
                     "receiver": message.sender,
-                    "acknowledge_id": message.acknowledge_id,
+                    "acknowledge_id": strict.compact(message.acknowledge_id),
                     "time_stamp": now,
                     "attempts": 0,
                     "due_at": now,
@@ -103,7 +104,8 @@ class Acknowledgements:
         return None if identity is None or contact is None else (identity, contact)
 
     def _deliver(self, row: Row, identity: Identity, contact: Contact) -> bool:
-        message = Message(row["time_stamp"], identity.key, INTERNAL, {}, row["acknowledge_id"])
+        wanted = strict.parse(row["acknowledge_id"])
+        message = Message(row["time_stamp"], identity.key, INTERNAL, {}, wanted)
         delivery = self._sender.deliver(identity, contact, wire_text(message))
         if delivery.drop_url is None:
             self._context.log.info("An acknowledgement was not delivered: %s", delivery.error)

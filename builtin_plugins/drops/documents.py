@@ -79,6 +79,10 @@ class Documents:
         sql = "SELECT version FROM document WHERE kind = :kind"
         return self._db.value(sql, {"kind": kind}) or 0
 
+    def check_key(self, kind: Kind, key: Any) -> None:
+        """Raises InvalidKey for what names no place."""
+        find(DOCUMENTS[kind], self.read(kind)[0], split(key))
+
     # Writing
 
     def put(self, kind: Kind, key: Any, given: Given | None) -> None:

@@ -15,6 +15,7 @@ from builtin_plugins.drops.inbox import Inbox
 from builtin_plugins.drops.keys import is_key
 from builtin_plugins.drops.parameters import Unreadable, parameters, read_body
 from builtin_plugins.drops.rounds import Outcome, Rounds
+from builtin_plugins.drops.schema import HIGHEST_INT, has_type
 from builtin_plugins.drops.sealing import MAX_TEXT_BYTES
 from builtin_plugins.drops.sending import Delivery, Sender
 from builtin_plugins.drops.wire import BadMessage, Message, read_posted, wire_text
@@ -104,12 +105,7 @@ class DropRoutes:
             return
         with self._context.db.transaction():
             for each in sent:
-                event = {
-                    "receiver": each.contact.key,
-                    "sender": message.sender,
-                    "model_object": message.model_object,
-                }
-                self._context.events.emit("drops.sent", event)
+                self._context.events.emit("drops.sent", message.told(each.contact.key))
         results = [each.shown() for each in deliveries]
         self._context.hooks.call("drops_sent", message=message.shown(), results=results)
 
@@ -161,16 +157,11 @@ def _content(given: Mapping[str, Given]) -> Any:
 
 
 def _who(value: Any) -> _Who | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value if value >= 0 else None
     if isinstance(value, str):
         if is_key(value):
             return value.lower()
-        if _NUMBER.fullmatch(value):
-            return int(value)
-    return None
+        value = int(value) if _NUMBER.fullmatch(value) else None
+    return value if has_type(value, int) and 0 <= value <= HIGHEST_INT else None
 
 
 def _identity(directory: Directory, who: _Who) -> Identity:

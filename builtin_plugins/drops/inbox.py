@@ -9,7 +9,7 @@ from typing import Any, Final
 from builtin_plugins.drops import strict
 from builtin_plugins.drops.directory import Contact, Identity
 from builtin_plugins.drops.wire import Message
-from plugin_sdk import Clock, Database
+from plugin_sdk import Clock, Database, Settings
 
 __all__ = ["Inbox", "Received"]
 
@@ -20,6 +20,7 @@ _BATCH: Final = 500
 _ALL: Final = "SELECT json FROM inbox"
 _MARK: Final = "UPDATE inbox SET delivered_at = :now WHERE delivered_at IS NULL"
 _OLD: Final = "delivered_at < :before"
+_KEPT: Final = "(delivered_at IS NULL OR delivered_at >= :before)"
 _FORLORN: Final = """
     delivered_at IS NULL AND receiver IN (SELECT receiver FROM vanished WHERE since < :before)
 """
@@ -38,9 +39,10 @@ class Received:
 class Inbox:
     """The tables ``inbox``, ``seen`` and ``vanished``."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, settings: Settings) -> None:
         self._db = database
         self._clock = clock
+        self._settings = settings
 
     def unseen(self, received: Sequence[Received]) -> list[Received]:
         """Those that were never stored; each once."""
@@ -88,15 +90,17 @@ class Inbox:
         return [row["json"] for row in rows]
 
     def all(self, receivers: Collection[str]) -> Iterator[str]:
-        """Delivered or not, one after the other: there may be very many."""
-        where, params = _among(receivers)
+        """Delivered or not, one after the other: there may be very many. Those whose time is over
+        are not shown, whether they are removed already or not."""
+        where, params = self._kept(receivers)
         for row in self._db.iterate(f"{_ALL} WHERE {where} ORDER BY time_stamp, id", params):
             yield row["json"]
 
     def has(self, receivers: Collection[str], *, only_new: bool) -> bool:
         """Whether there is any. One look at an index."""
-        where, params = _among(receivers)
+        where, params = self._kept(receivers)
         if only_new:
+            where, params = _among(receivers)
             where = f"delivered_at IS NULL AND {where}"
         return bool(self._db.table("inbox").rows_where(where, params, select="id", limit=1))
 
@@ -114,11 +118,11 @@ class Inbox:
         for key in now - before:
             table.delete(key)
 
-    def prune(self, retention_days: int) -> int:
+    def prune(self) -> int:
         """Removes delivered messages whose time is over, undelivered ones of identities that
         vanished long ago, and digests of messages gone long since. Returns how many messages."""
         now = self._clock.ms()
-        delivered = {"before": now - retention_days * _DAY_MS}
+        delivered = {"before": self._delivered_before()}
         vanished = {"before": now - _VANISHED_DAYS * _DAY_MS}
         removed = 0
         for condition, params in ((_OLD, delivered), (_FORLORN, vanished)):
@@ -127,6 +131,15 @@ class Inbox:
         old = {"before": now - _DIGEST_DAYS * _DAY_MS}
         self._db.table("seen").delete_where("gone_at < :before", old)
         return removed
+
+    def _kept(self, receivers: Collection[str]) -> tuple[str, dict[str, Any]]:
+        where, params = _among(receivers)
+        return f"{where} AND {_KEPT}", {**params, "before": self._delivered_before()}
+
+    def _delivered_before(self) -> int:
+        """What was delivered before this is over."""
+        days: int = self._settings["inboxRetentionDays"]
+        return self._clock.ms() - days * _DAY_MS
 
     def _remove(self, condition: str, params: Mapping[str, Any], now: int) -> int:
         with self._db.transaction():

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from builtin_plugins.drops import strict
 from builtin_plugins.drops.schema import FREE, MODULE, Free, Many, Modules, Node, Record, Section
 
 __all__ = ["InvalidKey", "Target", "find", "replaced", "split"]
@@ -38,6 +39,8 @@ def split(key: Any) -> list[str]:
     """The segments: ``\\.`` is a dot, ``\\\\`` a backslash. Raises InvalidKey."""
     if not isinstance(key, str) or not key:
         raise InvalidKey("A key is needed: a text such as poll_interval.")
+    if strict.has_surrogate(key):
+        raise InvalidKey("The key contains a lone surrogate.")
     segments, current, place = [], "", 0
     while place < len(key):
         character, following = key[place], key[place + 1 : place + 2]

@@ -46,8 +46,8 @@ def check_size(request: Request) -> None:
 def read_body(request: Request) -> JsonBody | Mapping[str, str] | None:
     """A JSON value, the fields of a form, or None for no body at all.
 
-    Raises TooLarge and UnsupportedMediaType; Unreadable; NotStrict for JSON that cannot be kept;
-    Invalid for a field that is sent twice."""
+    Raises TooLarge and UnsupportedMediaType; Unreadable; NotStrict, or Unkeepable, for JSON that
+    cannot be kept; Invalid for a field that is sent twice."""
     content = _content(request)
     if not content:
         return None
@@ -68,13 +68,14 @@ def read_body(request: Request) -> JsonBody | Mapping[str, str] | None:
 def parameters(
     request: Request, body: JsonBody | Mapping[str, str] | None, names: Sequence[str]
 ) -> dict[str, Given]:
-    """The named parameters that were sent; what is in the body wins. Raises Invalid."""
+    """The named parameters that were sent; what is in the body wins. Raises Invalid, also for a
+    parameter that is sent twice though another one is asked for."""
     found: dict[str, Given] = {}
-    for name in names:
+    for name in NAMES:
         texts = request.query.all(name)
         if len(texts) > 1:
             raise invalid(f"The query has {name} more than once.")
-        if texts:
+        if texts and name in names:
             found[name] = Given(_text(name, texts[0]), typed=False)
     if isinstance(body, JsonBody):
         if not isinstance(body.value, dict):

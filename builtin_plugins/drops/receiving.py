@@ -122,12 +122,7 @@ class Receiver:
         with self._db.transaction():
             fresh = self._inbox.add(batch)
             for each in fresh:
-                message = each.message
-                event = {
-                    "receiver": message.receiver,
-                    "sender": message.sender,
-                    "model_object": message.model_object,
-                }
+                event = each.message.told(each.message.receiver)
                 self._context.events.emit("drops.received", event)
             waiting = self._acknowledgements.note(fresh)
             if cursor is not None and box is not None and directory is not None:

@@ -7,11 +7,11 @@ from typing import Any
 
 from builtin_plugins.drops import strict
 from builtin_plugins.drops.answers import document, empty, invalid, invalid_key
-from builtin_plugins.drops.documents import BadDocument, Documents
+from builtin_plugins.drops.documents import BadDocument, Documents, Given
 from builtin_plugins.drops.key_paths import InvalidKey
 from builtin_plugins.drops.parameters import JsonBody, Unreadable, parameters, read_body
 from builtin_plugins.drops.shapes import Kind
-from plugin_sdk import Request, Response
+from plugin_sdk import Problem, Request, Response
 
 __all__ = ["SettingsRoutes"]
 
@@ -27,17 +27,9 @@ class SettingsRoutes:
         return document(self._documents.text(self._kind))
 
     def put(self, request: Request) -> Response:
-        """One key."""
+        """One key, which is judged before its value."""
         try:
-            body = read_body(request)
-        except Unreadable as error:
-            raise invalid(str(error)) from None
-        except strict.NotStrict as error:
-            raise invalid(f"The body cannot be kept: {error}.") from None
-        given = parameters(request, body, ("key", "value"))
-        key = given["key"].value if "key" in given else None
-        try:
-            self._documents.put(self._kind, key, given.get("value"))
+            self._put(request)
         except InvalidKey as error:
             raise invalid_key(request.path, str(error), "INVALID_KEY") from None
         except BadDocument as error:
@@ -45,6 +37,20 @@ class SettingsRoutes:
                 f"The value is not valid: {error}.", "INVALID_VALUE", error.problems
             ) from None
         return empty()
+
+    def _put(self, request: Request) -> None:
+        try:
+            body = read_body(request)
+        except Unreadable as error:
+            raise invalid(str(error)) from None
+        except strict.Unkeepable as error:
+            body = JsonBody(error.value)
+            self._documents.check_key(self._kind, _key(parameters(request, body, ("key",))))
+            raise BadDocument([Problem("value", f"cannot be kept: {error}")]) from None
+        except strict.NotStrict as error:
+            raise invalid(f"The body is not JSON: {error}.") from None
+        given = parameters(request, body, ("key", "value"))
+        self._documents.put(self._kind, _key(given), given.get("value"))
 
     def post(self, request: Request) -> Response:
         """Everything."""
@@ -63,17 +69,21 @@ class SettingsRoutes:
         return empty()
 
 
+def _key(given: Mapping[str, Given]) -> Any:
+    return given["key"].value if "key" in given else None
+
+
 def _wanted(request: Request) -> Any:
     """The document, in whichever way it came. Raises Unreadable, NotJson, NotStrict."""
     body = read_body(request)
+    fields = None if isinstance(body, JsonBody) else body
+    given = parameters(request, fields, ("settings",))
     if isinstance(body, JsonBody):
         value = body.value
         if not isinstance(value, dict) or "settings" not in value:
             return value
         inner = value["settings"]
         return strict.parse(inner) if isinstance(inner, str) else inner
-    fields: Mapping[str, str] | None = body
-    given = parameters(request, fields, ("settings",))
     if "settings" not in given:
         raise Unreadable("there is none")
     return strict.parse(given["settings"].value)

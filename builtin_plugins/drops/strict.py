@@ -6,7 +6,16 @@ import json
 import math
 from typing import Any, Final
 
-__all__ = ["MAX_DEPTH", "NotJson", "NotStrict", "compact", "depth_of", "has_surrogate", "parse"]
+__all__ = [
+    "MAX_DEPTH",
+    "NotJson",
+    "NotStrict",
+    "Unkeepable",
+    "compact",
+    "depth_of",
+    "has_surrogate",
+    "parse",
+]
 
 MAX_DEPTH: Final = 64
 _LOWEST: Final = -(2**63)
@@ -18,8 +27,16 @@ class NotJson(ValueError):
 
 
 class NotStrict(ValueError):
-    """JSON, with something inside that cannot be kept: a number out of range, a name that occurs
-    twice in one object, half of a surrogate pair."""
+    """Nearly JSON, but not as it is wanted: NaN, a name that occurs twice in one object."""
+
+
+class Unkeepable(NotStrict):
+    """JSON, with a value inside that cannot be kept: a number out of range, half of a surrogate
+    pair. ``value`` is what was parsed, with 0 in place of such numbers."""
+
+    def __init__(self, reason: str, value: Any) -> None:
+        super().__init__(reason)
+        self.value = value
 
 
 class _Notes:
@@ -29,6 +46,7 @@ class _Notes:
     def __init__(self, unique: bool) -> None:
         self._unique = unique
         self.problem: str | None = None
+        self.unkeepable: str | None = None
 
     def constant(self, word: str) -> float:
         self.problem = f"{word} is no JSON number"
@@ -39,13 +57,13 @@ class _Notes:
             number = int(digits)
             if _LOWEST <= number <= _HIGHEST:
                 return number
-        self.problem = "an integer has more than 64 bits"
+        self.unkeepable = "an integer has more than 64 bits"
         return 0
 
     def real(self, digits: str) -> float:
         number = float(digits)
         if not math.isfinite(number):
-            self.problem = "a number is out of range"
+            self.unkeepable = "a number is out of range"
             return 0.0
         return number
 
@@ -57,8 +75,8 @@ class _Notes:
 
 
 def parse(text: bytes | str, *, unique: bool = True) -> Any:
-    """The value. Raises NotJson, else NotStrict, each with a clause that says why. Without
-    ``unique`` the last of several members with one name counts."""
+    """The value. Raises NotJson, else NotStrict, else Unkeepable, each with a clause that says
+    why. Without ``unique`` the last of several members with one name counts."""
     notes = _Notes(unique)
     try:
         decoded = text.decode("utf-8") if isinstance(text, bytes) else text
@@ -77,10 +95,12 @@ def parse(text: bytes | str, *, unique: bool = True) -> Any:
         raise NotJson("it is nested too deeply") from None
     if depth_of(value) > MAX_DEPTH:
         raise NotJson(f"it is nested deeper than {MAX_DEPTH} levels")
-    if notes.problem is None and _has_surrogate(value):
-        notes.problem = "a text contains a lone surrogate"
     if notes.problem is not None:
         raise NotStrict(notes.problem)
+    if notes.unkeepable is None and _has_surrogate(value):
+        notes.unkeepable = "a text contains a lone surrogate"
+    if notes.unkeepable is not None:
+        raise Unkeepable(notes.unkeepable, value)
     return value
 
 

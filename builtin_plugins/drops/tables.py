@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from builtin_plugins.drops import strict
 from plugin_sdk import Column, Database
 
-__all__ = ["create_tables", "create_turns", "create_vanished"]
+__all__ = ["create_tables", "create_turns", "create_vanished", "quote_acknowledge_ids"]
 
 
 def create_tables(database: Database) -> None:
@@ -79,3 +80,11 @@ def create_vanished(database: Database) -> None:
     fetch is kept for a while, should they come back."""
     text, whole = Column("text", null=False), Column("integer", null=False)
     database.table("vanished").create({"receiver": text, "since": whole}, pk="receiver")
+
+
+def quote_acknowledge_ids(database: Database) -> None:
+    """What a sender wants back may be any text, also one with U+0000, which no database keeps as
+    it is: from here on it is stored as JSON."""
+    table = database.table("acknowledgement")
+    for row in table.rows_where():
+        table.update(row["id"], {"acknowledge_id": strict.compact(row["acknowledge_id"])})

@@ -53,6 +53,11 @@ class Message:
             "data": self.data,
         }
 
+    def told(self, receiver: str) -> dict[str, str]:
+        """What events say of it: nothing of its content. They cannot carry U+0000."""
+        model = self.model_object.replace("\0", "\N{REPLACEMENT CHARACTER}")
+        return {"receiver": receiver, "sender": self.sender, "model_object": model}
+
 
 def wire_text(message: Message) -> bytes:
     """The JSON that is sealed (5.2)."""

@@ -89,9 +89,13 @@ class TestTurns:
 
 def asking(count: int) -> HttpReply:
     """A box with messages that want acknowledgements."""
+    numbers = range(1, count + 1)
+    return box(*(Message(each, S_PUB, "chat", {"n": each}, f"ack-{each}") for each in numbers))
+
+
+def box(*messages: Message) -> HttpReply:
     body = b""
-    for number in range(1, count + 1):
-        message = Message(number, S_PUB, "chat", {"n": number}, f"ack-{number}")
+    for message in messages:
         pdu = seal_pdu(S_PRIV, bytes.fromhex(R_PUB), wire_text(message))
         body += b"--b\r\nDate: x\r\n\r\n" + pdu + b"\r\n"
     headers = {"Content-Type": "multipart/mixed; boundary=b"}
@@ -133,6 +137,22 @@ class TestAcknowledgements:
         plugin._acknowledgements.start()
         context.jobs.run_all()
         assert sent.attempts == 1
+
+    def test_any_text_is_given_back(self, context: FakeContext, plugin: Drops) -> None:
+        sent = Sent(context)
+        message = Message(1, S_PUB, "a\0b", {"n": 1}, 'a\0"\\ü')
+        context.http.answer("GET", BOX, box(message))
+        assert plugin.get_drop(request("GET", "/drop")).status == 200
+        context.jobs.run_all()
+        assert [each["acknowledge_id"] for each in sent.texts] == ['a\0"\\ü']
+
+    def test_those_of_an_older_version_are_sent(self, context: FakeContext, plugin: Drops) -> None:
+        sent = Sent(context)
+        self.receive(context, plugin)
+        context.db.execute("UPDATE acknowledgement SET acknowledge_id = 'as \"it\" was'")
+        plugin.quote_acknowledge_ids(context.db)
+        context.jobs.run_all()
+        assert [each["acknowledge_id"] for each in sent.texts] == ['as "it" was']
 
     def test_what_fails_is_tried_again(self, context: FakeContext, plugin: Drops) -> None:
         sent = Sent(context)

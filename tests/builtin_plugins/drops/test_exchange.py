@@ -417,15 +417,19 @@ def test_removal_by_age(people: tuple[Person, Person], tmp_path: Path) -> None:
     plugin = bob.host.plugin("drops")
     bob.receives(alice, {"n": 1})
     assert len(bob.fetch()) == 1
-    assert plugin._inbox.prune(1) == 0
+    assert plugin._inbox.prune() == 0
     day = 86_400_000
-    plugin.context.db.execute("UPDATE inbox SET delivered_at = delivered_at - :d", {"d": 2 * day})
-    assert plugin._inbox.prune(1) >= 1
-    assert bob.fetch("?all=true") == []
+    aged = "UPDATE inbox SET delivered_at = delivered_at - :d"
+    plugin.context.db.execute(aged, {"d": 6 * day})
+    assert len(bob.fetch("?all=true")) == 1
+    plugin.context.db.execute(aged, {"d": day})
+    assert bob.fetch("?all=true") == []  # over, and not removed yet
+    assert bob.host.head("/drop?all=true").status == 204
+    assert plugin._inbox.prune() >= 1
     bob.receives(alice, {"n": 1})  # its digest is still known
     assert bob.fetch() == []
     plugin.context.db.execute("UPDATE seen SET gone_at = gone_at - :d", {"d": 401 * day})
-    plugin._inbox.prune(1)
+    plugin._inbox.prune()
     bob.receives(alice, {"n": 1})
     assert len(bob.fetch()) == 1
 
@@ -440,14 +444,14 @@ def test_what_a_vanished_identity_did_not_fetch_stays_for_a_month(
     assert bob.host.head("/drop").status == 200
     plugin.context.db.execute("UPDATE inbox SET received_at = received_at - :d", {"d": 99 * day})
     bob.replace({"identities": [{**bob.identity(), "deleted": 1}]})
-    assert plugin._inbox.prune(1) == 0  # it vanished a moment ago
+    assert plugin._inbox.prune() == 0  # it vanished a moment ago
     bob.know(alice)
     assert bob.host.head("/drop").status == 200
     bob.replace({})
     plugin.context.db.execute("UPDATE vanished SET since = since - :d", {"d": 29 * day})
-    assert plugin._inbox.prune(1) == 0
+    assert plugin._inbox.prune() == 0
     plugin.context.db.execute("UPDATE vanished SET since = since - :d", {"d": 2 * day})
-    assert plugin._inbox.prune(1) == 1
+    assert plugin._inbox.prune() == 1
     bob.know(alice)
     assert bob.fetch() == []
 

@@ -90,6 +90,14 @@ def test_three_forms_of_an_id(
     assert len(shown(send(plugin, recipients, sender))["results"]) == 1
 
 
+def test_any_name_of_a_module(context: FakeContext, plugin: Drops) -> None:
+    answer(context, ONE, 200)
+    message = json.dumps({**GOOD, "model_object": "a\0b"})
+    assert send(plugin, [1], 1, message).status == 201
+    (event,) = context.events.emitted
+    assert event.data["model_object"] == "a\N{REPLACEMENT CHARACTER}b"
+
+
 def test_form_and_query(context: FakeContext, plugin: Drops) -> None:
     answer(context, ONE, 200)
     fields = {"recipients": "[1]", "sender": "1", "drop_message": json.dumps(GOOD)}
@@ -145,6 +153,10 @@ def test_a_connection_that_was_closed_is_opened_again(context: FakeContext, plug
         ([True], 1, GOOD, 400, "INVALID_RECIPIENTS"),
         ([1.5], 1, GOOD, 400, "INVALID_RECIPIENTS"),
         ([1, "x"], 9, GOOD, 400, "INVALID_RECIPIENTS"),
+        ([2**31], 1, GOOD, 400, "INVALID_RECIPIENTS"),
+        (["2147483648"], 1, GOOD, 400, "INVALID_RECIPIENTS"),
+        ([2**31 - 1], 1, GOOD, 404, "RECIPIENTS_NOT_FOUND"),
+        (["2147483647"], 1, GOOD, 404, "RECIPIENTS_NOT_FOUND"),
         ([99], None, GOOD, 400, "INVALID_SENDER"),
         ([99], [1], GOOD, 400, "INVALID_SENDER"),
         ([99], 9, {}, 400, "INVALID_SENDER"),
