@@ -15,7 +15,7 @@ __all__ = ["DEADLINE", "ODD_TEXTS", "REFUSED_TEXTS", "Background", "DatabaseCase
 
 _Result = TypeVar("_Result")
 
-DEADLINE: Final = 15.0
+DEADLINE: Final = 60.0
 """Seconds after which a thread that should have gone on counts as stuck."""
 
 ODD_TEXTS: Final = (

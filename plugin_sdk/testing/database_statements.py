@@ -301,7 +301,7 @@ class StatementTests(DatabaseCase):
         barrier = threading.Barrier(8)
 
         def work(number: int) -> None:
-            barrier.wait(10)
+            barrier.wait(30)
             for turn in range(25):
                 key = people.insert({"age": number, "meta": {"turn": turn}})
                 row = people.get(key)

@@ -49,7 +49,7 @@ class Served:
         line = self.process.stdout.readline()
         found = re.search(r"http://\S+?:\d+", line)
         if found is None:
-            self.process.wait(timeout=20)
+            self.process.wait(timeout=60)
             self.process.stdout.close()
             raise AssertionError(f"it did not start: {line!r} {self.errors()[-2000:]}")
         self.url = found.group()
@@ -70,7 +70,7 @@ class Served:
     def _end(self, number: signal.Signals) -> int:
         if self.process.poll() is None:
             self.process.send_signal(number)
-        status = self.process.wait(timeout=30)
+        status = self.process.wait(timeout=60)
         assert self.process.stdout is not None
         self.process.stdout.close()
         if hasattr(self, "client"):
@@ -87,7 +87,7 @@ class Served:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=100,
             check=False,
         )
 

@@ -139,7 +139,7 @@ def test_an_archive_that_was_damaged_meanwhile_leaves_the_data(keeper):
 def finished(client: httpx.Client, reply: httpx.Response) -> dict[str, Any]:
     """The job behind an answer, once it is over."""
     assert reply.status_code == 202, reply.text
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         found: dict[str, Any] = client.get(f"/api/admin/jobs/{reply.json()['id']}").json()
         if found["finishedAt"] is not None:

@@ -154,7 +154,7 @@ def test_requests_are_refused_at_once_and_all_heals(
     over.set()
     for writer in writers:
         writer.result()
-    assert max(asked.seconds for asked in refused) < 5
+    assert max(asked.seconds for asked in refused) < 20
     assert set(kept) <= set(client.get("/notes").answer)  # nothing answered with success is lost
     wait_until(lambda: set(kept) <= set(client.get("/heard").answer), 60, "an event was lost")
     job = client.post("/jobs").answer
@@ -189,7 +189,7 @@ def test_who_waits_already_is_told(
             database.kill()
         for each in waiting:
             assert is_refused(each.result(30))
-        assert time.monotonic() - killed < 5
+        assert time.monotonic() - killed < 20
         other.close()
     database.start()
     wait_until(lambda: client.post("/notes", "last").status == 200, 30)

@@ -158,13 +158,18 @@ def dead() -> str:
         return f"http://127.0.0.1:{listening.getsockname()[1]}/{'d' * 43}"
 
 
+def delivered(box: str, pdu: bytes) -> bool:
+    answer = httpx.post(box, content=pdu, headers=POSTED, verify=_PLAIN, timeout=30)
+    return answer.status_code == 200
+
+
 def test_two_hosts_exchange_drops_through_a_third(
     serve: Callable[..., Any],
     drop_server: Any,
     tmp_path: Path,
     wait_until: Callable[..., None],
 ) -> None:
-    folders = [prepared(tmp_path / name, boxTimeoutSeconds=0.5) for name in ("alice", "bob")]
+    folders = [prepared(tmp_path / name, boxTimeoutSeconds=1.0) for name in ("alice", "bob")]
     hosts = [serve(data_dir=folder) for folder in folders]
     assert len({each.process.pid for each in (*hosts, drop_server)}) == 3
     with silent() as nobody:
@@ -179,19 +184,21 @@ def test_two_hosts_exchange_drops_through_a_third(
         for box in bob.boxes[2:]:
             pdu = bob.sealed(alice, 3)
             for _ in range(2):  # the same bytes, another sealing, another box
-                assert (
-                    httpx.post(box, content=pdu, headers=POSTED, verify=_PLAIN).status_code == 200
-                )
+                assert delivered(box, pdu)
         found: Counter[int] = Counter()
         wait_until(lambda: found.update(bob.fetches()) or len(found) == 4, 30)
         for _ in range(3):
             found.update(bob.fetches())
         assert found == {0: 1, 1: 1, 2: 1, 3: 1}
         assert Counter(bob.fetches("?all=true")) == found
-        answer = bob.served.client.head("/drop")
-        assert (answer.status_code, answer.headers["x-qabel-drop-errors"]) == (204, "2")
+
+        def two_are_dead() -> bool:  # and on a busy machine, now and then, another one seems so
+            answer = bob.served.client.head("/drop")
+            return (answer.status_code, answer.headers["x-qabel-drop-errors"]) == (204, "2")
+
+        wait_until(two_are_dead)
         bob.sends(4)
-        assert alice.fetches() == [4]
+        wait_until(lambda: alice.fetches() == [4])
 
 
 def test_kill_9_between_fetch_and_answer_loses_nothing(
@@ -209,9 +216,7 @@ def test_kill_9_between_fetch_and_answer_loses_nothing(
         for turn, pause in enumerate((0.0, 0.1)):
             for number in range(turn * 20, turn * 20 + 20):
                 pdu = bob.sealed(alice, number)
-                assert (
-                    httpx.post(box, content=pdu, headers=POSTED, verify=_PLAIN).status_code == 200
-                )
+                assert delivered(box, pdu)
             relay.passed.clear()
             answers = ask_until_killed(served, relay.passed, pause)
             assert answers == []

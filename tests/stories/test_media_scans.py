@@ -20,7 +20,10 @@ PROVIDER = """
         kinds = frozenset({"movie"})
 
         def fetch(self, query):
-            with Path(self.config["asked"]).open("a") as file:
+            asked, go_on = Path(self.config["asked"]), Path(self.config["goOn"])
+            while asked.exists() and asked.stat().st_size > 160 and not go_on.exists():
+                time.sleep(0.01)  # after twenty of them
+            with asked.open("a") as file:
                 file.write(query.title + "\\n")
             time.sleep(0.03)
             return MediaMetadata({"OTHER": query.title}, query.title)
@@ -42,11 +45,12 @@ def _plant(root):
 
 def test_a_scan_survives_kill_9(serve, write_plugin, wait_until, tmp_path):
     root, asked = _plant(tmp_path / "films"), tmp_path / "asked"
+    go_on = tmp_path / "go-on"
     declared = [{"type": "metadata", "name": "slow"}]
     write_plugin("slow", PROVIDER, into=tmp_path / "served" / "plugins", providers=declared)
     served = serve()
     assert served.command("plugin", "enable", "slow").returncode == 0
-    row = {"name": "slow", "config": {"asked": str(asked)}}
+    row = {"name": "slow", "config": {"asked": str(asked), "goOn": str(go_on)}}
     assert served.client.post("/api/v1/settings/providers", json=row).status_code == 200
     wait_until(
         lambda: served.client.get("/api/v1/settings/providers").json()["data"][0]["available"]
@@ -61,10 +65,11 @@ def test_a_scan_survives_kill_9(serve, write_plugin, wait_until, tmp_path):
     served.kill()
     before = Counter(asked.read_text().split("\n")[:-1])
     assert len(before) < len(FILMS)
+    go_on.touch()
     served.start()
     kept = job()["progress"]["processedFolders"]
     assert kept >= 5
-    wait_until(lambda: job()["status"] == "COMPLETED", 30)
+    wait_until(lambda: job()["status"] == "COMPLETED", 60)
     after = job()
     assert (after["itemsSaved"], after["progress"]["processedFolders"]) == (40, 40)
     assert after["metadataSuccessCount"] == 40

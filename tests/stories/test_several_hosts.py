@@ -173,15 +173,15 @@ def test_a_host_that_dies_loses_nothing_that_it_promised(pair, wait_until):
                 except httpx.TransportError:
                     return
 
-    job = a.client.post(f"{BASE}/tasks").json()
     writer = threading.Thread(target=write)
     writer.start()
+    wait_until(lambda: len(promised) >= 20)
+    job = a.client.post(f"{BASE}/tasks").json()  # last: it is to be under way when its host dies
     wait_until(lambda: b.client.get(f"{BASE}/tasks/{job}").json()["done"] >= 5)
     runner = b.client.get(f"{BASE}/all/steps").json()[0]["pid"]
     victim, other = (a, b) if runner == a.process.pid else (b, a)
-    wait_until(lambda: len(promised) >= 20)
     victim.process.send_signal(signal.SIGKILL)
-    victim.process.wait(30)
+    victim.process.wait(60)
     stop.set()
     writer.join()
     # the other one finishes the job where it had been saved

@@ -83,10 +83,10 @@ def test_switching_one_plugin_under_load_fails_no_request(make_host, write_plugi
 @pytest.mark.one_engine
 def test_a_plugin_that_blocks_every_call_it_may_have_holds_up_nobody(make_host, write_plugin):
     host = make_host(write_plugin("sleeper", SLEEPER), write_plugin("steady", GOOD))
-    statuses: Counter[int] = Counter()
+    statuses: list[int] = []
 
     def ask() -> None:
-        statuses[host.get("/api/plugins/sleeper/sleep").status] += 1
+        statuses.append(host.get("/api/plugins/sleeper/sleep").status)
 
     clients = [threading.Thread(target=ask) for _ in range(40)]
     for client in clients:
@@ -94,7 +94,7 @@ def test_a_plugin_that_blocks_every_call_it_may_have_holds_up_nobody(make_host, 
     gate = host.host.manager.catalog.plugins["sleeper"].gate
     allowed = host.host.slots.per_plugin
     deadline = time.monotonic() + 40
-    while gate.inside < allowed or statuses[503] < 40 - allowed:
+    while gate.inside < allowed or statuses.count(503) < 40 - allowed:
         assert time.monotonic() < deadline
         assert host.get("/api/health").status == 200
         assert host.get("/api/plugins/steady/hello").status == 200
@@ -104,7 +104,7 @@ def test_a_plugin_that_blocks_every_call_it_may_have_holds_up_nobody(make_host, 
     host.plugin("sleeper").wake.set()
     for client in clients:
         client.join()
-    assert statuses == {200: allowed, 503: 40 - allowed}
+    assert Counter(statuses) == {200: allowed, 503: 40 - allowed}
 
 
 @pytest.mark.one_engine
@@ -154,10 +154,10 @@ def test_nothing_is_left_of_a_disabled_plugin(make_host, write_plugin):
     """
     host = make_host(write_plugin("many", code, capabilities=["websocket"]))
     with host.websocket("/api/plugins/many/socket") as socket:
-        assert socket.recv(timeout=10) == "hi"
+        assert socket.recv(timeout=30) == "hi"
         host.disable("many")
         with pytest.raises(ConnectionClosed) as closed:
-            socket.recv(timeout=10)
+            socket.recv(timeout=30)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1001
     assert "of-many" not in [thread.name for thread in threading.enumerate()]
@@ -210,26 +210,26 @@ def test_a_burst_beyond_what_a_plugin_may_have_waits_its_turn(make_host, write_p
                 return {"sum": self.context.data.get("sum")}
     """
     host = make_host(write_plugin("busy", code))
-    statuses: Counter[int] = Counter()
+    statuses: list[int] = []
 
     def add() -> None:
-        statuses[host.post("/api/plugins/busy/add", json=1).status] += 1
+        statuses.append(host.post("/api/plugins/busy/add", json=1).status)
 
-    clients = [threading.Thread(target=add) for _ in range(100)]
+    clients = [threading.Thread(target=add) for _ in range(50)]
     for client in clients:
         client.start()
     for client in clients:
         client.join()
-    assert statuses == {200: 100}
-    assert host.post("/api/plugins/busy/add", json=0).json() == {"sum": 100}
+    assert statuses == [200] * 50
+    assert host.post("/api/plugins/busy/add", json=0).json() == {"sum": 50}
 
 
 def test_those_who_wait_for_a_plugin_that_goes_learn_it(make_host, write_plugin):
     host = make_host(write_plugin("sleeper", SLEEPER))
-    statuses: Counter[int] = Counter()
+    statuses: list[int] = []
 
     def ask() -> None:
-        statuses[host.get("/api/plugins/sleeper/sleep").status] += 1
+        statuses.append(host.get("/api/plugins/sleeper/sleep").status)
 
     gate = host.host.manager.catalog.plugins["sleeper"].gate
     allowed = host.host.slots.per_plugin
@@ -237,12 +237,12 @@ def test_those_who_wait_for_a_plugin_that_goes_learn_it(make_host, write_plugin)
     for client in clients:
         client.start()
     deadline = time.monotonic() + 20
-    while gate.inside < allowed or len(gate._queue) + statuses[503] < 4:
+    while gate.inside < allowed or len(gate._queue) + statuses.count(503) < 4:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     host.plugin("sleeper").wake.set()
     assert host.disable("sleeper").state == "disabled"
     for client in clients:
         client.join()
-    assert statuses[200] >= allowed
+    assert statuses.count(200) >= allowed
     assert set(statuses) <= {200, 404, 503}

@@ -46,8 +46,13 @@ CODE = """
 
         @route("GET", "/slow", access="open")
         def slow(self, request):
+            self.context.data.set("slow", True)
             time.sleep(1.5)
             return "done"
+
+        @route("GET", "/begun", access="open")
+        def begun(self, request):
+            return self.context.data.get("slow", False)
 
         @route("GET", "/stream", access="open")
         def stream(self, request):
@@ -166,11 +171,16 @@ def write_worker(folder, code=CODE, version="1.0.0"):
 
 def ask(served, path, method="GET", **options):
     """On a connection of its own, so that any worker may answer."""
-    with httpx.Client(trust_env=False, timeout=20) as client:
+    with httpx.Client(trust_env=False, timeout=30) as client:
         return client.request(method, served.url + BASE + path, **options)
 
 
-def in_all(served, wanted, count=30, seconds=10):
+def socket_url(served):
+    health = httpx.get(served.url + "/api/health", trust_env=False, timeout=30)
+    return health.headers["stagebox-websocket"]
+
+
+def in_all(served, wanted, count=30, seconds=60):
     """Waits until many answers in a row, by all workers, are as wanted."""
     deadline, row = time.monotonic() + seconds, 0
     while row < count:
@@ -202,7 +212,7 @@ def test_all_workers_answer_and_follow_switches_settings_and_upgrades(mortal, tm
 
 
 def test_a_switch_over_http_reaches_the_other_worker(fleet):
-    client = httpx.Client(base_url=fleet.url, trust_env=False, timeout=20)
+    client = httpx.Client(base_url=fleet.url, trust_env=False, timeout=30)
     with client:
         assert client.post("/api/plugins/worker/disable").json()["state"] == "disabled"
         in_all(fleet, lambda answer: answer.status_code == 404)
@@ -213,7 +223,7 @@ def test_a_switch_over_http_reaches_the_other_worker(fleet):
 def test_requests_arrive_as_with_the_other_server(fleet):
     word = ask(fleet, "/say/gr%C3%BC%E2%82%AC%20n?q=%C3%A4+b").json()
     assert word == ["grü€ n", "ä b", "127.0.0.1", fleet.url.removeprefix("http://")]
-    assert httpx.get(fleet.url + "//api/health", trust_env=False).status_code == 200
+    assert httpx.get(fleet.url + "//api/health", trust_env=False, timeout=30).status_code == 200
     refused = httpx.get(
         fleet.url + "/api/health", headers={"Host": "evil.example"}, trust_env=False
     )
@@ -250,7 +260,7 @@ def test_files_ranges_and_heads(fleet):
 
 
 def test_a_client_that_leaves_ends_its_stream(fleet, wait_until):
-    with httpx.stream("GET", fleet.url + BASE + "/stream", trust_env=False) as answer:
+    with httpx.stream("GET", fleet.url + BASE + "/stream", trust_env=False, timeout=30) as answer:
         next(answer.iter_bytes())
     wait_until(lambda: ask(fleet, "/ended").json())
     disabled = fleet.command("plugin", "disable", "worker")  # waits for what is in flight
@@ -258,7 +268,7 @@ def test_a_client_that_leaves_ends_its_stream(fleet, wait_until):
 
 
 def test_websockets_have_a_port_of_their_own(fleet):
-    health = httpx.get(fleet.url + "/api/health", trust_env=False)
+    health = httpx.get(fleet.url + "/api/health", trust_env=False, timeout=30)
     url = health.headers["stagebox-websocket"]
     assert set(health.json()) == {"status", "version", "timestamp", "exposeOnLan"}
     elsewhere = ask(fleet, "/echo", headers={"Upgrade": "websocket", "Connection": "Upgrade"})
@@ -266,21 +276,21 @@ def test_websockets_have_a_port_of_their_own(fleet):
     assert elsewhere.headers["stagebox-websocket"] == url
     assert url in elsewhere.json()["message"]
     with connect(url + BASE + "/echo", compression=None) as connection:
-        assert int(connection.recv(timeout=10)) in workers(fleet)
+        assert int(connection.recv(timeout=30)) in workers(fleet)
         connection.send("hello")
-        assert connection.recv(timeout=10) == "hello"
+        assert connection.recv(timeout=30) == "hello"
         assert fleet.command("plugin", "disable", "worker").returncode == 0
         with pytest.raises(ConnectionClosed, match="1001"):
-            connection.recv(timeout=10)
+            connection.recv(timeout=30)
 
 
 def test_what_any_worker_broadcasts_the_sockets_hear_once(fleet):
-    url = httpx.get(fleet.url + "/api/health", trust_env=False).headers["stagebox-websocket"]
+    url = socket_url(fleet)
     with connect(url + "/ws", compression=None) as connection:
-        assert json.loads(connection.recv(timeout=10))["type"] == "connection:established"
+        assert json.loads(connection.recv(timeout=30))["type"] == "connection:established"
         speakers = [ask(fleet, f"/say/{number}", "POST").json() for number in range(40)]
         assert len(set(speakers)) == 2
-        words = [json.loads(connection.recv(timeout=10))["word"] for _ in range(40)]
+        words = [json.loads(connection.recv(timeout=30))["word"] for _ in range(40)]
     assert sorted(words, key=int) == [str(number) for number in range(40)]
     for speaker in set(speakers):
         mine = [str(number) for number, each in enumerate(speakers) if each == speaker]
@@ -304,13 +314,11 @@ def test_events_are_handled_once(fleet, wait_until):
     assert sorted(ask(fleet, "/heard").json()) == list(range(40))
 
 
-def test_a_request_under_way_is_finished_at_the_stop(mortal):
+def test_a_request_under_way_is_finished_at_the_stop(mortal, wait_until):
     answers = []
     client = threading.Thread(target=lambda: answers.append(ask(mortal, "/slow").json()))
     client.start()
-    while client.is_alive() and not answers and ask(mortal, "/who").status_code != 200:
-        pass
-    time.sleep(0.3)  # it is on its way; nothing tells when it has arrived
+    wait_until(lambda: ask(mortal, "/begun").json())
     assert mortal.stop() == 0
     client.join()
     assert answers == ["done"]
@@ -318,16 +326,16 @@ def test_a_request_under_way_is_finished_at_the_stop(mortal):
 
 
 def test_a_worker_that_dies_is_replaced_also_for_websockets(mortal, wait_until):
-    url = httpx.get(mortal.url + "/api/health", trust_env=False).headers["stagebox-websocket"]
+    url = socket_url(mortal)
     with connect(url + BASE + "/echo", compression=None) as connection:
-        victim = int(connection.recv(timeout=10))
+        victim = int(connection.recv(timeout=30))
     before = workers(mortal)
     os.kill(victim, signal.SIGKILL)
 
     def taken_over():
         try:
             with connect(url + BASE + "/echo", compression=None) as connection:
-                return int(connection.recv(timeout=10)) != victim
+                return int(connection.recv(timeout=30)) != victim
         except (OSError, WebSocketException):
             return False
 

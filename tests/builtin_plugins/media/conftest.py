@@ -156,7 +156,7 @@ class Client:
     def job(self, job_id: str) -> Any:
         return self.get(f"/scan/job/{job_id}")
 
-    def ended(self, job_id: str, seconds: float = 30.0) -> Any:
+    def ended(self, job_id: str, seconds: float = 60.0) -> Any:
         """The job, once it has ended."""
         deadline = time.monotonic() + seconds
         while True:
@@ -192,6 +192,13 @@ class Client:
     def use(self, name: str = "fake", **row: Any) -> None:
         """Configures a provider."""
         self.ok("POST", "/settings/providers", {"name": name, "config": {"apiKey": "k"}, **row})
+
+
+@pytest.fixture(autouse=True)
+def _patient_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine: an answer waits for its colours."""
+    for name in ("LIST_SECONDS", "DETAIL_SECONDS"):
+        monkeypatch.setattr(f"builtin_plugins.media.{name}", 30.0)
 
 
 @pytest.fixture(scope="module")

@@ -318,10 +318,11 @@ def test_one_computation_at_a_time(client, plant, tmp_path, monkeypatch, wait_un
     class Slow:
         def read(self, url):
             asked.append(url)
-            gate.wait(20)
+            gate.wait(60)
             return picture()
 
     monkeypatch.setattr(plugin._gradients, "_pictures", Slow())
+    monkeypatch.setattr("builtin_plugins.media.LIST_SECONDS", 0.5)
     plugin.context.db.execute("UPDATE media SET backdrop_url = 'https://img.example/x.png'")
     try:
         items = [[item] for item in client.get("/movies")]

@@ -48,7 +48,7 @@ CODE = """
 """
 
 
-def eventually(what: Callable[[], Any], seconds: float = 20.0) -> Any:
+def eventually(what: Callable[[], Any], seconds: float = 60.0) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := what()):
         assert time.monotonic() < deadline, "it did not come true in time"

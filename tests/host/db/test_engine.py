@@ -174,16 +174,16 @@ def test_who_still_reads_or_writes_at_the_close_ends_in_peace(tmp_path: Path) ->
         with database.transaction():
             database.table("notes").insert({"text": "b"})
             entered.set()
-            go_on.wait(10)
+            go_on.wait(30)
 
     writer = threading.Thread(target=write)
     writer.start()
-    assert entered.wait(10)
+    assert entered.wait(30)
     closer = threading.Thread(target=engine.close)
     closer.start()
     go_on.set()
-    writer.join(10)
-    closer.join(10)
+    writer.join(30)
+    closer.join(30)
     assert [row["text"] for row in rows] == ["a"]
     assert engine.connections == 0
     engine = SqliteEngine(tmp_path)
@@ -347,10 +347,10 @@ def test_the_first_write_waits_while_another_process_has_the_file(
 
         writer = threading.Thread(target=write)
         writer.start()
-        assert asked.wait(10)
+        assert asked.wait(30)
         writer.join(0.2)  # so that it meets the lock, mostly
         other.execute("COMMIT")
-        writer.join(10)
+        writer.join(30)
     assert made
     assert engine.open("example.plugin").tables() == ["notes", "old"]
 
@@ -362,7 +362,7 @@ def test_hosts_may_make_a_file_at_the_same_time(tmp_path: Path) -> None:
         start = threading.Barrier(len(engines))
 
         def write(engine: SqliteEngine, start: threading.Barrier = start) -> None:
-            start.wait(10)
+            start.wait(30)
             _notes(engine.open("example.plugin"))
 
         with ThreadPoolExecutor(len(engines)) as pool:

@@ -10,24 +10,27 @@ from host.db.fair_lock import FairLock
 
 
 def _until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.001)
 
 
-def _queue(lock: FairLock, order: list[int], number: int) -> threading.Thread:
-    """A thread that waits for the lock, and stands in the queue when this returns."""
+def _queue(
+    lock: FairLock, order: list[int], number: int, moved: Callable[[], object] = lambda: False
+) -> threading.Thread:
+    """A thread that waits for the lock, and stands in the queue when this returns, unless somebody
+    has ``moved`` out of it meanwhile."""
 
     def wait() -> None:
-        assert lock.acquire(10)
+        assert lock.acquire(30)
         order.append(number)
         lock.release()
 
     before = len(lock._waiting)
     thread = threading.Thread(target=wait)
     thread.start()
-    _until(lambda: len(lock._waiting) == before + 1)
+    _until(lambda: len(lock._waiting) == before + 1 or moved())
     return thread
 
 
@@ -46,7 +49,7 @@ def test_it_is_given_in_the_order_of_asking() -> None:
     assert lock.acquire(0)
     threads = [_queue(lock, order, number) for number in range(6)]
     lock.release()
-    assert lock.acquire(10)  # behind all of them
+    assert lock.acquire(30)  # behind all of them
     assert order == list(range(6))
     lock.release()
     for thread in threads:
@@ -58,10 +61,11 @@ def test_who_gives_up_waiting_loses_nobody_a_turn() -> None:
     order: list[int] = []
     assert lock.acquire(0)
     gave_up = threading.Event()
-    impatient = threading.Thread(target=lambda: lock.acquire(0.05) or gave_up.set())
+    impatient = threading.Thread(target=lambda: lock.acquire(0.2) or gave_up.set())
     impatient.start()
-    patient = _queue(lock, order, 1)
-    assert gave_up.wait(10)
+    _until(lambda: lock._waiting or gave_up.is_set())
+    patient = _queue(lock, order, 1, gave_up.is_set)
+    assert gave_up.wait(30)
     lock.release()
     for thread in (impatient, patient):
         thread.join()
@@ -93,7 +97,7 @@ def test_an_interrupt_while_waiting_loses_nobody_a_turn(monkeypatch: pytest.Monk
         with monkeypatch.context() as patch:
             patch.setattr("host.db.fair_lock.threading.Lock", Interrupted)
             with pytest.raises(KeyboardInterrupt):
-                lock.acquire(10)
+                lock.acquire(30)
         if not handed_over:
             lock.release()
         assert lock.acquire(0)
@@ -106,7 +110,7 @@ def test_many_threads_exclude_each_other() -> None:
     def work() -> None:
         nonlocal count
         for _ in range(200):
-            assert lock.acquire(10)
+            assert lock.acquire(30)
             seen = count
             time.sleep(0)
             count = seen + 1

@@ -162,7 +162,7 @@ def test_an_update_in_a_transaction_is_not_lost(data: KeyValueData) -> None:
     start = threading.Barrier(4)
 
     def work() -> None:
-        start.wait(10)
+        start.wait(30)
         for _ in range(25):
             with data.transaction():
                 data.set("count", data.get("count", 0) + 1)

@@ -102,7 +102,7 @@ def test_who_comes_second_runs_nothing(database: HostDatabase) -> None:
         _first(db)
 
     def migrate() -> None:
-        start.wait(10)
+        start.wait(30)
         database.migrate([Migration("1.first", count), SECOND])
 
     threads = [threading.Thread(target=migrate) for _ in range(4)]

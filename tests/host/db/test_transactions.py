@@ -170,11 +170,11 @@ def test_a_writer_waits_for_the_lock_no_longer_than_allowed(database: HostDataba
     def hold() -> None:
         with database.transaction():
             entered.set()
-            go_on.wait(10)
+            go_on.wait(30)
 
     holder = threading.Thread(target=hold)
     holder.start()
-    assert entered.wait(10)
+    assert entered.wait(30)
     for call in (
         lambda: database.execute("DELETE FROM notes"),
         lambda: database.transaction().__enter__(),
@@ -186,6 +186,7 @@ def test_a_writer_waits_for_the_lock_no_longer_than_allowed(database: HostDataba
     assert _texts(database) == []
     go_on.set()
     holder.join()
+    patient._lock_seconds = 30.0
     database.execute("INSERT INTO notes (text) VALUES ('a')")
     assert _texts(database) == ["a"]
 

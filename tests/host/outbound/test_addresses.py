@@ -178,4 +178,4 @@ def test_a_slow_look_up_ends_with_the_time() -> None:
     go.set()
     for thread in hanging:
         thread.join(30)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
