@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -116,11 +117,12 @@ def _note(item: Item, *, timed: bool) -> Item | None:
 
 
 def _techniques(item: Item, note: Item) -> None:
-    """Adds what is not at its default. Of two spellings that are both there, the first wins."""
+    """Adds what is not at its default. Of two spellings that are both there, the first wins; what
+    is no finite number is not there."""
     seen: dict[str, int] = {}
     for name, value in item.items():
         known = _READ.get(name)
-        if known is None or value is None:
+        if known is None or value is None or _is_endless(value):
             continue
         out, place, default = known
         if seen.get(out, place) < place:
@@ -136,6 +138,10 @@ def _techniques(item: Item, note: Item) -> None:
             note[out] = found
     if "bnv" in item and (curve := list(_curve(item["bnv"]))):
         note["bnv"] = curve
+
+
+def _is_endless(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _curve(value: Any) -> Iterator[Item]:

@@ -12,8 +12,9 @@ __all__ = ["MAX_DATA_BYTES", "parse_data"]
 
 MAX_DATA_BYTES: Final = 32 * 1024 * 1024
 
-_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|//[^\r\n]*|/\*.*?\*/', re.DOTALL)
-"""Texts first, so that what looks like a comment inside one stays."""
+_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|//[^\r\n]*|/\*.*?(\*/|\Z)', re.DOTALL)
+"""Texts first, so that what looks like a comment inside one stays. A comment that does not end
+goes on to the end: to be looked for again behind each beginning, it would take hours."""
 
 
 def parse_data(content: bytes, name: str) -> Any:
@@ -22,7 +23,7 @@ def parse_data(content: bytes, name: str) -> Any:
     try:
         decoded = content.decode("utf-8-sig")
         if name.lower().endswith(".jsonc"):
-            decoded = _TOKEN.sub(_uncommented, decoded)
+            decoded = _without_comments(decoded, name)
         return json.loads(decoded, parse_constant=lambda _: None)
     except UnicodeDecodeError as error:
         raise UnreadableSong(f"{name} is not UTF-8 (byte {error.start})") from None
@@ -33,6 +34,11 @@ def parse_data(content: bytes, name: str) -> Any:
         raise UnreadableSong(f"{name} is too deep, or has too long a number") from None
 
 
-def _uncommented(match: re.Match[str]) -> str:
-    token = match.group()
-    return token if token.startswith('"') else " "
+def _without_comments(text: str, name: str) -> str:
+    def kept(match: re.Match[str]) -> str:
+        if match.group(1) == "":
+            raise UnreadableSong(f"{name} has a comment that does not end")
+        token = match.group()
+        return token if token.startswith('"') else " "
+
+    return _TOKEN.sub(kept, text)

@@ -78,11 +78,13 @@ class Score:
         return Phrase(max_difficulty=top)
 
     def _windows(self) -> list[tuple[float, int]]:
+        if not self.phrases:  # then iterations say nothing
+            return []
         return [(start, self._phrase(index).max_difficulty) for start, index in self.iterations]
 
     def _phrases(self) -> list[Item]:
         """One for each iteration, and only when there is more than one level to choose from."""
-        if len(self.levels) < 2:
+        if len(self.levels) < 2 or not self.phrases:
             return []
         ordered = sorted(self.iterations, key=lambda each: each[0])
         ends = [start for start, _ in ordered[1:]]

@@ -41,6 +41,8 @@ def chart_of(**document):
         ({"vb": 1, "tp": 1}, {"vib": True, "tap": True}),
         ({"ho": "true", "po": [1], "tr": 0.5}, {"tr": True}),
         ({"bn": float("nan"), "sus": float("inf")}, {}),
+        ({"slu": float("inf"), "sl2": 7}, {"sl2": 7}),
+        ({"mute": True, "pm": float("inf")}, {"mute": True}),
         ({"bnv": [{"t": 1, "v": 2}, {"t": None, "v": 2}, 3]}, {"bnv": [{"t": 1, "v": 2}]}),
         ({"bnv": []}, {}),
         ({"fg": 2, "ch": 0, "sd": 5}, {"fg": 2, "ch": 0, "sd": 5}),
@@ -219,11 +221,14 @@ def test_a_broken_arrangement_does_not_refuse_the_pack(packs):
         ("a.json", "// c\n1", None),
         ("a.jsonc", "[1,]", None),
         ("a.jsonc", "[1 /* open", None),
+        ("a.jsonc", "1 /* open", None),
+        ("a.jsonc", "1" + "/*x" * 400_000, None),  # hours, if each were looked for again
         ("a.json", "[" * 100_000, None),
         ("a.json", "1" * 5000, None),
         ("a.json", "[1", None),
     ],
-    ids=["nan", "comments", "texts", "case", "strict", "comma", "open", "deep", "long", "cut"],
+    ids=["nan", "comments", "texts", "case", "strict", "comma", "open", "open behind", "open often",
+         "deep", "long", "cut"],
 )  # fmt: skip
 def test_data_files_are_strict_json(name, text, value):
     if value is None:

@@ -165,6 +165,10 @@ def test_one_level_is_used_whole_and_has_no_phrases():
 def test_levels_without_phrases_are_judged_by_their_notes():
     chart = read(levels((0, [1]), (1, [1, 2, 3]), (2, [1, 2]))).chart()
     assert [each["f"] for each in chart.notes] == [1, 1, 1]
+    iteration = '<phraseIterations><phraseIteration time="0" phraseId="0"/></phraseIterations>'
+    chart = read(iteration + levels((0, [1]), (1, [1, 2, 3]), (2, [1, 2]))).chart()
+    assert [each["f"] for each in chart.notes] == [1, 1, 1]
+    assert chart.phrases is None
 
 
 @pytest.mark.parametrize(
