@@ -46,7 +46,11 @@ class Answers:
         favorites = bool(read.boolean("favorites"))
         read.finish()
         query = ArtistsQuery(letter, words, favorites, request.principal.profile_id)
-        return Response.stream(artists_json(self._context.db, query), "application/json")
+        pieces = artists_json(self._context.db, query)
+        if request.method == "HEAD":  # how long it is shows only when it is made
+            length = sum(map(len, pieces))
+            return Response.stream((), "application/json", length)
+        return Response.stream(pieces, "application/json")
 
     def stats(self) -> dict[str, Any]:
         return stats(self._context.db)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import Any, Final
 
+from builtin_plugins.songs.facts import compact
 from builtin_plugins.songs.media import reader_of, source_of
 from builtin_plugins.songs.parameters import Parameters
 from builtin_plugins.songs.songbook import Song, Songbook
@@ -13,7 +13,7 @@ from plugin_sdk import Context, NotFound, Request, Response, SongChart, Unreadab
 
 __all__ = ["highway"]
 
-_REVISION: Final = "1"
+_REVISION: Final = "2"
 """Another one when the same chart is rendered in another way."""
 
 
@@ -26,21 +26,28 @@ def highway(context: Context, songbook: Songbook, request: Request) -> Response:
     index = _default(context, song) if wished is None else wished
     if index >= len(song.facts.arrangements):
         raise NotFound("There is no such arrangement.")
-    parts = [_REVISION, song.track_id, song.signature, str(song.edits.revision), str(index)]
-    tag = f'"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": "no-cache"}
-    reader = reader_of(context, song)
-    if _unchanged(request.headers.get("If-None-Match", ""), tag):
-        return Response.empty(304).with_headers(**headers)
+    reader, source = reader_of(context, song), source_of(context, song)
     try:
-        chart = reader.chart(source_of(context, song), index)
+        tag = _tag(song, reader.signature(source), index)
+        headers = {"ETag": tag, "Cache-Control": "no-cache"}
+        if _unchanged(request.headers.get("If-None-Match", ""), tag):
+            return Response.empty(304).with_headers(**headers)
+        chart = reader.chart(source, index)
     except UnreadableSong as error:
         raise NotFound(error.message) from None
     except FileNotFoundError:
         raise NotFound("The song's file has vanished.") from None
     document = {"song": _song(song, chart, index), **chart.document()}
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return Response.json_text(text, headers=headers)
+    return Response.json_text(compact(document), headers=headers)
+
+
+def _tag(song: Song, signature: str, index: int) -> str:
+    """``signature`` is the file's own of this moment: it may differ from that of the last scan."""
+    shown = song.shown
+    name = song.facts.arrangements[index].name
+    parts = [_REVISION, signature, index, name]
+    parts += [shown.title, shown.artist, shown.album, shown.duration]
+    return f'"{hashlib.sha256(compact(parts).encode()).hexdigest()[:32]}"'
 
 
 def _default(context: Context, song: Song) -> int:

@@ -7,6 +7,7 @@ import time
 from typing import Final
 
 from builtin_plugins.songs.index import LibraryIndex, chunks
+from builtin_plugins.songs.presence import Presence
 from builtin_plugins.songs.scan_state import Mode, ScanState
 from builtin_plugins.songs.scanning import Cancelled, Scanner
 from plugin_sdk import CommandIO, Context, JobRun, NotFound, Response
@@ -29,6 +30,7 @@ class Scans:
         self._state = state
         self._scanner = scanner
         self._folder = _folder(context)
+        self._presence = _presence(context)
 
     def request(self, mode: Mode) -> bool:
         """True when a run was on, which another one follows now."""
@@ -89,11 +91,12 @@ class Scans:
 
     def by_command(self, io: CommandIO, mode: Mode) -> int:
         """Runs here, or waits for the run that follows the one that is on."""
-        while self._state.request(mode, command=True):
-            if self._followed():
-                break
-        else:
-            self._run_here(mode)
+        with self._presence.kept() as mark:
+            while self._state.request(mode, command=mark):
+                if self._followed():
+                    break
+            else:
+                self._run_here(mode)
         status = self._state.status()
         io.print(", ".join(f"{name}: {status[name]}" for name in _COUNTERS))
         for failure in status["failures"]:
@@ -150,7 +153,13 @@ def scan_state(context: Context) -> ScanState:
         jobs = context.jobs
         return bool(jobs.list(name=JOB, state="running") or jobs.list(name=JOB, state="queued"))
 
-    return ScanState(context.db, context.clock, lambda: info.life, awaited)
+    gone = _presence(context).is_gone
+    return ScanState(context.db, context.clock, lambda: info.life, awaited, gone)
+
+
+def _presence(context: Context) -> Presence:
+    """Of the command that scans."""
+    return Presence(context.paths.data / "scan.lock")
 
 
 def _folder(context: Context) -> str:

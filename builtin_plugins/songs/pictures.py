@@ -61,7 +61,7 @@ def _opened(content: bytes, *, quick: bool) -> Any:
             if max(image.size) > MAX_SIDE:
                 return None
             if quick:
-                image.draft("L", (image.width // 8, image.height // 8))
+                image.draft("L", (max(1, image.width // 8), max(1, image.height // 8)))
             image.load()
     except _FAULTS:
         return None

@@ -38,7 +38,7 @@ _NEVER: Final[Mapping[str, Any]] = {
     **_IDLE,
     "at": 0,
     "begun": None,
-    "command": False,
+    "command": None,
     "life": "",
 }
 
@@ -58,20 +58,23 @@ class ScanState:
         clock: Clock,
         life: Callable[[], str],
         awaited: Callable[[], bool],
+        gone: Callable[[str], bool],
     ) -> None:
         self._db = db
         self._clock = clock
         self._life = life
         self._awaited = awaited
+        self._gone = gone
 
     def status(self) -> dict[str, Any]:
         """The answer of ``GET /api/scan-status``."""
         state = self._held()
         return {name: state[name] for name in _IDLE}
 
-    def request(self, mode: Mode, *, command: bool = False) -> bool:
+    def request(self, mode: Mode, *, command: str | None = None) -> bool:
         """Asks for a run. True when one is on: then another follows it. Otherwise it is noted as
-        begun, and the caller has to see to it. ``command``: it runs without a job."""
+        begun, and the caller has to see to it. ``command``: it runs without a job, in the process
+        of this mark (`Presence`)."""
         with self._db.transaction():
             state = self._read()
             if state["running"]:
@@ -118,7 +121,7 @@ class ScanState:
         """The same run once more, after its process ended; perhaps in another life."""
         with self._db.transaction():
             state = self._read()
-            again = self._begun(state["mode"], command=False)
+            again = self._begun(state["mode"], command=None)
             again |= {name: state[name] for name in ("begun", "startedAt")}
             if "next" in state:
                 again["next"] = state["next"]
@@ -146,7 +149,7 @@ class ScanState:
         begun: int | None = self._held()["begun"]
         return begun
 
-    def _begun(self, mode: Mode, *, command: bool) -> dict[str, Any]:
+    def _begun(self, mode: Mode, *, command: str | None) -> dict[str, Any]:
         now = self._clock.ms()
         return {
             **_NEVER,
@@ -169,8 +172,10 @@ class ScanState:
         same: bool = state["life"] == self._life()
         if not state["running"]:
             return same
+        command = state["command"]
+        here = same if command is None else not self._gone(command)
         heard = self._clock.ms() - state["at"] <= _SILENT_MS
-        return (heard and (same or state["command"])) or self._awaited()
+        return (heard and here) or self._awaited()
 
     def _read(self) -> dict[str, Any]:
         row = self._db.table("states").get(_NAME)

@@ -7,15 +7,15 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from builtin_plugins.songs.comparison import Comparison, Unlisted
 from builtin_plugins.songs.identity import clean, filename_of, track_id_of
 from builtin_plugins.songs.index import Found, LibraryIndex, Outcome, chunks, listed
 from builtin_plugins.songs.reading import READING_SECONDS, Reading
 from builtin_plugins.songs.scan_state import BEAT_SECONDS, Mode, ScanState
 from builtin_plugins.songs.scanned import Scanned
-from builtin_plugins.songs.walking import Candidate, Walk, plain_formats
+from builtin_plugins.songs.walking import Candidate
 from builtin_plugins.songs.workers import ReadingPool
 from plugin_sdk import Context, Invalid, SongFormat
 
@@ -31,14 +31,6 @@ _LONGEST: Final = 500
 
 class Cancelled(Exception):
     """The run is to stop; whoever began it begins it again."""
-
-
-class _Known(NamedTuple):
-    """Songs of the index that are shown, by path: their signatures, and the formats of those
-    that `plain_formats` does not hold."""
-
-    signatures: dict[str, str]
-    named: dict[str, str]
 
 
 class Scanner:
@@ -74,7 +66,7 @@ class Scanner:
                 counters = _Run(self, root, mode, stopped).scan()
             except Cancelled:
                 raise
-            except _Unlisted:
+            except Unlisted:
                 error = "LIBRARY_UNREADABLE"
         if error is not None:
             self._emit("scan_failed", error=error)
@@ -93,10 +85,6 @@ class Scanner:
         self._context.events.emit(f"songs.{what}", data)
 
 
-class _Unlisted(Exception):
-    """The song folder cannot be listed."""
-
-
 def _unusable(root: str) -> str | None:
     if not root or not os.path.isdir(root):  # noqa: PTH112 - a text from the settings
         return "NO_LIBRARY_FOLDER"
@@ -109,10 +97,10 @@ class _Run:
     ) -> None:
         self._s = scanner
         self._root = root
-        self._mode = mode
         self._stopped = stopped
         self._db = scanner._db
         self._formats: Sequence[SongFormat] = list(scanner._context.providers.chain("song_format"))
+        self._found = Comparison(self._db, root, self._formats, full=mode == "full")
         self._counters = Counter(added=0, changed=0, removed=0, unchanged=0, failed=0)
         self._tell_each = False
         self._done = self._total = 0
@@ -122,13 +110,14 @@ class _Run:
         self._scanned = Scanned(self._db, mode, scanner._state.last_begun() or 0)
 
     def scan(self) -> Mapping[str, int]:
-        known = self._known()
-        tasks, seen, closed = self._compare(known)
-        found = {filename_of(task.path) for task in tasks}  # perhaps in another Unicode form
-        gone = [
-            path for path in self._vanished(known, seen, closed) if filename_of(path) not in found
-        ]
-        tasks, read = self._scanned.left_of(tasks)
+        found, context = self._found, self._s._context
+        found.look(context.settings["psarcPlatform"], context.log, self._check)
+        gone = found.gone()
+        self._counters["unchanged"] += found.unchanged
+        text = "The name of the file is no Unicode text."
+        if told := [self._failure(each, text) for each in found.nameless]:
+            self._s._state.add_failure(told)
+        tasks, read = self._scanned.left_of(found.tasks)
         self._counters.update(read)
         self._done = read.total()
         self._total = len(tasks) + self._done
@@ -140,7 +129,7 @@ class _Run:
             total=self._total,
             **self._counters,
         )
-        self._import(tasks, known)
+        self._import(tasks)
         self._check()
         self._s._state.update(stage="cleanup", current="")
         self._orphan(gone)
@@ -156,76 +145,9 @@ class _Run:
             self._heard = now
             self._s._state.update()
 
-    # Listing
-
-    def _known(self) -> _Known:
-        """Of all songs, so as little as can be."""
-        names, params = listed([*plain_formats(self._formats), ""])
-        shown = "FROM songs s JOIN tracks t ON t.id = s.id WHERE s.format"
-        known = _Known({}, {})
-        plain = self._db.iterate(f"SELECT s.path, s.signature {shown} IN ({names})", params)
-        known.signatures.update((row["path"], row["signature"]) for row in plain)
-        for row in self._db.iterate(
-            f"SELECT s.path, s.signature, s.format {shown} NOT IN ({names})", params
-        ):
-            known.signatures[row["path"]] = row["signature"]
-            known.named[row["path"]] = row["format"]
-        return known
-
-    def _remembered(self, table: str) -> dict[str, str]:
-        rows = self._db.query(f"SELECT track_id, signature FROM {table}")
-        return {row["track_id"]: row["signature"] for row in rows}
-
-    def _compare(self, known: _Known) -> tuple[list[Candidate], set[str], Sequence[str]]:
-        """What is to be read, the paths that were found, the folders that could not be listed."""
-        context = self._s._context
-        full = self._mode == "full"
-        shown = {} if full else known.signatures
-        platform = context.settings["psarcPlatform"]
-        walk = Walk(self._root, self._formats, shown, known.named, context.log, platform)
-        deleted, unreadable = self._remembered("deletions"), self._remembered("unreadable")
-        tasks: list[Candidate] = []
-        seen: set[str] = set()
-        try:
-            for found in walk.songs():
-                self._check()
-                if _has_twin(self._root, found.path):
-                    continue
-                seen.add(found.path)
-                track_id = _track_id(found.path)
-                if track_id is None:
-                    told = self._failure(found, "The name of the file is no Unicode text.")
-                    self._s._state.add_failure([told])
-                elif full or found.signature not in (
-                    deleted.get(track_id),
-                    unreadable.get(track_id),
-                ):
-                    tasks.append(found)
-        except OSError:
-            raise _Unlisted from None
-        self._counters["unchanged"] += len(walk.unchanged)
-        seen.update(walk.unchanged)
-        return tasks, seen, walk.closed
-
-    def _vanished(self, known: _Known, seen: set[str], closed: Sequence[str]) -> list[str]:
-        """Paths of songs that are shown and were not found. Those of a format that is switched
-        off stay while their file exists."""
-        names = {each.name for each in self._formats}
-        gone = []
-        for path in known.signatures.keys() - seen:
-            if closed and path.startswith(tuple(closed)):
-                continue
-            if known.named.get(path, "") not in {*names, ""} and os.path.lexists(
-                os.path.join(self._root, path)  # noqa: PTH118
-            ):
-                self._counters["unchanged"] += 1
-                continue
-            gone.append(path)
-        return gone
-
     # Importing
 
-    def _import(self, tasks: Sequence[Candidate], known: _Known) -> None:
+    def _import(self, tasks: Sequence[Candidate]) -> None:
         if not tasks:
             return
         wished = self._s._context.settings["scanWorkers"] or min(4, os.cpu_count() or 1)
@@ -241,16 +163,11 @@ class _Run:
                 now = time.monotonic()
                 news = pending or pool.current != self._current
                 if len(pending) >= _BATCH or (news and now - written >= _PAUSE):
-                    self._write(pending, known, pool.current)
+                    self._write(pending, pool.current)
                     pending, written = [], now
-            self._write(pending, known, pool.current)
+            self._write(pending, pool.current)
 
-    def _write(
-        self,
-        readings: Sequence[tuple[Candidate, Reading]],
-        known: _Known,
-        current: str,
-    ) -> None:
+    def _write(self, readings: Sequence[tuple[Candidate, Reading]], current: str) -> None:
         """One transaction: songs, counters, progress and what is told of them."""
         good: dict[str, Found] = {}
         bad: dict[Candidate, str] = {}
@@ -265,17 +182,35 @@ class _Run:
                 if reading.fault:
                     self._s._context.log.warning("%s: %s", filename_of(path), reading.fault)
         with self._db.transaction():
-            ended: dict[str, str] = {}
+            ended = self._left_deleted(good)
             outcomes, refused = self._put(list(good.values()))
             for outcome in outcomes:
                 found = good[outcome.filename]
-                ended[found.path] = self._note(outcome, found, known)
+                ended[found.path] = self._note(outcome, found)
             for found in refused:
                 lost = Candidate(found.path, found.format, found.signature, 0.0)
                 bad[lost] = "The song holds values that cannot be kept."
-            self._refuse(bad, known)
+            self._refuse(bad)
             self._scanned.keep((each for each, _ in readings), ended)
             self._announce(current)
+
+    def _left_deleted(self, good: dict[str, Found]) -> dict[str, str]:
+        """Takes out songs that were deleted since the run began: also a full one brings back only
+        what was deleted before. By path, as `Scanned.keep` wants them."""
+        names, params = listed([track_id_of(filename) for filename in good] or [""])
+        deleted = {
+            row["track_id"]: row["signature"]
+            for row in self._db.query(
+                f"SELECT track_id, signature FROM deletions WHERE track_id IN ({names})", params
+            )
+            if row["track_id"] not in self._found.deleted
+        }
+        ended = {}
+        for filename in list(good) if deleted else ():
+            if deleted.get(track_id_of(filename)) == good[filename].signature:
+                ended[good.pop(filename).path] = "unchanged"
+        self._counters["unchanged"] += len(ended)
+        return ended
 
     def _put(self, batch: Sequence[Found]) -> tuple[list[Outcome], Sequence[Found]]:
         """What became of them, and those that no database takes (a number beyond 64 bits)."""
@@ -292,24 +227,24 @@ class _Run:
         first, second = self._put(batch[:middle]), self._put(batch[middle:])
         return [*first[0], *second[0]], [*first[1], *second[1]]
 
-    def _note(self, outcome: Outcome, found: Found, known: _Known) -> str:
+    def _note(self, outcome: Outcome, found: Found) -> str:
         """Counts and tells it; as which of the counters."""
         what = outcome.what
-        if what == "changed" and known.signatures.get(found.path) == found.signature:
+        if what == "changed" and self._found.signatures.get(found.path) == found.signature:
             self._counters["unchanged"] += 1
             return "unchanged"
         self._counters[what] += 1
         self._tell(f"song_{what}", outcome.track_id, outcome.filename)
         return what
 
-    def _refuse(self, bad: Mapping[Candidate, str], known: _Known) -> None:
+    def _refuse(self, bad: Mapping[Candidate, str]) -> None:
         """Unreadable songs are remembered with their signature, and are shown no more. One that
         has no message went while it was read."""
         shown = []
         failures = []
         for candidate, message in bad.items():
             failures.append(self._failure(candidate, message or "The file has vanished."))
-            if candidate.path in known.signatures:
+            if candidate.path in self._found.signatures:
                 shown.append(candidate.path)
             if message:
                 filename = filename_of(candidate.path)
@@ -364,24 +299,3 @@ class _Run:
         name = filename_of(current).rpartition("/")[2]
         self._s._state.update(done=self._done, current=name, **self._counters)
         self._s._emit("scan_progressed", done=self._done, total=self._total, current=name)
-
-
-def _has_twin(root: str, path: str) -> bool:
-    """Whether another file has the same name but for its Unicode form: the composed one counts."""
-    if path.isascii():
-        return False
-    composed = filename_of(path)
-    if composed == path:
-        return False
-    try:
-        return not Path(root, path).samefile(Path(root, composed))
-    except OSError:
-        return False
-
-
-def _track_id(path: str) -> str | None:
-    """None for a name that is no Unicode text."""
-    try:
-        return track_id_of(filename_of(path))
-    except UnicodeEncodeError:
-        return None

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from builtin_plugins.songs.identity import track_id_of
+from builtin_plugins.songs.presence import Presence
 from builtin_plugins.songs.scan_state import ScanState
 from plugin_sdk import Conflict
 from plugin_sdk.testing import FakeCommandIO, FakeJobRun, FakeSongFormat
@@ -139,7 +143,10 @@ def test_the_state_is_that_of_one_life(book: Any) -> None:
     lives = ["first"]
     waiting: list[bool] = []
     db, clock = book.context.db, book.context.clock
-    state = ScanState(db, clock, lambda: lives[-1], lambda: bool(waiting))
+    gone: set[str] = set()
+    state = ScanState(
+        db, clock, lambda: lives[-1], lambda: bool(waiting), lambda mark: mark in gone
+    )
     state.request("full")
     state.finish(status="complete", stage="complete")
     assert state.status()["status"] == "complete"
@@ -159,11 +166,40 @@ def test_the_state_is_that_of_one_life(book: Any) -> None:
     assert state.last_begun() == begun
     waiting.clear()
     state.reset()
-    state.request("incremental", command=True)
-    lives.append("fourth")  # a command's run does not end with the service
-    assert state.status()["running"] is True
-    clock.advance(31)
+    for mark in ("", "known"):
+        state.request("incremental", command=mark)
+        lives.append("fourth")  # a command's run does not end with the service
+        assert state.status()["running"] is True
+        clock.advance(31)
+        assert state.status()["running"] is False
+    state.request("incremental", command="known")
+    gone.add("known")
     assert state.status()["running"] is False
+    assert state.abandoned()
+    assert state.request("full", command="") is False
+
+
+def test_the_end_of_a_process_shows(tmp_path: Path) -> None:
+    presence = Presence(tmp_path / "scan.lock")
+    with presence.kept() as mark:
+        assert mark
+        assert not Presence(tmp_path / "scan.lock").is_gone(mark)
+        with Presence(tmp_path / "scan.lock").kept() as second:
+            assert second == ""
+        assert not presence.is_gone(mark)
+    assert not presence.is_gone(mark)  # it said that it ended
+    ends = (
+        "import os, sys; from pathlib import Path\n"
+        "from builtin_plugins.songs.presence import Presence\n"
+        "with Presence(Path(sys.argv[1])).kept() as mark:\n"
+        "    print(mark, flush=True); os._exit(9)\n"
+    )
+    command = [sys.executable, "-c", ends, str(tmp_path / "scan.lock")]
+    mark = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    assert mark
+    assert presence.is_gone(mark)
+    assert not presence.is_gone("")
+    assert not presence.is_gone("another")
 
 
 def test_a_wish_outlives_a_run_that_fails(
@@ -242,6 +278,33 @@ def test_a_full_run_goes_on_where_it_was_interrupted(
     book.plugin.rescan_full(None)
     book.context.jobs.run_all()
     assert len(reads) == 9  # another run reads all
+
+
+@pytest.mark.parametrize("changed", [False, True], ids=["the same", "changed"])
+def test_what_is_deleted_while_a_full_run_is_on(book: Any, folder: Path, changed: bool) -> None:
+    """It stays deleted, unless its file has changed."""
+    FakeSongFormat.write(folder / "a.fakesong", title="One")
+    book.context.jobs.run_all()
+    if changed:
+        FakeSongFormat.write(folder / "a.fakesong", title="Another one")
+    reader = book.context.providers.get("song_format", "fakesong")
+    read = reader.metadata
+
+    def deleted(source: Any) -> Any:
+        found = read(source)
+        book.ask("DELETE", "delete_track", track_id_of("a.fakesong"))
+        return found
+
+    reader.metadata = deleted
+    book.plugin.rescan_full(None)
+    book.context.jobs.run_all()
+    assert titles(book) == (["Another one"] if changed else [])
+    status = book.plugin.scan_status(None)
+    assert (status["done"], status["total"], status["failed"]) == (1, 1, 0)
+    reader.metadata = read
+    book.plugin.rescan_full(None)
+    book.context.jobs.run_all()
+    assert titles(book) == (["Another one"] if changed else ["One"])
 
 
 def test_scans_from_time_to_time(book: Any, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,10 +11,24 @@ from hypothesis import strategies as st
 
 from builtin_plugins.songs.editing import _read
 from builtin_plugins.songs.identity import track_id_of
-from plugin_sdk import Form, Invalid, NotFound, TooLarge
-from plugin_sdk.testing import FakeUpload, request
+from plugin_sdk import Form, Invalid, NotFound, SongChart, SongSource, TooLarge
+from plugin_sdk.testing import FakeSongFormat, FakeUpload, request
 
 NOBODY = track_id_of("nobody")
+
+
+class Still(FakeSongFormat):
+    """Of songs without files."""
+
+    name = "sloppak"
+
+    def signature(self, source: SongSource) -> str:
+        return "1"
+
+    def chart(self, source: SongSource, index: int) -> SongChart:
+        return SongChart()
+
+
 BAD_FIELDS: list[dict[str, Any]] = [
     {"title": ""},
     {"title": " "},
@@ -78,6 +93,20 @@ def test_one_bad_field_changes_nothing(book: Any) -> None:
             book.edit(track, **{"album": "good", "title": "good", **wrong})
         assert [problem.path for problem in caught.value.details] == list(wrong)
     assert book.ask("GET", "track", track)["edited"] == []
+
+
+def test_edits_after_a_return_are_others(book: Any) -> None:
+    """As many edits as before make another chart, so another tag."""
+    book.context.providers.add("song_format", "sloppak", Still())
+    tags = []
+    for title in ("One", "Two"):
+        track = book.add("a", arrangements=["Lead"])
+        book.edit(track, title=title)
+        chart = book.ask("GET", "track_highway", track)
+        assert json.loads(chart.body.content)["song"]["title"] == title
+        tags.append(chart.headers["ETag"])
+        book.ask("DELETE", "delete_track", track)
+    assert tags[0] != tags[1]
 
 
 @given(st.integers(0, 9999))

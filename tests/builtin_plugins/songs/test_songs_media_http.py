@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import builtin_plugins.songs as songs
+from builtin_plugins.songs.pictures import as_png, is_picture
 from host.testing import TestHost
 from plugin_sdk.testing import FakeSongFormat
 
@@ -161,6 +162,43 @@ def test_the_tag_of_open_sound_is_that_of_its_bytes(
         file.write_bytes(SOUND)
         os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert host.get(path).headers["etag"] == tag
+
+
+def test_the_tag_of_a_highway_is_that_of_its_chart(
+    host: TestHost, tracks: Mapping[str, str]
+) -> None:
+    """Also while no scan has seen that the file changed."""
+    path = f"/api/tracks/{tracks['open.feedpak']}/highway"
+    tag = host.get(path).headers["etag"]
+    file = Path(host.plugin("songs").context.settings["dlcDir"]) / "open.feedpak" / "lead.json"
+    before, content = file.stat(), file.read_bytes()
+    file.write_bytes(b'{"notes": []}')
+    try:
+        changed = host.get(path, headers={"If-None-Match": tag})
+        assert (changed.status, changed.json()["notes"]) == (200, [])
+        assert changed.headers["etag"] != tag
+    finally:
+        file.write_bytes(content)
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert host.get(path, headers={"If-None-Match": tag}).status == 304
+
+
+def test_the_length_of_the_artists_is_told(host: TestHost, tracks: Mapping[str, str]) -> None:
+    path = "/api/library/artists"
+    head, whole = host.request("HEAD", path), host.get(path)
+    assert (head.status, head.content) == (200, b"")
+    assert int(head.headers["content-length"]) == len(whole.content)
+    assert head.headers["content-type"] == whole.headers["content-type"]
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
+def test_pictures_may_be_tiny(format: str) -> None:
+    for size in ((1, 1), (7, 3), (200, 1)):
+        content = picture(format, size)
+        assert is_picture(content)
+        converted = as_png(content)
+        assert converted is not None
+        assert Image.open(io.BytesIO(converted)).size == size
 
 
 def test_covers_are_png(host: TestHost, tracks: Mapping[str, str]) -> None:

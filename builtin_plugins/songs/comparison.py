@@ -1,0 +1,128 @@
+"""What lies in the song folder, against what the index knows of it (songs contract, 4.3)."""
+# ruff: noqa: S608 - what is put together is our own; values are parameters
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from builtin_plugins.songs.identity import filename_of, track_id_of
+from builtin_plugins.songs.index import listed
+from builtin_plugins.songs.walking import Candidate, Walk, plain_formats
+from plugin_sdk import Database, Logger, SongFormat
+
+__all__ = ["Comparison", "Unlisted"]
+
+
+class Unlisted(Exception):
+    """The song folder cannot be listed."""
+
+
+class Comparison:
+    """One look at the folder.
+
+    ``signatures`` are those of the songs that are shown, by path. ``deleted``: signatures by
+    trackId of songs that were deleted when the look began. After `look`: ``tasks`` are to be
+    read, ``nameless`` are found but have a name that is no Unicode text, and ``unchanged``
+    counts songs that need nothing.
+    """
+
+    def __init__(
+        self, db: Database, root: str, formats: Sequence[SongFormat], *, full: bool
+    ) -> None:
+        self._db = db
+        self._root = root
+        self._formats = formats
+        self._full = full
+        self.signatures: dict[str, str] = {}
+        self._named: dict[str, str] = {}  # formats of those that `plain_formats` does not hold
+        self._find_known()
+        self.deleted = self._remembered("deletions")
+        self._unreadable = self._remembered("unreadable")
+        self.tasks: list[Candidate] = []
+        self.nameless: list[Candidate] = []
+        self.unchanged = 0
+        self._seen: set[str] = set()
+        self._closed: Sequence[str] = ()
+
+    def look(self, platform: str, log: Logger, check: Callable[[], None]) -> None:
+        """Walks through the folder; ``check`` is called for each song that is not unchanged.
+        Raises Unlisted."""
+        shown = {} if self._full else self.signatures
+        walk = Walk(self._root, self._formats, shown, self._named, log, platform)
+        try:
+            for found in walk.songs():
+                check()
+                if not _has_twin(self._root, found.path):
+                    self._take(found)
+        except OSError:
+            raise Unlisted from None
+        self.unchanged += len(walk.unchanged)
+        self._seen.update(walk.unchanged)
+        self._closed = walk.closed
+
+    def gone(self) -> list[str]:
+        """Paths of songs that are shown and were not found. Those of a format that is switched
+        off are unchanged while their file exists."""
+        found = {filename_of(task.path) for task in self.tasks}  # perhaps in another Unicode form
+        names = {each.name for each in self._formats}
+        gone = []
+        for path in self.signatures.keys() - self._seen:
+            if self._closed and path.startswith(tuple(self._closed)):
+                continue
+            if self._named.get(path, "") not in {*names, ""} and os.path.lexists(
+                os.path.join(self._root, path)  # noqa: PTH118
+            ):
+                self.unchanged += 1
+            elif filename_of(path) not in found:
+                gone.append(path)
+        return gone
+
+    def _find_known(self) -> None:
+        """Of all songs, so as little as can be."""
+        names, params = listed([*plain_formats(self._formats), ""])
+        shown = "FROM songs s JOIN tracks t ON t.id = s.id WHERE s.format"
+        plain = self._db.iterate(f"SELECT s.path, s.signature {shown} IN ({names})", params)
+        self.signatures.update((row["path"], row["signature"]) for row in plain)
+        for row in self._db.iterate(
+            f"SELECT s.path, s.signature, s.format {shown} NOT IN ({names})", params
+        ):
+            self.signatures[row["path"]] = row["signature"]
+            self._named[row["path"]] = row["format"]
+
+    def _remembered(self, table: str) -> dict[str, str]:
+        rows = self._db.query(f"SELECT track_id, signature FROM {table}")
+        return {row["track_id"]: row["signature"] for row in rows}
+
+    def _take(self, found: Candidate) -> None:
+        self._seen.add(found.path)
+        track_id = _track_id(found.path)
+        if track_id is None:
+            self.nameless.append(found)
+        elif self._full or found.signature not in (
+            self.deleted.get(track_id),
+            self._unreadable.get(track_id),
+        ):
+            self.tasks.append(found)
+
+
+def _has_twin(root: str, path: str) -> bool:
+    """Whether another file has the same name but for its Unicode form: the composed one counts."""
+    if path.isascii():
+        return False
+    composed = filename_of(path)
+    if composed == path:
+        return False
+    try:
+        return not Path(root, path).samefile(Path(root, composed))
+    except OSError:
+        return False
+
+
+def _track_id(path: str) -> str | None:
+    """None for a name that is no Unicode text."""
+    try:
+        return track_id_of(filename_of(path))
+    except UnicodeEncodeError:
+        return None
