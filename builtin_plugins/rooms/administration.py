@@ -30,12 +30,12 @@ class Administration(Plugin):
     @command("add", _ID, Argument("--name", "What people see; the id unless given", required=False))
     def add_room(self, io: CommandIO, id: str, name: str | None) -> None:
         """Make an open group."""
+        core = self.core
+        core.groups.check_new(id)
         shown = id if name is None else name
         if not 1 <= len(shown) <= _MAX_NAME or any(c < " " or "\x7f" <= c <= "\x9f" for c in shown):
             raise Invalid(f"A name has 1 to {_MAX_NAME} characters without control characters.")
-        core = self.core
         with core.transaction():
-            core.groups.check_new(id)
             if core.db.table("rooms").get(id) is not None:
                 raise Conflict(f"There is a room {id} already, which is no open group.")
             if self._numbered(id):

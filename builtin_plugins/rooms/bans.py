@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -14,6 +15,8 @@ from plugin_sdk import Clock, Database
 
 __all__ = ["Bans"]
 
+_END_OF_TIME: Final = 2**53
+"""Only bans that never end are active then."""
 _ACTIVE: Final = "(expires_at IS NULL OR expires_at > :now)"
 # ruff: noqa: S608  (constants only)
 _IS_BANNED: Final = (
@@ -47,10 +50,14 @@ class Bans:
         return self._db.value(_IS_BANNED, params) is not None
 
     def add(self, room_id: str, key: Key, by: str, now: int) -> bool:
-        """Bans for good. False when the key is banned already. In a transaction."""
-        if self.is_banned(room_id, key, now):
+        """Bans for good; what ends some day does not end any more. False when nothing changes.
+        In a transaction."""
+        if self.is_banned(room_id, key, _END_OF_TIME):
             return False
+        before = self.is_banned(room_id, key, now)
+        old = self._db.table("bans").get((room_id, key)) if before else None
         doc: dict[str, Any] = {
+            **(json.loads(old["doc"]) if old else {}),  # a ban that has ended gives way
             "roomId": room_id,
             "userId": key,
             "bannedBy": by,
@@ -58,11 +65,12 @@ class Bans:
             "timestamp": now,
         }
         row = {"room_id": room_id, "user_id": key, "timestamp": now, "doc": dump(doc)}
-        # A ban of this key that has ended gives way.
-        self._db.table("bans").upsert({**row, "oder_id": None, "expires_at": None})
+        oder_id = old["oder_id"] if old else None
+        self._db.table("bans").upsert({**row, "oder_id": oder_id, "expires_at": None})
         self._writing.saved("ban", f"{room_id}/{key}", doc)
         self._groups.counts_changed(room_id)
-        self._writing.tell("rooms.banned", {"room": room_id, "key": key, "by": by})
+        if not before:
+            self._writing.tell("rooms.banned", {"room": room_id, "key": key, "by": by})
         return True
 
     @contextmanager

@@ -27,6 +27,8 @@ __all__ = ["Draft", "Posting"]
 
 _TOGETHER: Final = 64
 """Posts that are committed at once, at most."""
+_MOST_SKIPPED: Final = 2**63 - 1
+"""Rows that a database can pass over."""
 _DRAW: Final = """
     UPDATE open_groups SET last_server_id = last_server_id + 1, last_timestamp =
         CASE WHEN last_timestamp >= :now THEN last_timestamp + 1 ELSE :now END
@@ -151,6 +153,10 @@ class Posting:
                     self._store([post])
             else:
                 batch[0].error = error
+        except BaseException:
+            for post in batch:
+                post.message = ""  # undone
+            raise
         finally:
             for post in batch:
                 post.settle()
@@ -218,7 +224,8 @@ class Posting:
         most = self._settings["rateLimitMessages"]
         if not most:
             return
-        params = {"room": caller.room, "key": caller.key, "skipped": most - 1}
+        skipped = min(most, _MOST_SKIPPED) - 1  # any integer is legal as the setting
+        params = {"room": caller.room, "key": caller.key, "skipped": skipped}
         earlier = self._db.value(_NTH_NEWEST, params)
         if earlier is None:
             return

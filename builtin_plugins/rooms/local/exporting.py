@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -70,6 +71,8 @@ def _write_list(texts: Iterable[str], write: Write) -> None:
 @contextmanager
 def _replacing(path: Path) -> Iterator[Write]:
     """Into place at the end: what stood there before stays if anything fails."""
+    if path.is_dir():
+        raise Invalid(f"{path}: cannot be written ({os.strerror(errno.EISDIR)}).")
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:

@@ -273,6 +273,23 @@ def test_bans(rooms: Any, refused: Callable[..., int]) -> None:
     assert refused(moderator.ask, "DELETE", "/block_list/nokey", room) == 400
 
 
+def test_a_ban_that_ends_becomes_one_for_good(rooms: Any) -> None:
+    room = rooms.add()
+    moderator, alice, bob = rooms.moderator(room), rooms.client(room), rooms.client(room)
+    soon = rooms.plugin.context.clock.ms() + 60_000
+    store = rooms.plugin.store
+    store.ban(room, alice.key, expiresAt=soon, reason="spam", oderId=bob.key)
+    for _ in range(2):
+        moderator.ban(room, alice.key)
+    rooms.move_clock(120)
+    assert [person.poll(room)["status_code"] for person in (alice, bob)] == [403, 403]
+    (stored,) = store.active_bans(room)
+    assert (stored["expiresAt"], stored["bannedBy"]) == (None, moderator.key)
+    assert (stored["reason"], stored["oderId"]) == ("spam", bob.key)
+    moderator.unban(room, alice.key)
+    assert [person.poll(room)["status_code"] for person in (alice, bob)] == [200, 200]
+
+
 def test_ban_and_delete_all(rooms: Any, refused: Callable[..., int]) -> None:
     rooms.set(rateLimitMessages=0)
     room, other = rooms.add(), rooms.add()

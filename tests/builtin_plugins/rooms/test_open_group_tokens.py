@@ -183,6 +183,9 @@ def test_five_messages_in_sixteen_seconds(rooms: Any, refused: Callable[..., int
     rooms.client(room).post(room)
     rooms.set(rateLimitMessages=6)
     moderator.post(room)
+    for much in (2**63, 10**30):
+        rooms.set(rateLimitMessages=much)
+        moderator.post(room)
     rooms.set(rateLimitMessages=None)
     rooms.move_clock(15)
     assert refused(moderator.post, room) == 429

@@ -203,7 +203,22 @@ def test_what_is_no_room_id(text: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "+5", " 5", "5 ", "1_0", "1e2", "5.0", "\u0663", "5\n", str(2**63), "9" * 9000]
+    "text",
+    [
+        "",
+        "+5",
+        " 5",
+        "5 ",
+        "1_0",
+        "1e2",
+        "5.0",
+        "\u0663",
+        "5\n",
+        str(2**63),
+        "9" * 9000,
+        "--5",
+        "-",
+    ],
 )
 def test_what_is_no_integer_of_a_query(text: str) -> None:
     with pytest.raises(Invalid):
@@ -213,6 +228,8 @@ def test_what_is_no_integer_of_a_query(text: str) -> None:
 def test_integers_of_queries_and_paths() -> None:
     assert query_integer("-9223372036854775808", "limit") == -(2**63)
     assert query_integer("007", "limit") == 7
+    assert query_integer("-" + "0" * 5000 + "7", "limit") == -7
+    assert path_integer("0" * 5000, "id") == 0
     assert path_integer("9223372036854775807", "id") == 2**63 - 1
     with pytest.raises(Invalid):
         path_integer("-1", "id")

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from plugin_sdk import DatabaseUnavailable
+from builtin_plugins.rooms.access import digest_of
+from builtin_plugins.rooms.posting import Draft, _Post
+from plugin_sdk import DatabaseUnavailable, Unavailable
 
 
 class Together:
@@ -101,6 +103,28 @@ def test_the_fault_of_one_is_not_that_of_others(
     calls = [lambda person=person: refused(person.post, room) for person in people]
     assert together.post(wait_until, calls) == [200, 500, 200]
     assert [each["server_id"] for each in people[0].messages(room)] == [2, 1]
+
+
+def test_what_is_torn_away_is_not_answered_as_stored(
+    rooms: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = rooms.add()
+    alice = rooms.client(room)
+    posting = rooms.plugin.posting
+    caller = rooms.plugin.access.judge(room, digest_of(alice.tokens[room]))
+    posts = [_Post(caller, Draft("eA==", "A" * 86 + "==")) for _ in range(2)]
+    original = posting._attempt
+
+    def attempt(post: Any) -> None:
+        original(post)
+        if post is posts[1]:
+            raise SystemExit
+
+    monkeypatch.setattr(posting, "_attempt", attempt)
+    with pytest.raises(SystemExit):
+        posting._store(posts)
+    assert [(post.message, type(post.error)) for post in posts] == [("", Unavailable)] * 2
+    assert alice.messages(room) == []
 
 
 def test_a_database_that_is_away_is_so_for_all(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import random
 import signal
 import subprocess
@@ -276,3 +277,30 @@ def test_two_processes_share_the_rooms(rooms: Any) -> None:
         server.wait()
         assert server.stdout is not None
         server.stdout.close()
+
+
+def test_a_second_process_sees_and_is_seen(rooms: Any) -> None:
+    """The command line works beside the server."""
+    room = rooms.add()
+    alice = rooms.client(room)
+    data_dir = rooms.host.data_dir
+    environment = {**os.environ, "STAGEBOX_DATA_DIR": str(data_dir)}
+    if url := database_of(data_dir):
+        environment["STAGEBOX_DATABASE"] = url
+
+    def stagebox(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "host", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    done = stagebox("rooms", "add-moderator", room, alice.key)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert alice.poll(room)["moderators"] == [alice.key]
+    done = stagebox("rooms", "add", room)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1

@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from plugin_sdk import Invalid
+from plugin_sdk.testing import FakeCommandIO
 
 KEY = "05" + "ab" * 32
 SIGNATURE = "A" * 86 + "=="
@@ -221,6 +223,14 @@ def test_a_file_that_is_not_there(local: Any) -> None:
         with pytest.raises(Invalid) as refused:
             local.plugin.import_command(None_IO(), file=str(local.folder / name), replace=False)
         assert "cannot be read" in refused.value.message
+
+
+def test_a_file_that_cannot_be_written(local: Any, tmp_path: Path) -> None:
+    for place in (tmp_path, tmp_path / "nowhere" / "x.json"):
+        with pytest.raises(Invalid) as refused:
+            local.plugin.export_command(FakeCommandIO(), file=str(place))
+        assert refused.value.message.startswith(f"{place}: cannot be written")
+    assert list(tmp_path.iterdir()) == []
 
 
 class None_IO:
