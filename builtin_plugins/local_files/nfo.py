@@ -7,7 +7,9 @@ size and depth, and what is no text, number or date counts as nothing.
 from __future__ import annotations
 
 import math
+import os
 import re
+import stat
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -126,7 +128,9 @@ def read_nfo(path: Path) -> list[Nfo]:
     """What a file says: one thing, or several episodes one after the other; nothing when it cannot
     be read, is too large, or is no XML (some hold but an address)."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return []
             content = file.read(MAX_BYTES + 1)
     except OSError:
         return []
@@ -138,6 +142,11 @@ def read_nfo(path: Path) -> list[Nfo]:
         if root is not None:
             found.append(Nfo(root))
     return found
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """A named pipe of that name would be waited for, for ever."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 class _Refused(Exception):

@@ -1,7 +1,11 @@
-"""Tags inside of MP4 files. Matroska's are not read: they hardly ever say more than the name."""
+"""Tags inside of MP4 files. Matroska's are not read: they hardly ever say more than the name.
+
+The files come from anywhere: a length in one of them may claim gigabytes, or a million parts.
+"""
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -12,6 +16,8 @@ from tinytag import TinyTag, TinyTagException
 __all__ = ["Tags", "read_tags"]
 
 _SUFFIXES: Final = frozenset({".mp4", ".m4v"})
+_MAX_READ: Final = 1024 * 1024
+_MAX_READS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +30,26 @@ class Tags:
     minutes: int | None
 
 
+class _Modest(io.BufferedReader):
+    """Refuses to read much at once, or very often."""
+
+    _left = _MAX_READS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Raises ValueError."""
+        self._left -= 1
+        if size is None or not 0 <= size <= _MAX_READ or self._left < 0:
+            raise ValueError("The file wants too much to be read.")
+        return super().read(size)
+
+
 def read_tags(path: Path) -> Tags | None:
     """None for a file without a title of its own, of another kind, or that cannot be read."""
     if path.suffix.lower() not in _SUFFIXES:
         return None
     try:
-        found = TinyTag.get(path, image=False)
+        with _Modest(path.open("rb", buffering=0)) as file:
+            found = TinyTag.get(path, file, image=False)
     except (OSError, TinyTagException, ValueError, ArithmeticError, LookupError):
         return None  # whatever a damaged file makes the reader say
     title = _text(found.title)

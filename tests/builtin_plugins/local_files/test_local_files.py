@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tracemalloc
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -191,6 +193,11 @@ def test_a_folder_or_a_missing_file_is_nothing(tmp_path):
     assert read_nfo(tmp_path / "missing.nfo") == []
 
 
+def test_nobody_waits_for_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "a.nfo")
+    assert read_nfo(tmp_path / "a.nfo") == []
+
+
 # Tags
 
 
@@ -227,3 +234,35 @@ def test_an_mp4_that_says_nothing(provider, tmp_path, content):
     (tmp_path / "a.mkv").write_bytes(tagged("In a wrong file", "1979"))
     assert provider.fetch(film(tmp_path / "a.mp4")) is None
     assert provider.fetch(film(tmp_path / "a.mkv")) is None
+
+
+def claiming(size: int) -> bytes:
+    """A title of that length, of which the file holds nothing but zeros."""
+    found = (size + 8).to_bytes(4, "big") + b"data" + b"\0\0\0\1\0\0\0\0"
+    size += 8
+    for kind in (b"\xa9nam", b"ilst", b"meta", b"udta", b"moov"):
+        size += 8
+        inner = bytes(4) + found if kind == b"meta" else found
+        size += 4 if kind == b"meta" else 0
+        found = size.to_bytes(4, "big") + kind + inner
+    return box(b"ftyp", b"isom\0\0\2\0isomiso2") + found
+
+
+def test_a_title_without_end_is_not_read(provider, tmp_path):
+    for size, known in ((2_000, True), (50_000_000, False)):
+        with (tmp_path / "a.mp4").open("wb") as file:
+            file.write(claiming(size))
+            file.truncate(size + 1000)
+        tracemalloc.start()
+        found = provider.fetch(film(tmp_path / "a.mp4"))
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert (found is not None) == known
+        assert most < 5_000_000
+
+
+def test_parts_without_end_are_not_counted(provider, tmp_path):
+    (tmp_path / "a.mp4").write_bytes(
+        box(b"ftyp", b"isom\0\0\2\0isomiso2") + b"\0\0\0\x08free" * 20_000 + tagged("Late", "1979")
+    )
+    assert provider.fetch(film(tmp_path / "a.mp4")) is None
