@@ -14,13 +14,16 @@ import pytest
 
 import builtin_plugins.signaling_login as signaling_login
 from builtin_plugins.signaling_login.provider import SignalingLogin
-from plugin_sdk import NotFound, Route
+from plugin_sdk import Forbidden, Login, NotFound, Route
 from plugin_sdk.management import PublishedRoute
-from plugin_sdk.testing import FakeContext
+from plugin_sdk.testing import FakeContext, request
 
 FOLDER = Path(signaling_login.__file__).parent
 ALICE = {"id": "user-alice-01", "username": "alice", "displayName": "Alice"}
 PASSWORD = "correct horse battery staple"
+SERVER = "https://signal.example.com"
+OTHER = "https://other.example.com/path"
+BODY = {"username": "alice", "password": "right", "serverUrl": SERVER}
 
 
 @dataclass
@@ -242,3 +245,23 @@ def provider(context: FakeContext, plugin: signaling_login.SignalingLoginPlugin)
     found = context.providers.get("auth", "signaling")
     assert isinstance(found, SignalingLogin)
     return found
+
+
+@pytest.fixture
+def allowed(context: FakeContext) -> None:
+    """Two servers are on the list, and let alice in."""
+    context.settings.update({"allowedSignalingServers": [SERVER, OTHER]})
+    for server in (SERVER, OTHER):
+        context.http.answer_json("POST", f"{server}/api/users/login", ALICE)
+
+
+def login(provider: SignalingLogin, peer: str = "127.0.0.1", **changes: Any) -> Login:
+    """Without a member that is ..."""
+    body = {name: value for name, value in {**BODY, **changes}.items() if value is not ...}
+    return provider.login(body, request("POST", body=body, peer=peer))
+
+
+def code_of(call: Any, error: type[Exception] = Forbidden) -> str:
+    with pytest.raises(error) as caught:
+        call()
+    return caught.value.code  # type: ignore[attr-defined,no-any-return]
