@@ -196,13 +196,13 @@ def test_recovery_beside_a_writer_takes_nothing_from_it(
     class Slow(io.BytesIO):
         def read(self, size: int | None = -1, /) -> bytes:
             reading.set()
-            assert go_on.wait(10)
+            assert go_on.wait(30)
             return super().read(size)
 
     with ThreadPoolExecutor(1) as pool:
         writing = pool.submit(storage.put, "a", Slow(b"content"), "a/b")
         try:
-            assert reading.wait(10)
+            assert reading.wait(30)
             new_storage(context)
         finally:
             go_on.set()

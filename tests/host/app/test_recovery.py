@@ -53,7 +53,7 @@ def test_jobs_of_a_dead_process_are_done(make_host, wait_until):
     a = make_host(Keeper)
     jobs = a.plugin("keeper").context.jobs
     first = jobs.start("walk").id
-    assert jobs.wait(first, 20).result == 1
+    assert jobs.wait(first, 60).result == 1
     changes = {"state": "running", "owner": "dead", "result": None, "finished_at": None}
     a.host.database.table("_stagebox_jobs").update(
         a.host.database.value("SELECT number FROM _stagebox_jobs WHERE id = :id", {"id": first}),

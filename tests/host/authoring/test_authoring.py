@@ -32,7 +32,7 @@ class plugin(Plugin):
 """
 
 
-def eventually(what: Callable[[], Any], seconds: float = 20.0) -> Any:
+def eventually(what: Callable[[], Any], seconds: float = 60.0) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := what()):
         assert time.monotonic() < deadline, "it did not come true in time"
@@ -141,7 +141,7 @@ def develop(tmp_path: Path) -> Iterator[Callable[[Path], Any]]:
         thread = threading.Thread(target=development.run, args=(stopping,))
         thread.start()
         base = f"http://{development.server.addresses[0]}/api/plugins/{source.id}"
-        client = httpx.Client(base_url=base, trust_env=False)
+        client = httpx.Client(base_url=base, trust_env=False, timeout=30)
 
         def end() -> None:
             stopping.set()

@@ -387,7 +387,7 @@ def test_a_statement_that_takes_too_long_is_given_up(database: HostDatabase, ask
     assert database.value("SELECT 1 FROM pg_sleep(0.05)") == 1
     timed: Any = database
     with database.transaction():
-        timed._control("SET LOCAL statement_timeout = '50ms'")
+        timed._control("SET LOCAL statement_timeout = '500ms'")
         with pytest.raises(DatabaseUnavailable) as caught:
             database.query("SELECT pg_sleep(10)")
         assert "too long" in caught.value.message

@@ -217,12 +217,12 @@ def test_a_hanging_start_is_quarantined_and_stays_so(make_host, write_plugin):
         class plugin(Plugin):
             def enable(self): threading.Event().wait(60)
     """
-    host = make_host(
-        write_plugin("good", GOOD), settings={"plugin_admin": {"setupTimeoutSeconds": 1}}
-    )
+    host = make_host(write_plugin("good", GOOD))
     folder = write_plugin("hangs", code)
     shutil.copytree(folder, host.data_dir / "plugins" / "hangs")
+    host.host.settings.update("plugin_admin", {"setupTimeoutSeconds": 1})
     entry = host.enable("hangs")
+    host.host.settings.update("plugin_admin", {"setupTimeoutSeconds": None})  # for the others
     assert entry.state == "quarantined"
     assert entry.fault is not None
     assert entry.fault.code == "SETUP_TIMEOUT"

@@ -141,7 +141,7 @@ def test_others_read_what_is_committed_and_do_not_wait(data: FakeData) -> None:
         data.set("a", "new")
         reader = threading.Thread(target=lambda: seen.append(data.get("a")))
         reader.start()
-        reader.join(10)
+        reader.join(60)
         assert seen == ["old"]
     assert data.get("a") == "new"
 
@@ -158,7 +158,7 @@ def test_no_update_is_lost(data: FakeData) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert data.get("count") == 200
 
 

@@ -219,7 +219,7 @@ def test_others_read_what_is_committed(context: Context) -> None:
         context.data.set("a", "new")
         reader = threading.Thread(target=lambda: seen.append(context.data.get("a")))
         reader.start()
-        reader.join(15)
+        reader.join(60)
     assert seen == ["old"]
 
 

@@ -161,7 +161,7 @@ MUTANTS = {
         def put(self, key, content, content_type):
             data = content.read()
             super().put(key, io.BytesIO(data[:1000]), content_type)
-            time.sleep(0.01)
+            time.sleep(0.05)
             return super().put(key, io.BytesIO(data), content_type)
     """,
     "test_threads_do_not_meet": """
