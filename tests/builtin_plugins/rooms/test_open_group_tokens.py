@@ -187,9 +187,9 @@ def test_five_messages_in_sixteen_seconds(rooms: Any, refused: Callable[..., int
         rooms.set(rateLimitMessages=much)
         moderator.post(room)
     rooms.set(rateLimitMessages=None)
-    rooms.move_clock(15)
+    rooms.move_clock(11)  # all of the above may take five seconds
     assert refused(moderator.post, room) == 429
-    assert int(moderator.headers["retry-after"]) in (1, 2)
+    assert 1 <= int(moderator.headers["retry-after"]) <= 6
     rooms.move_clock(20)
     assert moderator.post(room)["timestamp"] > first["timestamp"] + 16_000
 
