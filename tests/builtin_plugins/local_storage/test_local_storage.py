@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import builtin_plugins.local_storage as local_storage
@@ -94,7 +94,7 @@ def test_a_negative_range_is_refused(storage: LocalStorage, start: int, length: 
         storage.open("a", start, length)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(max_examples=30)
 @given(keys=st.sets(KEYS, max_size=8), prefix=st.text("ab/é", max_size=2), limit=st.integers(0, 5))
 def test_listing_any_keys(
     context: FakeContext, storage: LocalStorage, keys: set[str], prefix: str, limit: int

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builtin_plugins.plugin_data import PluginData
@@ -31,7 +31,7 @@ def told(context: FakeContext) -> list[tuple[str, Any]]:
     return [(event.name, dict(event.data)) for event in context.events.emitted]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(max_examples=50)
 @given(key=TEXT.filter(bool), value=VALUES, server=st.sampled_from(["", "room-1"]))
 def test_what_is_set_is_read(store: PluginDataStore, key: str, value: Any, server: str) -> None:
     scope = "server" if server else "local"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import host.events.channel
@@ -311,9 +311,7 @@ steps = st.recursive(
 )
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60)
 @given(program=st.lists(steps, max_size=6))
 def test_any_nesting_of_commits_and_rollbacks(
     bus: EventBus, engine: Engine, program: list[Any]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from host.db import HostDatabase
@@ -265,7 +265,7 @@ _steps = st.lists(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(max_examples=60)
 @given(type_=st.sampled_from(["storage", "colour", "metadata"]), steps=_steps)
 def test_whatever_happens_the_rules_hold(
     database: HostDatabase, type_: str, steps: list[tuple[Any, ...]]

@@ -6,7 +6,7 @@ import socket
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 LIMIT = 1000  # of the fixture
@@ -244,11 +244,7 @@ TOKENS = st.sampled_from(
 )
 
 
-@settings(
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=150)
 @given(st.lists(st.one_of(TOKENS, st.binary(max_size=30)), max_size=30))
 def test_no_bytes_bring_the_server_down(shared, parts):
     with socket.create_connection(shared.address, timeout=20) as client:

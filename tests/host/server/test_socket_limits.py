@@ -7,7 +7,7 @@ import threading
 import time
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
@@ -273,11 +273,7 @@ def test_stop_gives_up_on_a_callback_that_hangs(serve):
     go.set()
 
 
-@settings(
-    max_examples=100,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=100)
 @given(st.lists(st.one_of(st.binary(max_size=40), FRAMES), max_size=12))
 def test_no_bytes_bring_the_hub_down(served, parts):
     raw = Raw(served)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from host.db import HostDatabase
@@ -257,7 +257,7 @@ _values = st.recursive(
 _documents = st.dictionaries(st.sampled_from([*SCHEMA["properties"], "loude"]), _values, max_size=5)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(max_examples=150)
 @given(changes=st.lists(st.tuples(st.booleans(), _documents), max_size=4))
 def test_what_is_in_force_always_fits_and_can_be_sent_back(
     store: SettingsStore, changes: list[tuple[bool, dict[str, Any]]]

@@ -6,7 +6,7 @@ import io
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from host.web.problems import MAX_PROBLEMS
@@ -235,9 +235,7 @@ contents = st.one_of(
 )
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None
-)
+@settings(max_examples=200)
 @given(contents, st.sampled_from([JSON, "", "text/plain", "multipart/form-data; boundary=x"]))
 def test_whatever_is_sent_is_no_fault_of_the_host(make_site, content, content_type):
     site = make_site()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from host.web.forms import MAX_FIELD_BYTES, MAX_PARTS
@@ -170,9 +170,7 @@ pieces = st.one_of(
 )  # fmt: skip
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None
-)
+@settings(max_examples=200)
 @given(st.lists(pieces, max_size=12).map(b"".join))
 def test_no_form_is_a_fault_of_the_host(upload, body):
     assert upload(body).status in (200, 400)
