@@ -128,12 +128,14 @@ def _by_name(host: Host, source: str, yes: bool, dry_run: bool) -> None:
             before = register.find(manifest.id)
             replaces = before.manifest.version if before and before.manifest else None
             show_manifest(manifest, replaces)
-        _agreed(change, present, yes, dry_run)
+        agreed = _agreed(change, present, yes, dry_run)
         if dry_run:
             return
         with ready.installed():
             register.look(packages=True)
             _refuse_broken(host, manifests)
+    for manifest in manifests if agreed else ():
+        host.manager.wishes.confirm(manifest.id, manifest.declared)
     host.manager.wishes.bump()  # a running server looks which packages there are
     for manifest in manifests:
         _done(host, manifest)
@@ -193,3 +195,5 @@ def _done(host: Host, manifest: Manifest) -> None:
         click.echo(f"Switch it on with: stagebox plugin enable {manifest.id}")
     elif entry.source == "entry-point":
         click.echo("It is active: the new version runs after disable and enable, or a restart.")
+        if entry.confirmed is not None and manifest.declared - entry.confirmed:
+            click.echo("It asks for more than was confirmed, and waits for `plugin enable` then.")

@@ -77,8 +77,9 @@ def info(plugin_id: str, as_json: bool) -> None:
 @click.argument("plugin_id", metavar="ID")
 @configured
 def enable(plugin_id: str) -> None:
-    """Switch a plugin on."""
+    """Switch a plugin on, and so agree to what it asks for."""
     with managed_host(plugins=True) as host:
+        _show_wishes(host.plugins.entry(plugin_id))
         entry = host.plugins.enable(plugin_id)
         host.audit.note(f"stagebox plugin enable {plugin_id}", principal=OPERATOR)
         state, message = after_server(host, plugin_id, entry)
@@ -99,11 +100,26 @@ def disable(plugin_id: str) -> None:
     click.echo(f"{plugin_id} is disabled.")
 
 
+def _show_wishes(entry: PluginEntry) -> None:
+    """What nobody agreed to yet, or what is new of it; of built-ins nothing is asked."""
+    if entry.manifest is None or entry.bundled:
+        return
+    if entry.confirmed is None:
+        for line in declared(entry.manifest):
+            click.echo(f"  {line}")
+    elif entry.added:
+        click.echo(f"{entry.id} asks for more than was confirmed: {', '.join(entry.added)}.")
+
+
 def _as_seen(host: Host, entry: PluginEntry) -> PluginEntry:
     """The state that a serving process noted last, or what it would be at the next start."""
     outcome = host.manager.wishes.outcome(entry.id)
     if entry.fault is not None or entry.state == "incompatible":
         return entry
+    record = host.manager.register.record(entry.id)
+    waits = host.manager.unconfirmed(record) if entry.enabled else None
+    if waits is not None and not host.presence.others():
+        return replace(entry, state="errored", fault=waits)
     if outcome is not None:
         return replace(entry, state=cast("PluginState", outcome[1]), fault=outcome[2])
     return replace(entry, state="active" if entry.enabled else "disabled")

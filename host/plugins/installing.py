@@ -31,7 +31,7 @@ from host.plugins.packages import (
 )
 from host.plugins.register import Record
 from host.plugins.starting import Failed, Running
-from plugin_sdk import Conflict, Invalid, NotFound, Problem, StageboxError, parse_json
+from plugin_sdk import Conflict, Invalid, Manifest, NotFound, Problem, StageboxError, parse_json
 from plugin_sdk.management import InstallPlan, PluginEntry
 
 __all__ = ["Installer"]
@@ -81,8 +81,7 @@ class Installer:
             kind = "built in" if record.found.bundled else "installed as a Python package"
             raise Conflict(f"The plugin {manifest.id} is {kind}; a folder would never be loaded.")
         before = record.manifest if record else None
-        had = before.capabilities if before else ()
-        granted = {each.name for each in before.permissions} if before else set()
+        agreed = self._agreed(manifest.id, before)
         packages = read_requirements(folder)
         return InstallPlan(
             packages=tuple(packages),
@@ -90,11 +89,18 @@ class Installer:
             manifest=manifest,
             source=source.name,
             replaces=before.version if before else None,
-            added_capabilities=tuple(each for each in manifest.capabilities if each not in had),
+            added_capabilities=tuple(each for each in manifest.capabilities if each not in agreed),
             added_permissions=tuple(
-                each for each in manifest.permissions if each.name not in granted
+                each for each in manifest.permissions if each.name not in agreed
             ),
         )
+
+    def _agreed(self, plugin_id: str, before: Manifest | None) -> frozenset[str]:
+        """What a person agreed to; of a plugin that nobody enabled yet, what it declared."""
+        wish = self._manager.wishes.get(plugin_id)
+        if wish is not None and wish.confirmed is not None:
+            return wish.confirmed
+        return before.declared if before is not None else frozenset()
 
     @contextmanager
     def _staged(self, source: Path) -> Iterator[Path]:
@@ -116,13 +122,15 @@ class Installer:
                 record = self._manager.register.find(plugin_id)
                 if record is not None and record.running is not None:
                     self._replace(record, folder)
-                    self._manager.confirm(plugin_id)
+                    self._manager.confirm(plugin_id)  # as `_confirm` has seen to
                     self._manager.wishes.bump()  # other processes run the old version still
                 else:
                     target = self._folders / plugin_id
                     for path in code_files(target, folder) if target.is_dir() else []:
                         shutil.rmtree(path) if path.is_dir() else path.unlink()
                     put_code(folder, target)
+                    if plan.replaces is not None:
+                        self._manager.wishes.confirm(plugin_id, plan.manifest.declared)
         return self._manager.entry(plugin_id)
 
     def _confirm(self, plan: InstallPlan, accepted: bool) -> None:
@@ -190,7 +198,7 @@ class Installer:
         move_code(code_files(folder, staged_folder), previous)
         put_code(staged_folder, folder)
         try:
-            self._swap(record)
+            self._swap(record, agreed=True)
         except BaseException:
             self._put_back(record.found.id)
             self._manager.register.look()
@@ -198,12 +206,15 @@ class Installer:
         finally:
             shutil.rmtree(previous, ignore_errors=True)
 
-    def _swap(self, record: Record) -> None:
-        """Starts what the folder holds beside the running instance and takes its place."""
+    def _swap(self, record: Record, *, agreed: bool = False) -> None:
+        """Starts what the folder holds beside the running instance and takes its place, if a
+        person ``agreed`` to what it asks for, now or before."""
         old = record.running
         assert old is not None
         plugin_id = record.found.id
         fault = self._manager.register.examine(record)
+        if fault is None and not agreed:
+            fault = self._manager.unconfirmed(record)
         if fault is not None:
             record.manifest = old.published.manifest
             raise self._failed(plugin_id, f"{fault.code}: {fault.message}")

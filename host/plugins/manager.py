@@ -14,7 +14,7 @@ from host.plugins.instances import Instances
 from host.plugins.register import Record, Register
 from host.plugins.requirements import circle_fault, dependents_of, order_of_start
 from host.plugins.stage import Limits, Stage
-from host.plugins.starting import Failed
+from host.plugins.starting import Failed, one_line
 from host.plugins.wishes import Wish, WishStore
 from plugin_sdk import CORE_PERMISSIONS, Conflict, Permission
 from plugin_sdk.management import PluginEntry, PluginFault, PluginState
@@ -175,21 +175,35 @@ class PluginManager:
         self.register.look(packages=True)
         with self.change:
             record = self.register.record(plugin_id)
+            agreed = record.asks_for
             if record.state != "active":
-                wish = self.wishes.set(plugin_id, True)
+                wish = self.wishes.set(plugin_id, True, confirmed=agreed)
                 self._start(plugin_id, record)
                 self._acted(plugin_id, wish, record)
                 self._retry_waiting()
             elif not record.wished(self.wishes.get(plugin_id)):
-                self.wishes.set(plugin_id, True)
-            self.confirm(plugin_id)
+                self.wishes.set(plugin_id, True, confirmed=agreed)
+            else:
+                self.confirm(plugin_id)
             return self._entry(plugin_id)
 
     def confirm(self, plugin_id: str) -> None:
         """A person agreed to what this version of a plugin declares."""
-        record = self.register.record(plugin_id)
-        if record.manifest is not None and not record.found.bundled:
-            self.wishes.confirm(plugin_id, record.manifest.declared)
+        agreed = self.register.record(plugin_id).asks_for
+        if agreed is not None:
+            self.wishes.confirm(plugin_id, agreed)
+
+    def unconfirmed(self, record: Record) -> PluginFault | None:
+        """For a version that came past the host (by pip, or copied into its folder) and asks for
+        more than a person agreed to: none of its code runs before somebody does."""
+        asked, manifest = record.asks_for, record.manifest
+        wish = self.wishes.get(record.found.id) if asked else None
+        if not asked or manifest is None or wish is None or wish.confirmed is None:
+            return None
+        added = ", ".join(sorted(asked - wish.confirmed))
+        text = f"Version {manifest.version} asks for more than was confirmed: {added}."
+        more = " It waits until somebody enables it, and so agrees."
+        return PluginFault("CONFIRMATION_NEEDED", one_line(text + more)) if added else None
 
     def disable(self, plugin_id: str) -> PluginEntry:
         """Raises NotFound; Conflict for a protected plugin, one that others need, or the owner of
@@ -249,9 +263,10 @@ class PluginManager:
     def _follow(self, plugin_id: str, record: Record, wish: Wish) -> None:
         outcome = self.wishes.outcome(plugin_id)
         known = outcome is not None and outcome[0] >= wish.version
+        works = outcome is not None and outcome[1] == "active"  # elsewhere, if not here
         active = record.state == "active"
         if wish.enabled and wish.quarantine is None:
-            if not active and (not known or record.state in ("disabled", "quarantined")):
+            if not active and (not known or works or record.state in ("disabled", "quarantined")):
                 self._start(plugin_id, record)
         elif active or not known:
             state: PluginState = "quarantined" if wish.enabled else "disabled"
@@ -265,7 +280,7 @@ class PluginManager:
         """Runs the steps of section 14 of the plugin contract; the record tells how it ended."""
         record.busy = True
         try:
-            fault = self.register.examine(record)
+            fault = self.register.examine(record) or self.unconfirmed(record)
             if fault is None:
                 assert record.manifest is not None
                 record.running = self.instances.attempt(record.found, record.manifest)

@@ -48,6 +48,14 @@ class Record:
         return self.found.bundled and not starts_off
 
     @property
+    def asks_for(self) -> frozenset[str] | None:
+        """What an administrator agrees to by enabling it; None for built-ins, and where nobody
+        can tell."""
+        if self.manifest is None or self.found.bundled:
+            return None
+        return self.manifest.declared
+
+    @property
     def protected(self) -> bool:
         """Whether it is needed to run the host."""
         return self.manifest is not None and self.manifest.protected

@@ -42,7 +42,7 @@ from plugin_sdk import (
 from plugin_sdk.deprecation import loading_plugin
 from plugin_sdk.management import PluginFault
 
-__all__ = ["Failed", "Running", "Start", "fault_of", "teardown"]
+__all__ = ["Failed", "Running", "Start", "fault_of", "one_line", "teardown"]
 
 _PATHS: Final = re.compile(r"(?:/[\w.@+~-]+){2,}/?|[A-Za-z]:\\[^\s'\"]+")
 _MAX_MESSAGE: Final = 300

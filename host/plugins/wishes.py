@@ -53,7 +53,7 @@ class Wish:
     """``version`` grows with every change of the wish, so that a command can wait until the
     server has acted on it. ``quarantine`` is why it was taken out, until somebody enables it.
     ``confirmed`` are the capabilities and permissions that it declared when a person last enabled
-    it, or took over an upgrade; None when nobody ever did."""
+    it, or took over an upgrade; None when nobody ever did. What asks for more waits."""
 
     enabled: bool
     version: int
@@ -75,21 +75,32 @@ class WishStore:
         row = self._db.table("_stagebox_wishes").get(plugin_id)
         return None if row is None else _wish(row)
 
-    def set(self, plugin_id: str, enabled: bool, quarantine: PluginFault | None = None) -> Wish:
-        """Stores a wish; a quarantine mark stays only when given again."""
+    def set(
+        self,
+        plugin_id: str,
+        enabled: bool,
+        quarantine: PluginFault | None = None,
+        *,
+        confirmed: frozenset[str] | None = None,
+    ) -> Wish:
+        """Stores a wish; a quarantine mark stays only when given again. ``confirmed``: what a
+        person agrees to by it, if that is to change."""
         with self._db.transaction():
             before = self.get(plugin_id)
             version = before.version + 1 if before else 1
-            self._db.table("_stagebox_wishes").upsert(
-                {
-                    "plugin_id": plugin_id,
-                    "enabled": enabled,
-                    "version": version,
-                    "quarantine": _fault_json(quarantine),
-                }
-            )
+            row: dict[str, Any] = {
+                "plugin_id": plugin_id,
+                "enabled": enabled,
+                "version": version,
+                "quarantine": _fault_json(quarantine),
+            }
+            if confirmed is not None:
+                row["confirmed"] = sorted(confirmed)
+            self._db.table("_stagebox_wishes").upsert(row)
             self.bump()
-        return Wish(enabled, version, quarantine, before.confirmed if before else None)
+        if confirmed is None and before is not None:
+            confirmed = before.confirmed
+        return Wish(enabled, version, quarantine, confirmed)
 
     def confirm(self, plugin_id: str, declared: frozenset[str]) -> None:
         """Notes what a person agreed to. No change of the wish: nobody has to act on it."""

@@ -1,9 +1,9 @@
-import { Refusal, ask, byId, confirm, el, may, plural, ready, record, say, when, work } from "./desk.js";
+import { Refusal, ask, byId, el, may, plural, ready, record, say, when, work } from "./desk.js";
 import { offerRemoval, showData } from "./data.js";
 import { mark, refuse, valid } from "./fields.js";
 import { showPanels } from "./panels.js";
 import { fields, read } from "./settings-form.js";
-import { declared, disable, enable, meanings } from "./switching.js";
+import { disable, enable, meanings } from "./switching.js";
 
 const id = byId("plugin").dataset.id;
 const api = `/api/plugins/${encodeURIComponent(id)}`;
@@ -41,8 +41,6 @@ function showHead() {
   if (plugin.protected) switches.push(el("small", {}, "Stagebox needs it: it cannot be disabled."));
   if (plugin.state === "active" && plugin.hasSettingsHtml) switches.push(el("a", { class: "button", href: `${api}/settings` }, "Its own settings page"));
   byId("switches").replaceChildren(...switches);
-  const open = plugin.state === "active" && plugin.added && may("MANAGE_PLUGINS");
-  byId("added").replaceChildren(...(open ? [agree()] : []));
   byId("brings").replaceChildren(
     ...items("Routes below", plugin.routes.paths ?? [plugin.routes.prefix]),
     ...items("Runs", [plugin.bundled ? "as a part of Stagebox, inside of the host" : "inside of the host, with all that the host's process may"]),
@@ -59,24 +57,13 @@ function showHead() {
 /** A link only when it leads to the web: manifests are written by strangers. */
 const homepage = (url) => (/^https?:\/\//.test(url) ? el("a", { href: url, rel: "noreferrer" }, url) : url);
 
-/** For one that came by another way than this page with more than was agreed to, and runs. */
-function agree() {
-  const button = el("button", { type: "button", class: "main" }, "Confirm");
-  button.addEventListener("click", () => work(button, async () => {
-    if (!(await confirm(`Confirm ${plugin.name} ${plugin.version}?`, declared(plugin), "Confirm"))) return;
-    await ask(`${api}/enable`, { method: "POST" });
-    await load();
-    say(`What ${plugin.name} asks for is confirmed.`);
-    byId("switches").querySelector("button")?.focus();
-  }));
-  return el("div", { class: "warning" }, el("p", {}, `It runs, but asks for more than was confirmed: ${plugin.added.join(", ")}. Confirm that, or disable it.`), el("p", { class: "buttons" }, button));
-}
-
-/** For one that failed: whatever kept it from starting may be mended by now. */
+/** For one that failed: whatever kept it from starting may be mended by now. One that asks for
+ *  more than was agreed to waits for that alone. */
 function retry() {
-  const again = el("button", { type: "button", class: "main" }, "Try again");
+  const again = el("button", { type: "button", class: "main" }, plugin.added ? "Confirm…" : "Try again");
   again.addEventListener("click", () => work(again, async () => {
-    const now = await ask(`${api}/enable`, { method: "POST" });
+    const now = plugin.added ? await enable(plugin) : await ask(`${api}/enable`, { method: "POST" });
+    if (!now) return;
     await load();
     if (!now.error) say(`${now.name} is ${now.state}.`);
     byId("switches").querySelector("button")?.focus();

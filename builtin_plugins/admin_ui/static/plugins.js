@@ -23,7 +23,7 @@ function row(plugin) {
       el("span", { class: `state ${plugin.state}` }, plugin.state),
       el("small", {}, `${plugin.version}, ${plugin.source}`), button),
     plugin.description ? el("p", {}, plugin.description) : null,
-    plugin.added ? el("p", { class: "warning" }, `Asks for more than was confirmed: ${plugin.added.join(", ")}.`) : null,
+    plugin.added && !plugin.error ? el("p", { class: "warning" }, `Asks for more than was confirmed: ${plugin.added.join(", ")}.`) : null,
     plugin.error ? el("p", { class: "problem" }, `${plugin.error.code}: ${plugin.error.message}`) : null);
 }
 

@@ -166,6 +166,18 @@ def test_a_plugin_comes_by_name_and_a_failing_pip_leaves_nothing(place):
     assert done.stdout.endswith("Switch it on with: stagebox plugin enable example.d\n")
     done = place.run("enable", "example.d")
     assert (done.returncode, done.stdout) == (0, "example.d is active.\n")
+    plugin_wheel(place.links, "example.d", "x-lib", "z-lib", version="1.1.0", capabilities=["http"])
+    done = place.run("install", "example-d")  # nobody is there to be asked
+    assert "It asks for more than was confirmed" in done.stdout
+    done = place.run("list")
+    (line,) = (each for each in done.stdout.splitlines() if each.startswith("example.d "))
+    assert line.split()[1:3] == ["1.1.0", "errored"]
+    assert "CONFIRMATION_NEEDED: Version 1.1.0 asks for more than was confirmed: http." in line
+    done = place.run("enable", "example.d")
+    assert done.stdout.splitlines() == [
+        "example.d asks for more than was confirmed: http.",
+        "example.d is active.",
+    ]
     done = place.run("uninstall", "example.d", "--purge")
     assert done.returncode == 0, done.stderr
     assert "Removed the package example-d; what it required stays installed." in done.stdout

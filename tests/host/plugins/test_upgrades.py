@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -109,22 +110,69 @@ def test_an_update_that_asks_for_more_waits_for_a_word(make_host, write_plugin, 
     assert (upgraded.state, upgraded.added) == ("active", [])
 
 
-def test_what_a_version_declares_beyond_what_was_confirmed_is_named(make_host, write_plugin):
-    host = make_host(write_plugin("notes", V1, capabilities=["db"]))
-    assert host.entry("notes").added == []  # the host of a test enables without asking anybody
-    host.enable("notes")
-    manifest = host.data_dir / "plugins" / "notes" / "plugin.json"
+def ask_for_more(folder: Path, version: str = "1.1.0") -> None:
+    """A version that nobody showed to the host: its code tells when it was run."""
+    manifest = folder / "plugin.json"
     document = json.loads(manifest.read_text())
     document["capabilities"].append("http")
     document["permissions"] = [{"name": "notes:edit", "description": "Change notes"}]
-    manifest.write_text(json.dumps(document))
+    manifest.write_text(json.dumps({**document, "version": version}))
+    code = "import pathlib\npathlib.Path(__file__).with_name('ran.txt').write_text('yes')\n"
+    (folder / "__init__.py").write_text(code + (folder / "__init__.py").read_text())
+
+
+def test_a_version_that_came_past_the_host_and_asks_for_more_waits_for_a_word(
+    make_host, write_plugin
+):
+    host = make_host(write_plugin("notes", V1, capabilities=["db"]))
+    assert host.entry("notes").added == []  # the host of a test enables without asking anybody
+    host.enable("notes")
+    folder = host.data_dir / "plugins" / "notes"
+    ask_for_more(folder)
     host.restart()
     entry = host.get("/api/plugins/notes").json()
-    assert (entry["state"], entry["added"]) == ("active", ["http", "notes:edit"])
-    assert "added" not in host.post("/api/plugins/notes/enable").json()
+    assert (entry["state"], entry["enabled"]) == ("errored", True)
+    assert entry["added"] == ["http", "notes:edit"]
+    assert entry["error"]["code"] == "CONFIRMATION_NEEDED"
+    assert "http, notes:edit" in entry["error"]["message"]
+    assert not (folder / "ran.txt").exists(), "not a line of it before somebody agreed"
+    assert host.get("/api/plugins/notes/version").status == 404
+    entry = host.post("/api/plugins/notes/enable").json()
+    assert (entry["state"], "added" in entry) == ("active", False)
+    assert (folder / "ran.txt").exists()
     host.disable("notes")
     host.restart()
     assert host.entry("notes").added == []
+
+
+def test_a_live_reload_does_not_run_what_nobody_agreed_to(make_host, write_plugin):
+    host = make_host(write_plugin("notes", V1, capabilities=["db"]))
+    host.enable("notes")
+    folder = host.data_dir / "plugins" / "notes"
+    ask_for_more(folder)
+    with pytest.raises(Conflict, match="asks for more than was confirmed: http, notes:edit"):
+        host.host.plugins.reload("notes")
+    assert not (folder / "ran.txt").exists()
+    assert host.get("/api/plugins/notes/version").json()["version"] == 1
+
+
+def test_an_upgrade_is_held_against_what_was_agreed_to_and_not_what_lies_there(
+    make_host, write_plugin, tmp_path
+):
+    """The version that waits for a word lies in the folder; the next one asks for as much."""
+    host = make_host(write_plugin("notes", V1, capabilities=["db"]))
+    host.enable("notes")
+    ask_for_more(host.data_dir / "plugins" / "notes")
+    host.restart()
+    newer = write_plugin(
+        "notes", V2, into=tmp_path / "v2", capabilities=["db", "http"], version="2.0.0"
+    )
+    with pytest.raises(Conflict) as caught:
+        host.host.plugins.install(newer)
+    assert caught.value.code == "CONFIRMATION_NEEDED"
+    host.host.plugins.install(newer, accept_additions=True)
+    host.restart()
+    assert host.entry("notes").state == "active"
 
 
 def test_installed_plugins_start_off_and_go_without_their_data(make_host, write_plugin):
