@@ -13,21 +13,23 @@ from builtin_plugins.diagnostics.export import Exporter
 from builtin_plugins.diagnostics.following import LogFollowing
 from builtin_plugins.diagnostics.health import HEALTH, Health
 from builtin_plugins.diagnostics.hookspecs import DiagnosticsHooks
+from builtin_plugins.diagnostics.log_query import MOST, read_log_query
 from builtin_plugins.diagnostics.media_paths import MediaPaths, error_envelope, is_api_path
 from builtin_plugins.diagnostics.records import LEVELS, LogBook
 from builtin_plugins.diagnostics.wanted import BODY, Wanted
-from plugin_sdk import Invalid, Plugin, Problem, Request, Response, StageboxError, route
+from plugin_sdk import Plugin, Request, Response, StageboxError, route
 
 __all__ = ["Diagnostics", "plugin"]
 
 _MAX_BODY: Final = 16 * 1024 * 1024
-_LOG_QUERY: Final = {
-    "type": "object",
-    "properties": {
-        "limit": {"type": "integer", "minimum": 1, "maximum": 500, "default": 100},
-        "level": {"type": "string", "enum": list(LEVELS)},
+_LOG_QUERY: Final = [
+    {
+        "name": "limit",
+        "in": "query",
+        "schema": {"type": "integer", "minimum": 1, "maximum": MOST, "default": 100},
     },
-}
+    {"name": "level", "in": "query", "schema": {"type": "string", "enum": list(LEVELS)}},
+]
 _LOGS: Final = {
     "type": "object",
     "required": ["success", "data"],
@@ -101,18 +103,15 @@ class Diagnostics(Plugin):
         "GET",
         "/api/v1/logs",
         access="open",
-        query=_LOG_QUERY,
         returns=_LOGS,
         errors=(400, 401, 403),
         tags=["Logs"],
+        extra={"parameters": _LOG_QUERY},
         trailing_slash=True,
     )
     def logs(self, request: Request) -> Response:
         """The newest records of the log, newest first"""
-        for name in ("limit", "level"):
-            if len(request.query.all(name)) > 1:
-                raise Invalid(details=[Problem(name, "was sent more than once")])
-        found = self._log_book.newest(request.query["limit"], request.query.get("level"))
+        found = self._log_book.newest(*read_log_query(request))
         return Response({"success": True, "data": found}, headers=self._media.headers)
 
     @route(

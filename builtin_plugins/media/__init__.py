@@ -26,7 +26,7 @@ from builtin_plugins.media.ids import Ids
 from builtin_plugins.media.items import Items
 from builtin_plugins.media.libraries import Libraries
 from builtin_plugins.media.library_routes import LibraryRoutes
-from builtin_plugins.media.operator_commands import OperatorCommands
+from builtin_plugins.media.operator_commands import OperatorCommands, Servers
 from builtin_plugins.media.pages import page, page_file
 from builtin_plugins.media.panel import panel
 from builtin_plugins.media.provider_rows import ProviderRows
@@ -96,7 +96,7 @@ class Media(Plugin):
         context = self.context
         db, clock, log, settings = context.db, context.clock, context.log, context.settings
         self._plugins = context.services.get("host.plugins")
-        self._info = context.services.get("host.info")
+        info = context.services.get("host.info")
         ids = Ids(clock)
         frames = Frames(context.realtime, clock)
         catalogue = self._catalogue = Catalogue(db, ids, clock, context.events, FolderMemory(db))
@@ -119,7 +119,11 @@ class Media(Plugin):
         self._provider_routes = ProviderRoutes(self._rows, check_config)
         self._gatekeeping = Gatekeeping(settings, context.permissions, self._governed)
         self._operator = OperatorCommands(
-            self._scan_routes, self._jobs, self._scanner, self._served, self._start_scan
+            self._scan_routes,
+            self._jobs,
+            self._scanner,
+            Servers(info, context.http),
+            self._start_scan,
         )
         settings.on_change(self._settings_changed)
         self._sync_key()  # what was changed while this plugin was off
@@ -280,7 +284,9 @@ class Media(Plugin):
         """Go on with a scan that failed or was paused"""
         return self._scan_routes.resume(request.params["id"])
 
-    @_change("POST", "/scan/cleanup", shapes.CLEANED, None, shapes.DAYS, errors=(400,))
+    @_change(
+        "POST", "/scan/cleanup", shapes.CLEANED, shapes.CLEANUP_BODY, shapes.DAYS, errors=(400,)
+    )
     def clean_up_scans(self, request: Request) -> Response:
         """End scans without a sign of life; with days, delete old ones"""
         return self._scan_routes.cleanup(request)
@@ -390,17 +396,6 @@ class Media(Plugin):
     def _settings_changed(self, names: frozenset[str]) -> None:
         if "tmdbApiKey" in names:
             self._sync_key()
-
-    def _served(self) -> bool:
-        """Whether a server of this installation answers, so that it would run a scan."""
-        for address in self._info.listeners():
-            try:
-                reply = self.context.http.request("GET", f"{address}/health", timeout=2.0)
-            except StageboxError:
-                continue
-            if reply.status in (200, 503):
-                return True
-        return False
 
 
 plugin = Media

@@ -78,5 +78,5 @@ def _tag(path: str) -> str:
 
 def _extra(taken: _Schema | None, query: Sequence[_Schema]) -> dict[str, Any]:
     """Members of the OpenAPI operation for what the route reads by itself."""
-    extra = body(taken) if taken is not None else {}
+    extra = body(taken, required="required" in taken) if taken is not None else {}
     return {**extra, "parameters": [dict(each) for each in query]} if query else extra

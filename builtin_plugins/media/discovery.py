@@ -84,7 +84,7 @@ class Tree:
                     raise FolderFailed("Listing the scan root took longer than 10 minutes")
                 if not _is_text(entry.name):
                     continue
-                if entry.is_dir(follow_symlinks=self._rules.follow):
+                if _is_directory(entry, follow=self._rules.follow):
                     if self._rules.enters(entry.name) and self._rules.begins_with(entry.name):
                         folders.append(entry.name)
                 elif not films and self._rules.is_film(entry.name):
@@ -122,7 +122,7 @@ class Tree:
             path = os.path.join(self.root, folder)  # noqa: PTH118
             facts = os.lstat(path)
             real = f"{self._real_root.rstrip('/')}/{folder}"
-            if stat.S_ISLNK(facts.st_mode):
+            if self._rules.follow and stat.S_ISLNK(facts.st_mode):
                 real, facts = os.path.realpath(path), os.stat(path)  # noqa: PTH116
             if not stat.S_ISDIR(facts.st_mode):  # it was one when it was listed
                 raise FileNotFoundError
@@ -161,7 +161,7 @@ class Tree:
         for entry in entries:
             name = entry.name
             linked = entry.is_symlink()
-            if entry.is_dir(follow_symlinks=rules.follow):
+            if _is_directory(entry, follow=rules.follow):
                 if below is not None and _is_text(name) and rules.enters(name):
                     directories.append(entry)
             elif rules.is_film(name):
@@ -191,6 +191,10 @@ class Tree:
             facts = entry.stat()
         except FileNotFoundError:  # a dangling link, or gone since the listing
             return None
+        except OSError:
+            if linked:
+                return None
+            raise
         if not stat.S_ISREG(facts.st_mode) or not rules.fits(facts.st_size):
             return None
         resolved = f"{real.rstrip('/')}/{entry.name}"
@@ -202,6 +206,17 @@ class Tree:
             return None
         path = entry.path
         return FoundFile(path, resolved, folders, entry.name, facts.st_size, facts.st_mtime_ns)
+
+
+def _is_directory(entry: os.DirEntry[str], *, follow: bool) -> bool:
+    """A link that leads in a circle, or to where we may not look, leads nowhere: it must not cost
+    the folder that it lies in."""
+    try:
+        return entry.is_dir(follow_symlinks=follow)
+    except OSError:
+        if entry.is_symlink():
+            return False
+        raise
 
 
 def _is_text(name: str) -> bool:

@@ -12,6 +12,7 @@ from builtin_plugins.media.patterns import MAX_LENGTH, compiled
 from plugin_sdk import Invalid, Problem, Request, UnsupportedMediaType, parse_json
 
 __all__ = [
+    "CONTROL",
     "INVALID_JSON",
     "Fields",
     "one_parameter",
@@ -22,7 +23,8 @@ __all__ = [
 ]
 
 INVALID_JSON: Final = "INVALID_JSON"
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""But for tab, line feed and carriage return."""
 
 
 def problem(path: str, message: str) -> Invalid:
@@ -46,7 +48,7 @@ def one_parameter(request: Request, name: str) -> str | None:
     if not sent:
         return None
     text: str = sent[0]
-    if _CONTROL.search(text) or any("\ud800" <= c <= "\udfff" for c in text):
+    if CONTROL.search(text) or any("\ud800" <= c <= "\udfff" for c in text):
         raise problem(name, f"{name} must not contain control characters")
     return text.strip()
 
@@ -126,7 +128,7 @@ class Fields:
             return None
         if not isinstance(value, str):
             raise self.refuse(name, "must be a text")
-        if _CONTROL.search(value):  # before trimming, which takes some of them for white space
+        if CONTROL.search(value):  # before trimming, which takes some of them for white space
             raise self.refuse(name, "must not contain control characters")
         value = value.strip()
         if not shortest <= len(value) <= longest:

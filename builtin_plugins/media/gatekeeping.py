@@ -22,7 +22,7 @@ __all__ = ["Gatekeeping"]
 _API: Final = "/api/v1"
 _SOCKET: Final = "/ws"
 _PATHS: Final = (_API, "/health", "/api/docs", "/api/docs.json")
-_VERSION: Final = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})\.([0-9]{1,9})")
+_VERSION: Final = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})\.([0-9]+)")
 _MANAGE: Final = "MANAGE_SETTINGS"
 _COMMON: Final = {name: value for name, value in HEADERS.items() if name != "Cache-Control"}
 

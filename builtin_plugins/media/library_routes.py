@@ -53,7 +53,6 @@ class LibraryRoutes:
         fields = read_body(request)
         if library_id is None:
             library_id = fields.required_text("id", 1, _LONGEST_ID)
-        self._libraries.get(library_id)
         values = self._values(fields)
         if "name" in fields:
             values["name"] = fields.required_text("name", 1, 255)

@@ -12,9 +12,10 @@ from builtin_plugins.media.fields import Fields
 from builtin_plugins.media.scan_jobs import ScanJobs
 from builtin_plugins.media.scan_routes import ScanRoutes
 from builtin_plugins.media.scanner import Scanner
-from plugin_sdk import CommandIO, Invalid
+from plugin_sdk import CommandIO, Http, Invalid, StageboxError
+from plugin_sdk.management import HostInfo
 
-__all__ = ["OperatorCommands"]
+__all__ = ["OperatorCommands", "Servers"]
 
 _ENDED: Final = ("COMPLETED", "FAILED", "PAUSED")
 _LOOK_SECONDS: Final = 0.2
@@ -45,20 +46,38 @@ class _InCommand:
         return not self._stop.wait(seconds)
 
 
+class Servers:
+    """Of this installation."""
+
+    def __init__(self, info: HostInfo, http: Http) -> None:
+        self._info = info
+        self._http = http
+
+    def any_answers(self) -> bool:
+        """Whether there is one that would run a scan."""
+        for address in self._info.listeners():
+            try:
+                reply = self._http.request("GET", f"{address}/health", timeout=2.0)
+            except StageboxError:
+                continue
+            if reply.status in (200, 503):
+                return True
+        return False
+
+
 class OperatorCommands:
     def __init__(
         self,
         routes: ScanRoutes,
         jobs: ScanJobs,
         scanner: Scanner,
-        served: Callable[[], bool],
+        servers: Servers,
         start: Callable[[str], object],
     ) -> None:
-        """``served`` says whether a server is there that would run the job."""
         self._routes = routes
         self._jobs = jobs
         self._scanner = scanner
-        self._served = served
+        self._servers = servers
         self._start = start
 
     def scan(self, io: CommandIO, path: str, kind: str, name: str | None, **flags: bool) -> int:
@@ -74,7 +93,7 @@ class OperatorCommands:
             io.error(error.message)
             return 2
         job_id = accepted.job_id
-        if self._served():
+        if self._servers.any_answers():
             self._start(job_id)
             if not flags["no_wait"]:
                 self._wait(job_id)

@@ -15,7 +15,7 @@ from typing import Any, Final
 from builtin_plugins.media.notes import Notes
 from plugin_sdk import Clock, Database, MetadataProvider, NotFound, Providers, ProviderUnavailable
 
-__all__ = ["MASK", "NAME_PATTERN", "ProviderRow", "ProviderRows"]
+__all__ = ["MASK", "NAME_PATTERN", "ProviderRow", "ProviderRows", "config_text"]
 
 MASK: Final = "********"
 NAME_PATTERN: Final = re.compile(r"[a-z0-9._-]{1,64}")
@@ -51,6 +51,30 @@ def _is_secret(name: str, schema: Mapping[str, Any]) -> bool:
     properties = schema.get("properties")
     about = properties.get(name) if isinstance(properties, Mapping) else None
     return isinstance(about, Mapping) and about.get("writeOnly") is True
+
+
+def _masked(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Secrets lie in inner objects as well; ``schema`` speaks of the outermost."""
+    shown: dict[str, Any] = {}
+    for name, value in config.items():
+        if value not in (None, "") and _is_secret(name, schema):
+            shown[name] = MASK
+        else:
+            shown[name] = _masked(value, {}) if isinstance(value, Mapping) else value
+    return shown
+
+
+def _unmasked(config: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for name, value in config.items():
+        before = stored.get(name)
+        if isinstance(value, Mapping):
+            result[name] = _unmasked(value, before if isinstance(before, Mapping) else {})
+        elif value != MASK:
+            result[name] = value
+        elif name in stored:
+            result[name] = before
+    return result
 
 
 class ProviderRows:
@@ -107,7 +131,7 @@ class ProviderRows:
         with self._db.transaction():
             known = self.find(name)
             config = self.unmasked(known, config)
-            values = {"enabled": enabled, "priority": priority, "config": _text(config)}
+            values = {"enabled": enabled, "priority": priority, "config": config_text(config)}
             self._store(known, name, values)
 
     def change(self, name: str, values: Mapping[str, Any]) -> ProviderRow:
@@ -116,7 +140,7 @@ class ProviderRows:
             row = self.get(name)
             changes = dict(values)
             if "config" in changes:
-                changes["config"] = _text(self.unmasked(row, changes["config"]))
+                changes["config"] = config_text(self.unmasked(row, changes["config"]))
             if changes:
                 self._store(row, row.name, changes)
         return self.get(name)
@@ -151,7 +175,7 @@ class ProviderRows:
             known = self.find(_TMDB)
             if key:
                 config = {**known.config, "apiKey": key} if known else self._first_config(key)
-                values: dict[str, Any] = {"enabled": True, "config": _text(config)}
+                values: dict[str, Any] = {"enabled": True, "config": config_text(config)}
                 if known is None:
                     values["priority"] = 0
                 self._store(known, _TMDB, values)
@@ -161,14 +185,7 @@ class ProviderRows:
 
     def unmasked(self, known: ProviderRow | None, config: Mapping[str, Any]) -> dict[str, Any]:
         """A config as it was sent, with stored secrets in the place of their masks."""
-        stored = known.config if known is not None else {}
-        result: dict[str, Any] = {}
-        for name, value in config.items():
-            if value != MASK:
-                result[name] = value
-            elif name in stored:
-                result[name] = stored[name]
-        return result
+        return _unmasked(config, known.config if known is not None else {})
 
     def shown(self, row: ProviderRow) -> dict[str, Any]:
         """The row of the contract, secrets masked."""
@@ -179,10 +196,7 @@ class ProviderRows:
             "name": row.name,
             "enabled": row.enabled,
             "priority": row.priority,
-            "config": {
-                name: MASK if value not in (None, "") and _is_secret(name, schema) else value
-                for name, value in row.config.items()
-            },
+            "config": _masked(row.config, schema),
             "available": found is not None,
             "configured": found is not None and _configured(found, row, self._clock),
             "created_at": self._clock.iso(row.created_at),
@@ -245,5 +259,5 @@ def _row(row: Mapping[str, Any]) -> ProviderRow:
     )
 
 
-def _text(config: Mapping[str, Any]) -> str:
+def config_text(config: Mapping[str, Any]) -> str:
     return json.dumps(config, ensure_ascii=False, separators=(",", ":"))

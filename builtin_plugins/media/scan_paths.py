@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Final
 
-from builtin_plugins.media.fields import Fields, problem
+from builtin_plugins.media.fields import CONTROL, Fields, problem
 
 __all__ = ["checked_folder", "checked_path"]
 
@@ -33,6 +33,8 @@ def checked_path(fields: Fields, name: str) -> str | None:
         return None
     if not isinstance(sent, str):
         raise fields.refuse(name, "must be a text")
+    if CONTROL.search(sent):  # before trimming, which takes some of them for white space
+        raise problem(fields.path(name), _UNSAFE)
     text = sent.strip()
     if not 1 <= len(text) <= 5000:
         raise fields.refuse(name, "must have 1 to 5000 characters")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from builtin_plugins.media.answers import success
 from builtin_plugins.media.fields import Fields, problem, read_body
-from builtin_plugins.media.provider_rows import MASK, NAME_PATTERN, ProviderRows
+from builtin_plugins.media.provider_rows import MASK, NAME_PATTERN, ProviderRows, config_text
 from builtin_plugins.media.scan_options import check_scan_settings
 from plugin_sdk import Invalid, Logger, MetadataProvider, Request, Response, Settings
 
@@ -124,8 +123,8 @@ class ProviderRoutes:
         return success(self._rows.shown(self._rows.get(name)), "Provider configured successfully")
 
     def put(self, request: Request, name: str) -> Response:
-        row = self._rows.get(name)
         values = self._values(read_body(request))
+        row = self._rows.get(name)
         if "config" in values:
             self._refuse_unfit(row.name, values["config"])
         changed = self._rows.change(name, values)
@@ -144,7 +143,7 @@ class ProviderRoutes:
             config = fields.value("config")
             if not isinstance(config, Mapping):
                 raise fields.refuse("config", "must be an object")
-            if len(json.dumps(config, ensure_ascii=False).encode()) > MAX_CONFIG_BYTES:
+            if len(config_text(config).encode()) > MAX_CONFIG_BYTES:
                 raise fields.refuse("config", "is larger than 16 KiB")
             values["config"] = dict(config)
         return {name: value for name, value in values.items() if value is not None}

@@ -11,6 +11,7 @@ __all__ = [
     "ALL_STATS",
     "CHANGED_LIBRARY",
     "CLEANED",
+    "CLEANUP_BODY",
     "DAYS",
     "DELETED_LIBRARY",
     "JOB",
@@ -295,6 +296,11 @@ RESUMED: Final[Mapping[str, Any]] = {
 }
 CLEANED: Final = _object(cleanedCount=_COUNT, staleCount=_COUNT, deletedCount=_COUNT, message=_TEXT)
 DAYS: Final = (_asked("days", {"type": "integer", "minimum": 1, "maximum": 3650}),)
+CLEANUP_BODY: Final[Schema] = {
+    "type": "object",
+    "properties": {"days": {"type": "integer", "minimum": 1, "maximum": 3650}},
+    "examples": [{"days": 30}],
+}
 SCAN_BODY: Final[Schema] = {
     "type": "object",
     "required": ["path"],

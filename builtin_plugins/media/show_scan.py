@@ -43,6 +43,15 @@ class _File:
     def pairs(self) -> list[tuple[int, int]]:
         return [(self.mark.season, number) for number in self.mark.episodes]
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is as it was, with all episodes that its name tells of."""
+        return (
+            self.row is not None
+            and self.row["held"] >= len(self.mark.episodes)
+            and same_facts(self.film, self.row)
+        )
+
 
 @dataclass(slots=True)
 class _Show:
@@ -72,16 +81,16 @@ class ShowScan(FolderScan):
         return ShowStore(self._db, self._catalogue, self._log)
 
     def known(self, library_id: str, folders: Sequence[str]) -> Mapping[str, Known]:
-        """A file with several episodes has one row, of any of them; one that lost its episode to
-        another file has no ``media_id``."""
+        """``held`` is how many episodes a file has: fewer than its name says when another file
+        has them."""
         names, values = named_list("f", folders)
         rows = self._db.query(
             "SELECT f.id AS file_id, f.path, f.resolved, f.size, f.mtime_ns, l.folder,"
-            " t.media_id, m.metadata_provider, s.failed"
+            " count(e.id) AS held, max(CASE WHEN s.failed THEN 1 ELSE 0 END) AS failed"
             " FROM library_file l JOIN file f ON f.id = l.file_id"
             " LEFT JOIN episode e ON e.file_id = f.id LEFT JOIN season s ON s.id = e.season_id"
-            " LEFT JOIN tvshow t ON t.id = s.show_id LEFT JOIN media m ON m.id = t.media_id"
-            f" WHERE l.library_id = :library AND l.folder IN ({names})",
+            f" WHERE l.library_id = :library AND l.folder IN ({names})"
+            " GROUP BY f.id, f.path, f.resolved, f.size, f.mtime_ns, l.folder",
             {**values, "library": library_id},
         )
         return by_folder(rows)
@@ -149,10 +158,7 @@ class ShowScan(FolderScan):
         if self._rescan or show.provider is None:
             return True
         return any(
-            each.row is None
-            or each.row["media_id"] is None
-            or each.row["failed"]
-            or not same_facts(each.film, each.row)
+            not each.is_whole or (each.row is not None and each.row["failed"])
             for each in show.files
         )
 
@@ -198,12 +204,21 @@ class ShowScan(FolderScan):
                 plan.errors += season.error
 
     def _wanted_seasons(self, show: _Show) -> set[int]:
-        matched_now = show.answer is not None and show.answer.metadata is not None
-        return {
-            each.mark.season
-            for each in show.files
-            if matched_now or each.row is None or each.row["failed"]
+        """Those with anything new in them, an episode that no file had until now included."""
+        if show.answer is not None and show.answer.metadata is not None:
+            return {each.mark.season for each in show.files}
+        seasons = {
+            each.mark.season for each in show.files if each.row is None or each.row["failed"]
         }
+        lost = {
+            pair
+            for each in show.files
+            if each.row is not None and each.row["held"] < len(each.mark.episodes)
+            for pair in each.pairs
+        }
+        if lost and show.media_id is not None:
+            lost -= self._store.episodes(show.media_id)
+        return seasons | {season for season, _ in lost}
 
     # What is to be stored
 
@@ -213,11 +228,7 @@ class ShowScan(FolderScan):
         changed = [
             each
             for each in show.files
-            if metadata is not None
-            or each.row is None
-            or each.row["media_id"] is None
-            or each.mark.season in show.seasons
-            or not same_facts(each.film, each.row)
+            if metadata is not None or each.mark.season in show.seasons or not each.is_whole
         ]
         if changed:
             plan.storing.append(partial(self._store_show, show, folder, changed))

@@ -36,6 +36,15 @@ class ShowStore:
             self._db.table("show_key").upsert({"key": key, "media_id": media_id})
         return str(media_id)
 
+    def episodes(self, media_id: str) -> set[tuple[int, int]]:
+        """The (season, number) of all episodes of a show."""
+        rows = self._db.query(
+            "SELECT s.number AS season, e.number FROM tvshow t JOIN season s ON s.show_id = t.id"
+            " JOIN episode e ON e.season_id = s.id WHERE t.media_id = :id",
+            {"id": media_id},
+        )
+        return {(row["season"], row["number"]) for row in rows}
+
     def season(self, show_id: str, number: int, found: SeasonFound | None) -> Row:
         row = self._catalogue.season(show_id, number)
         if found is None:

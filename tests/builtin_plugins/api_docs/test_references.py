@@ -236,6 +236,14 @@ def test_the_media_document_of_a_host(pages_host: Any) -> None:
     assert accepted["data"]["libraryName"] == "movies"
     refused = scan["responses"]["409"]["content"]["application/json"]["example"]
     assert refused["error"] == "Conflict"
+    cleaned = document["paths"]["/api/v1/scan/cleanup"]["post"]["requestBody"]
+    assert cleaned["required"] is False
+    assert list(cleaned["content"]["application/json"]["schema"]["properties"]) == ["days"]
+    asked = document["paths"]["/api/v1/logs"]["get"]["parameters"]
+    assert [(each["name"], each["schema"]["type"]) for each in asked] == [
+        ("limit", "integer"),
+        ("level", "string"),
+    ]
     film = document["paths"]["/api/v1/stream/{id}"]["get"]["responses"]
     for status in ("200", "206"):
         assert film[status]["content"] == {

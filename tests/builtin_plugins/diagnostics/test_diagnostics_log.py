@@ -76,6 +76,8 @@ def test_the_level_is_filtered_before_the_limit(host: TestHost) -> None:
         ("limit=501", "limit"),
         ("limit=x", "limit"),
         ("limit=1.5", "limit"),
+        ("limit=", "limit"),
+        ("limit=9999999999999999999999", "limit"),
         ("limit=1&limit=2", "limit"),
         ("level=warning", "level"),
         ("level=INFO", "level"),
@@ -88,6 +90,11 @@ def test_bad_queries(host: TestHost, query: str, field: str) -> None:
     assert [each["field"] for each in body["details"]] == [field]
     assert body["message"] == body["details"][0]["message"]
     assert field in body["message"]
+
+
+@pytest.mark.parametrize("query", ["limit=%20500", "limit=+7%09&level=%20info%20", "else=1&else=2"])
+def test_queries_are_trimmed(host: TestHost, query: str) -> None:
+    assert host.get("/api/v1/logs?" + query).status == 200
 
 
 def test_other_errors_wear_the_envelope(host: TestHost) -> None:

@@ -121,7 +121,7 @@ def test_other_bodies(client):
 # Version
 
 
-@pytest.mark.parametrize("version", ["0.3.0", "0.3.99"])
+@pytest.mark.parametrize("version", ["0.3.0", "0.3.99", "0.3.12345678901"])
 def test_versions_that_fit(client, version):
     answer = client.host.get("/api/v1/movies", headers={"X-Client-Version": version})
     assert answer.status == 200

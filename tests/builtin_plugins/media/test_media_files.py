@@ -88,6 +88,18 @@ def test_links(client, tmp_path, plant):
     assert names == ["A.mkv", "In.mkv", "Out.mkv", "Film (2001).mkv"]
 
 
+def test_links_that_lead_nowhere_cost_nothing(client, tmp_path, plant):
+    root = plant(tmp_path / "films", "A/A.mkv", "Root.mkv")
+    for folder in (root, root / "A"):
+        (folder / "circle").symlink_to("circle")
+        (folder / "circle.mkv").symlink_to("circle.mkv")
+        (folder / "nowhere.mkv").symlink_to("gone.mkv")
+    for follow in (True, False):
+        job = client.scan(root, followSymlinks=follow)
+        assert (job["status"], job["failedFolderNames"]) == ("COMPLETED", [])
+        assert job["itemsSaved"] == 2
+
+
 def test_a_folder_that_cannot_be_read_fails_alone(client, tmp_path, lose, plant):
     root = plant(tmp_path / "films", "A/A.mkv", "B/B.mkv")
     client.scan(root)

@@ -64,6 +64,11 @@ def test_libraries_that_are_refused(client, body, field):
     assert client.refused("POST", "/library", body).startswith(f"{field}: ")
 
 
+def test_what_is_sent_is_checked_before_anything_is_looked_for(client):
+    assert client.refused("PUT", "/library/nobody", {"name": ""}).startswith("name: ")
+    assert client.refused("PUT", "/settings/providers/nobody", {"enabled": 1}).startswith("enabled")
+
+
 def test_library_lists_that_are_refused(client):
     assert client.refused("GET", "/library?libraryType=x").startswith("libraryType: ")
     assert client.refused("GET", "/library?isLibrary=true&isLibrary=true").startswith("isLibrary: ")
@@ -79,6 +84,7 @@ def test_library_lists_that_are_refused(client):
         "/a/../b",
         "/a<b",
         "/a\tb",
+        "\x1f/tmp",
         "/",
         "//",
         "/./",

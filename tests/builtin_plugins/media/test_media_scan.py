@@ -266,6 +266,31 @@ def test_an_unmatched_show_joins_the_one_of_its_match(client, script, tmp_path, 
     assert paths == [("Show B", "S01E01.mkv"), ("Show B", "S01E02.mkv")]
 
 
+def test_an_episode_goes_to_the_file_that_still_has_it(
+    client, script, tmp_path, film, plant, season
+):
+    """Also to one that holds others, and with what is known of it."""
+    client.use()
+    script.answers["tv:7"] = film(7, "Show")
+    script.seasons["7", 1] = season(1, "One", "Two")
+    root = plant(
+        tmp_path / "shows", "A {tmdb-7}/S01E02.mkv", "B {tmdb-7}/S01E01E02.mkv", "C/S01E01.mkv"
+    )
+    client.scan(root, "tv")
+    client.scan(root, "tv")
+    plant(root, "A {tmdb-7}/S01E09.mkv")
+    (root / "A {tmdb-7}/S01E02.mkv").unlink()
+    client.scan(root, "tv")
+    rows = client.query(
+        "SELECT e.number, e.title, f.path FROM episode e JOIN file f ON f.id = e.file_id"
+        " WHERE e.number = 2"
+    )
+    assert [(row["title"], Path(row["path"]).name) for row in rows] == [("Two", "S01E01E02.mkv")]
+    script.take()
+    client.scan(root, "tv")
+    assert ("season", "7/1") not in script.take()
+
+
 def test_a_changed_file_keeps_its_ids(client, script, tmp_path, film, plant):
     client.use()
     script.answers["movie:Film"] = film(1, "Film")

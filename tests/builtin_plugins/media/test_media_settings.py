@@ -151,6 +151,24 @@ def test_providers(client):
     client.fails(missing, 404, "Not found")
 
 
+def test_secrets_deep_in_a_config(client):
+    config = {"login": {"password": "hush", "name": "Ann"}, "list": [1]}
+    shown = client.ok("POST", "/settings/providers", {"name": "b", "config": config})["config"]
+    assert shown == {"login": {"password": "********", "name": "Ann"}, "list": [1]}
+    shown["login"]["name"] = "Bob"
+    client.ok("PUT", "/settings/providers/b", {"config": shown})
+    [row] = client.query("SELECT config FROM provider")
+    assert json.loads(row["config"]) == {"login": {"password": "hush", "name": "Bob"}, "list": [1]}
+
+
+def test_the_largest_config(client):
+    config = {"a": "b" * (16 * 1024 - len('{"a":""}'))}
+    client.ok("POST", "/settings/providers", {"name": "x", "config": config})
+    config["a"] += "b"
+    refusal = client.refused("POST", "/settings/providers", {"name": "x", "config": config})
+    assert refusal.startswith("config: ")
+
+
 @pytest.mark.parametrize(
     ("body", "refusal"),
     [
