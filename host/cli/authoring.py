@@ -28,7 +28,7 @@ _PATH = click.Path(path_type=Path)
 _DATA = ".stagebox"
 
 
-@click.command()
+@click.command(short_help="Begin a plugin, with tests and what a package needs.")
 @click.argument("plugin_id", metavar="ID")
 @click.argument("folder", required=False, type=_PATH)
 @click.option("--name", default="", help="As people shall read it.  [default: from the id]")
@@ -43,12 +43,19 @@ def new(plugin_id: str, folder: Path | None, name: str, author: str) -> None:
     click.echo(f"Serve it, and edit it while it runs:  stagebox plugin dev {into}")
 
 
-@click.command()
+@click.command(short_help="Serve the plugin at PATH; load it anew when it is saved.")
 @click.argument("path", type=_PATH, default=".")
-@click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:8085", show_default=True)
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    default="127.0.0.1:8085",
+    show_default=True,
+    help="Where to listen.",
+)
 @click.option("--open", "open_page", is_flag=True, help="Open its page in the browser.")
 @click.option(
     "--data-dir",
+    metavar="DIRECTORY",
     type=_PATH,
     help=f"Where data are kept.  [default: {_DATA} beside the plugin, nowhere for a single file]",
 )
@@ -82,7 +89,10 @@ def dev(path: Path, listen: str, open_page: bool, data_dir: Path | None) -> None
             development.stop()
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(
+    context_settings={"ignore_unknown_options": True},
+    short_help="Run the tests of the plugin at PATH.",
+)
 @click.argument("path", type=_PATH, default=".")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(path: Path, arguments: tuple[str, ...]) -> None:
@@ -92,15 +102,18 @@ def test(path: Path, arguments: tuple[str, ...]) -> None:
         home = source.project or source.folder
         if home is None:
             raise Invalid("A plugin of one file has no tests: begin with `stagebox plugin new ID`.")
-        _need_pytest("The tests need pytest: pip install stagebox[test]")
+        _need_pytest("The tests need pytest: pip install pytest")
     command = [sys.executable, "-m", "pytest", "-q", *arguments]
     sys.exit(subprocess.run(command, cwd=home, check=False).returncode)  # noqa: S603
 
 
-@click.command("pack")
+@click.command("pack", short_help="Make a package of the plugin at PATH.")
 @click.argument("path", type=_PATH, default=".")
 @click.option(
-    "--into", type=_PATH, help="Where the package goes.  [default: dist beside the plugin]"
+    "--into",
+    metavar="DIRECTORY",
+    type=_PATH,
+    help="Where the package goes.  [default: dist beside the plugin]",
 )
 def pack_(path: Path, into: Path | None) -> None:
     """Make a package of the plugin at PATH that `stagebox plugin install` takes: a wheel where
@@ -112,7 +125,7 @@ def pack_(path: Path, into: Path | None) -> None:
     click.echo(str(package))
 
 
-@click.command()
+@click.command(short_help="Look for mistakes in the plugin at PATH.")
 @click.argument("path", type=_PATH, default=".")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 @click.option("--no-run", is_flag=True, help="Only read the files; run nothing of the plugin.")
@@ -124,8 +137,8 @@ def check(path: Path, as_json: bool, no_run: bool) -> None:
     with telling_errors():
         if not no_run:
             _need_pytest(
-                "To run the plugin, the test kit is needed: pip install stagebox[test], or check "
-                "with --no-run."
+                "To run the plugin, the test kit needs pytest: pip install pytest, or check with "
+                "--no-run."
             )
         report = check_plugin(path, run=not no_run)
     if as_json:

@@ -15,7 +15,7 @@ from host.cli.session import configured, settings_from
 __all__ = ["backup", "restore"]
 
 
-@click.command()
+@click.command(short_help="Write all data into FILE, a ZIP archive.")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @configured
 def backup(file: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Any, BinaryIO, Final
 
 import click
 
-from host.cli.session import managed_host, telling_errors
+from host.app import Host
+from host.cli.session import data_options, managed_host, telling_errors
 from plugin_sdk import Argument, Command, CommandIO
 
 __all__ = ["contributed_commands", "split_flags"]
@@ -32,13 +33,18 @@ def contributed_commands(ctx: click.Context) -> dict[str, click.Command]:
         group = plugin_id if command.group is None or not bundled else command.group
         made = _made(command)
         if group:
-            there = commands.setdefault(group, click.Group(group, help=f"Commands of {plugin_id}."))
+            there = commands.setdefault(group, _PluginGroup(group, help=_about(host, plugin_id)))
             if isinstance(there, click.Group):
                 there.add_command(made)
         else:
             commands.setdefault(command.name, made)
     root.meta[_KEY] = commands
     return commands
+
+
+def _about(host: Host, plugin_id: str) -> str:
+    manifest = host.plugins.entry(plugin_id).manifest
+    return (manifest.description if manifest else "") or f"Commands of {plugin_id}."
 
 
 def split_flags(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
@@ -61,26 +67,54 @@ def split_flags(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     return given, left
 
 
+class _PluginGroup(click.Group):
+    """Among others it shows what it can do."""
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        shown = ", ".join(sorted(self.commands))
+        return shown if len(shown) <= limit else f"{shown[: limit - 3]}..."
+
+
+class _PluginCommand(click.Command):
+    """Its help also says what its arguments are."""
+
+    def __init__(self, *, arguments: Sequence[Argument], **options: Any) -> None:
+        super().__init__(**options)
+        self._arguments = [each for each in arguments if not each.name.startswith("--")]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self._arguments:
+            with formatter.section("Arguments"):
+                formatter.write_dl([(each.name.upper(), _help(each)) for each in self._arguments])
+        super().format_options(ctx, formatter)
+
+
 def _made(command: Command) -> click.Command:
+    @data_options(expose_value=False)  # for the help alone: `split_flags` has taken them out
     def run(**values: Any) -> None:
         with telling_errors():
             status = command.handler(TerminalIO(), **values)
         if status:
             sys.exit(status)
 
-    return click.Command(
+    made: click.Command = click.command(
         command.name,
-        callback=run,
-        params=[*(_parameter(each) for each in command.arguments), *_shared()],
+        cls=_PluginCommand,
+        arguments=command.arguments,
+        params=[_parameter(each) for each in command.arguments],
         help=command.help,
+    )(run)
+    return made
+
+
+def _help(argument: Argument) -> str:
+    """A sentence, however the plugin wrote it, and what may be chosen."""
+    text = (
+        argument.help if not argument.help or argument.help.endswith(".") else argument.help + "."
     )
-
-
-def _shared() -> list[click.Parameter]:
-    """For the help alone: `split_flags` has taken them out."""
-    texts = ("Where everything is kept.", "A PostgreSQL database in place of SQLite files.")
-    named = zip(_FLAGS, texts, strict=True)
-    return [click.Option([name], help=text, expose_value=False) for name, text in named]
+    if argument.choices and not argument.name.startswith("--"):
+        text = f"{text}  [{'|'.join(argument.choices)}]"
+    return text
 
 
 def _parameter(argument: Argument) -> click.Parameter:
@@ -92,22 +126,28 @@ def _parameter(argument: Argument) -> click.Parameter:
             type=kind,
             required=argument.required,
             nargs=-1 if argument.multiple else 1,
-            metavar=argument.name.upper(),
+            metavar=_metavar(argument),
             **_default(argument),
         )
     if argument.flag:
-        return click.Option([argument.name, name], is_flag=True, help=argument.help)
+        return click.Option([argument.name, name], is_flag=True, help=_help(argument))
     prompt = argument.secret and argument.required and sys.stdin.isatty()
     return click.Option(
         [argument.name, name],
         type=kind,
         required=argument.required,
         multiple=argument.multiple,
-        help=argument.help,
+        help=_help(argument),
+        show_default=not argument.required and bool(argument.default),
         prompt=prompt,
         hide_input=argument.secret,
         **_default(argument),
     )
+
+
+def _metavar(argument: Argument) -> str:
+    name = argument.name.upper() + "..." * argument.multiple
+    return name if argument.required else f"[{name}]"
 
 
 def _default(argument: Argument) -> dict[str, Any]:

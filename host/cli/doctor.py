@@ -18,7 +18,7 @@ __all__ = ["doctor"]
 _MIN_FREE = 200 * 1024 * 1024
 
 
-@click.command()
+@click.command(short_help="Look for what is wrong here, and say what to do.")
 @configured
 def doctor() -> None:
     """Look for what is wrong with this installation, and say what to do. Exit status 1 when

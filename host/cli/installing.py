@@ -25,7 +25,7 @@ __all__ = ["install"]
 _FILES = (".whl", ".zip")
 
 
-@click.command()
+@click.command(short_help="Install a plugin: a wheel, ZIP or folder, or by name.")
 @click.argument("source", metavar="FILE|DIR|NAME")
 @click.option("--yes", is_flag=True, help="Accept what the plugin asks for.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be installed.")

@@ -13,7 +13,7 @@ from host.cli.plugins import plugin
 from host.cli.preflight import preflight
 from host.cli.providers import provider
 from host.cli.serving import serve
-from host.cli.session import telling_errors
+from host.cli.session import data_options, telling_errors
 from host.cli.settings import settings
 from plugin_sdk import StageboxError
 
@@ -59,21 +59,24 @@ class _Commands(click.Group):
             args = [args[0], *left]
         return super().resolve_command(ctx, args)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        names = self.list_commands(ctx)
+        limit = formatter.width - 6 - max(map(len, names))
+        for title, own in (("Commands", True), ("Commands of plugins", False)):
+            rows = [
+                (name, command.get_short_help_str(limit))
+                for name in names
+                if (name in self.commands) is own
+                and (command := self.get_command(ctx, name)) is not None
+            ]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version(), prog_name="stagebox")
-@click.option(
-    "--data-dir",
-    type=click.Path(file_okay=False),
-    is_eager=True,  # the help lists the commands of the plugins that are there
-    help="Where everything is kept.  [env: STAGEBOX_DATA_DIR]",
-)
-@click.option(
-    "--database",
-    metavar="URL",
-    is_eager=True,
-    help="A PostgreSQL database in place of SQLite files.  [env: STAGEBOX_DATABASE]",
-)
+@data_options(is_eager=True)  # the help lists the commands of the plugins that are there
 @click.pass_context
 def main(ctx: click.Context, data_dir: str | None, database: str | None) -> None:
     """Stagebox hosts plugins: `stagebox serve` starts it, the rest looks after it.

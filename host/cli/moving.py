@@ -23,7 +23,7 @@ from plugin_sdk import Conflict, Invalid
 __all__ = ["migrate", "refuse_half_moved"]
 
 
-@click.command()
+@click.command(short_help="Carry all data from SQLite to PostgreSQL, or back.")
 @click.option(
     "--to",
     "target",

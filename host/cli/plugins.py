@@ -19,7 +19,7 @@ from plugin_sdk.management import PluginEntry, PluginState
 __all__ = ["plugin"]
 
 
-@click.group()
+@click.group(short_help="List, switch, install, remove and write plugins.")
 def plugin() -> None:
     """List plugins, switch them on and off, install and remove them; write your own."""
 

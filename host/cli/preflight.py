@@ -30,7 +30,7 @@ def _version(_ctx: click.Context, _parameter: click.Parameter, value: str | None
         raise click.BadParameter(f'"{value}" is no version, as 1.2.0 is one.') from None
 
 
-@click.command()
+@click.command(short_help="Say which plugins will break with another version.")
 @click.argument("version", metavar="[VERSION]", required=False, callback=_version)
 @click.option(
     "--wheel",

@@ -10,7 +10,7 @@ from host.cli.session import configured, echo_json, managed_host
 __all__ = ["provider"]
 
 
-@click.group()
+@click.group(short_help="See and choose who stores files or finds metadata.")
 def provider() -> None:
     """See and choose what stores files, finds metadata, and so on."""
 

@@ -55,11 +55,23 @@ _PATIENCE_SECONDS = 3.0
     help="A host name by which clients may call this host; may be given several times.",
 )
 @click.option("--safe-mode", is_flag=True, default=None, help="Start with bundled plugins only.")
-@click.option("--log-level", metavar="LEVEL", help="error, warn, info, http or debug.")
-@click.option("--log-format", metavar="FORMAT", help="text or json, on standard error.")
+@click.option(
+    "--log-level",
+    metavar="LEVEL",
+    help="error, warn, info, http or debug.  [default: info]",
+)
+@click.option(
+    "--log-format",
+    metavar="FORMAT",
+    help="text or json, on standard error.  [default: text]",
+)
 @configured
 def serve(**flags: Any) -> None:
-    """Start the host and answer until SIGTERM or Ctrl-C."""
+    """Start the host and answer until SIGTERM or Ctrl-C.
+
+    Each option may also stand in the environment (STAGEBOX_THREADS=8) or, for good, in the file
+    stagebox.toml of the data directory (threads = 8).
+    """
     config = settings_from(**flags)
     _restore_pending(config)
     again = False

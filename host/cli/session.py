@@ -23,6 +23,7 @@ __all__ = [
     "SERVER_SECONDS",
     "after_server",
     "configured",
+    "data_options",
     "echo_json",
     "fail",
     "given_flags",
@@ -45,19 +46,31 @@ def fail(text: str) -> None:
     sys.exit(1)
 
 
+def data_options(**more: Any) -> Callable[[_Command], _Command]:
+    """The options by which every command is told where the data are; ``more`` is click's."""
+
+    def add(command: _Command) -> _Command:
+        database = click.option(
+            "--database",
+            metavar="URL",
+            help="A PostgreSQL database in place of SQLite files.  [env: STAGEBOX_DATABASE]",
+            **more,
+        )
+        data_dir = click.option(
+            "--data-dir",
+            type=click.Path(file_okay=False),
+            help="Where everything is kept.  [env: STAGEBOX_DATA_DIR]",
+            **more,
+        )
+        return data_dir(database(command))
+
+    return add
+
+
 def configured(command: _Command) -> _Command:
     """Adds the options that every command takes, and turns errors into one sentence."""
 
-    @click.option(
-        "--data-dir",
-        type=click.Path(file_okay=False),
-        help="Where everything is kept.  [env: STAGEBOX_DATA_DIR]",
-    )
-    @click.option(
-        "--database",
-        metavar="URL",
-        help="A PostgreSQL database in place of SQLite files.  [env: STAGEBOX_DATABASE]",
-    )
+    @data_options()
     @functools.wraps(command)
     def run(*arguments: Any, **options: Any) -> Any:
         context = click.get_current_context()

@@ -19,7 +19,7 @@ def settings() -> None:
     """Read and change the settings of plugins."""
 
 
-@settings.command()
+@settings.command(short_help="Print settings of PLUGIN as JSON; secrets are masked.")
 @click.argument("plugin_id", metavar="PLUGIN")
 @click.argument("key", required=False)
 @configured
@@ -39,7 +39,7 @@ def get(plugin_id: str, key: str | None) -> None:
 @settings.command(context_settings={"ignore_unknown_options": True})  # -1 is a value
 @click.argument("plugin_id", metavar="PLUGIN")
 @click.argument("key")
-@click.argument("value", metavar="JSON", required=False)
+@click.argument("value", metavar="[JSON]", required=False)
 @configured
 def set(plugin_id: str, key: str, value: str | None) -> None:
     """Store a setting of PLUGIN: a JSON value, or plain text. Without a value it goes back to its

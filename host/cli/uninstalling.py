@@ -32,13 +32,14 @@ _WORDS = {
 }
 
 
-@click.command()
+@click.command(short_help="Remove what a plugin keeps, installed or not.")
 @click.argument("plugin_id", metavar="ID")
-@click.option("--all", "everything", is_flag=True, help="Tables, files and settings too.")
+@click.option("--all", "everything", is_flag=True, help="Its tables, files and settings, too.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @configured
 def purge(plugin_id: str, everything: bool, yes: bool) -> None:
-    """Remove the data of a plugin, also of one that is not installed any more."""
+    """Remove the keys and values that a plugin keeps, also of one that is not installed any more.
+    With --all, everything."""
     what = "everything that it keeps" if everything else "its keys and values"
     with managed_host(plugins=True) as host:
         if everything and plugin_id in host.manager.catalog.plugins:
