@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from builtin_plugins.songs.answers import Answers
 from builtin_plugins.songs.bodies import OBJECT
+from builtin_plugins.songs.diagnostics import diagnostics, song_names
 from builtin_plugins.songs.editing import MAX_BODY, Editing
 from builtin_plugins.songs.filling import fill
 from builtin_plugins.songs.handover import take_over
@@ -390,19 +391,10 @@ class Songs(Plugin):
     @hookimpl(optionalhook=True)
     def diagnostics_song_names(self) -> Iterator[str]:
         """Asked by ``diagnostics``: names that a redacted bundle must not show."""
-        for row in self.context.db.iterate("SELECT filename FROM songs"):
-            yield row["filename"].rpartition("/")[2]
+        return song_names(self.context.db)
 
     def diagnostics(self) -> Mapping[str, Any]:
-        db = self.context.db
-        scan = self._state.status()
-        return {
-            "songs": db.table("songs").count_where(),
-            "tracks": db.table("tracks").count_where(),
-            "unreadable": db.table("unreadable").count_where(),
-            "storedCopies": db.table("objects").count_where(),
-            "scan": {name: scan[name] for name in scan if name not in ("failures", "current")},
-        }
+        return diagnostics(self.context.db, self._state.status())
 
 
 plugin = Songs

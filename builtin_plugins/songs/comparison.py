@@ -25,7 +25,8 @@ class Comparison:
     ``signatures`` are those of the songs that are shown, by path. ``deleted``: signatures by
     trackId of songs that were deleted when the look began. After `look`: ``tasks`` are to be
     read, ``nameless`` are found but have a name that is no Unicode text, and ``unchanged``
-    counts songs that need nothing.
+    counts songs that need nothing. ``lost`` are trackIds of unreadable songs that are there no
+    more.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Comparison:
         self.tasks: list[Candidate] = []
         self.nameless: list[Candidate] = []
         self.unchanged = 0
+        self.lost = set(self._unreadable)
         self._seen: set[str] = set()
         self._closed: Sequence[str] = ()
 
@@ -100,7 +102,9 @@ class Comparison:
         track_id = _track_id(found.path)
         if track_id is None:
             self.nameless.append(found)
-        elif self._full or found.signature not in (
+            return
+        self.lost.discard(track_id)
+        if self._full or found.signature not in (
             self.deleted.get(track_id),
             self._unreadable.get(track_id),
         ):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from builtin_plugins.songs.facts import EDITABLE
@@ -21,6 +21,8 @@ _TEXTS: Final[Mapping[str, int]] = {"title": 1, "artist": 0, "album": 0}
 _LONGEST: Final = 255
 _YEARS: Final = range(10_000)
 
+_Draw = Callable[[bytes], bytes | None]
+
 
 class Editing:
     def __init__(
@@ -34,7 +36,7 @@ class Editing:
 
     def edit(self, request: Request, track_id: str) -> dict[str, Any]:
         """Changes some of the overrides, or none when a field is unfit; the Track afterwards."""
-        changes = _read(request)
+        changes = _read(request, self._media.as_png)
         song = self._songbook.get(track_id)
         columns: dict[str, str | None] = {
             name: changes[name] for name in EDITABLE[:4] if name in changes
@@ -79,7 +81,7 @@ class Editing:
             raise
 
 
-def _read(request: Request) -> dict[str, Any]:
+def _read(request: Request, draw: _Draw = as_png) -> dict[str, Any]:
     """The fields that are there: texts, PNG bytes, or None to take an override away."""
     problems: list[Problem] = []
     values: dict[str, Any] = {}
@@ -102,7 +104,7 @@ def _read(request: Request) -> dict[str, Any]:
         if upload.name != "coverImage" or "coverImage" in values:
             problems.append(Problem(upload.name, "must be one value, and no file but coverImage"))
         else:
-            values["coverImage"] = _cover(upload, problems)
+            values["coverImage"] = _cover(upload, problems, draw)
     if problems:
         text = f"{problems[0].path} {problems[0].message}."
         raise Invalid(text, details=problems)
@@ -131,10 +133,10 @@ def _year(value: Any, problems: list[Problem]) -> str | None:
     return None
 
 
-def _cover(upload: Upload, problems: list[Problem]) -> bytes | None:
+def _cover(upload: Upload, problems: list[Problem], draw: _Draw) -> bytes | None:
     if upload.size > _MAX_COVER:
         raise TooLarge(f"coverImage may have {_MAX_COVER} bytes at most.")
-    png = as_png(upload.file.read())
+    png = draw(upload.file.read())
     if png is None:
         message = "must be a PNG, JPEG or WebP image of 8192 pixels at most on a side"
         problems.append(Problem("coverImage", message))

@@ -58,6 +58,7 @@ class Media:
         self._context = context
         self._db = context.db
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
+        self._drawing = threading.Lock()
 
     def cover(self, song: Song) -> Response:
         if song.edits.cover is not None:
@@ -80,6 +81,11 @@ class Media:
         if index >= len(stems) or stems[index].mime_type is None:
             raise NotFound("There is no sound of this stem.")
         return self._sound(song, index, f"stem_{song.track_id}_{index}")
+
+    def as_png(self, content: bytes) -> bytes | None:
+        """See `pictures.as_png`. One at a time: a picture may take 500 MB while it is decoded."""
+        with self._drawing:
+            return as_png(content)
 
     # Uploaded covers
 
@@ -146,7 +152,7 @@ class Media:
 
     def _picture(self, song: Song, reader: SongFormat) -> bytes:
         cover = _read(lambda: reader.cover(source_of(self._context, song)))
-        png = as_png(cover.content) if cover is not None else None
+        png = self.as_png(cover.content) if cover is not None else None
         if png is None:
             raise NotFound("This track has no cover.")
         return png

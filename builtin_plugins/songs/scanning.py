@@ -135,6 +135,9 @@ class _Run:
         self._orphan(gone)
         self._s._state.update(done=self._done, current="", **self._counters)
         self._scanned.forget()
+        for chunk in chunks(list(found.lost)):
+            names, params = listed(chunk)
+            self._db.execute(f"DELETE FROM unreadable WHERE track_id IN ({names})", params)
         return self._counters
 
     def _check(self) -> None:

@@ -95,6 +95,12 @@ def test_songs_come_change_and_go(library: Any) -> None:
     assert (full["mode"], full["total"]) == ("full", 2)
     assert counters(full) == {"failed": 1, "unchanged": 1}
 
+    unreadable = library.host.plugin("songs").context.db.table("unreadable")
+    assert unreadable.count_where() == 1
+    (library.folder / "bad.fakesong").unlink()
+    assert counters(library.scan()) == {"unchanged": 1}
+    assert unreadable.count_where() == 0, "what is gone is forgotten"
+
 
 def test_orphans_return_with_what_was_kept(library: Any) -> None:
     track = library.write("a.fakesong", title="T")
