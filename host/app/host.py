@@ -27,6 +27,7 @@ from host.app.watch import Watch
 from host.clock import SystemClock
 from host.config import Config, address
 from host.db import Engine, HostDatabase, SqliteEngine
+from host.db.marks import refuse_half_moved
 from host.errors import ConfigurationError
 from host.events import EventBus, Recovery, Subscriber
 from host.jobs import JobKind, JobService
@@ -244,9 +245,12 @@ class Host:
     # Life
 
     def open(self) -> None:
-        """Makes the host's own tables; afterwards everything can be managed. No plugin runs."""
+        """Makes the host's own tables; afterwards everything can be managed. No plugin runs.
+        Raises Conflict for databases into which a move was begun and not ended: what would be
+        made there now would keep it from going on."""
         if self._opened:
             return
+        refuse_half_moved(self.database)
         self._opened = True
         self.config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.folders.mkdir(exist_ok=True)
@@ -323,8 +327,10 @@ class Host:
             self._emit("host.stopping", {})
             self.presence.leave()
         self._watch.stop()
-        self.manager.stop()
-        drain = self.manager.limits.drain
+        drain = 0.0
+        if self._opened:  # else nothing of it may be made now
+            self.manager.stop()
+            drain = self.manager.limits.drain
         self.jobs.rest(drain)
         self._recovery.stop(drain)
         self.bus.stop(drain)

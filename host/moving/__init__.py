@@ -1,5 +1,6 @@
 """Carrying everything from one database engine to another."""
 
-from host.moving.transfer import Moved, carry, move, refuse_unfinished
+from host.db.marks import refuse_unfinished
+from host.moving.transfer import Moved, carry, move
 
 __all__ = ["Moved", "carry", "move", "refuse_unfinished"]

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from host.db import Engine, HostDatabase, TableDescription
-from host.moving.marks import INTERNAL, Marks
+from host.db.marks import INTERNAL, Marks
 from host.moving.tables import copy_table, fingerprint, in_order
 from plugin_sdk import Conflict, NotFound
 
-__all__ = ["Moved", "Progress", "carry", "move", "refuse_unfinished"]
+__all__ = ["Moved", "Progress", "carry", "move"]
 
 Progress = Callable[[str, int, int], object]
 """(what is being done, rows done, 0)"""
@@ -82,15 +82,6 @@ def _labelled(
 ) -> Callable[[int], object]:
     label = f"{source.name}: {table.name}"
     return lambda rows: progress(label, rows, 0)
-
-
-def refuse_unfinished(engine: Engine) -> None:
-    """Raises Conflict when a move into these databases was begun and not ended."""
-    if engine.exists("host") and Marks(engine.open("host")).claimed_by() is not None:
-        raise Conflict(
-            "These databases are the target of an unfinished `stagebox migrate`: run it again, on "
-            "the data that it came from."
-        )
 
 
 def _refuse_strangers(target: Engine, names: list[str]) -> None:

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from host.app import Host
+from host.config import load_config
 from host.db import KeyValueData, SqliteEngine
 from host.moving import move, refuse_unfinished
 from host.moving.tables import copy_table
@@ -129,9 +131,31 @@ def test_a_move_that_was_cut_short_goes_on(at, engines, monkeypatch):
     assert target.open("songs").describe() == source.open("songs").describe()
 
 
+def test_no_command_works_on_a_half_moved_target(engines, tmp_path, monkeypatch):
+    """It would make tables there, which the move then finds in its way."""
+    source, target = engines
+    fill(source)
+    with monkeypatch.context() as patch:
+        patch.setattr("host.moving.transfer.copy_table", _crash)
+        with pytest.raises(Crash):
+            move(source, target, "me", no_progress)
+    config = load_config({"data_dir": str(tmp_path / "to"), "database": ""}, {})
+    host = Host(config, env={}, log_file=False, log_stream=None)
+    try:
+        with pytest.raises(Conflict, match="unfinished `stagebox migrate`"):
+            host.open()
+    finally:
+        host.stop()
+    assert move(source, target, "me", no_progress).rows == 6
+
+
+def _crash(*_arguments):
+    raise Crash
+
+
 @pytest.mark.parametrize("at", range(2))
 def test_a_crash_while_the_marks_are_taken_away(at, engines, monkeypatch):
-    from host.moving.marks import Marks
+    from host.db.marks import Marks
 
     source, target = engines
     fill(source)

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from typing import Final
 
-from host.db import HostDatabase
+from host.db.engine import Engine, HostDatabase
 from plugin_sdk import Conflict
 
-__all__ = ["INTERNAL", "Marks"]
+__all__ = ["INTERNAL", "Marks", "refuse_half_moved", "refuse_unfinished"]
 
 _DONE: Final = "_stagebox_move_tables"
 _MOVE: Final = "_stagebox_move"
 INTERNAL: Final = frozenset({_DONE, _MOVE})
+
+
+def refuse_unfinished(engine: Engine) -> None:
+    """Raises Conflict when a move into these databases was begun and not ended."""
+    if engine.exists("host"):
+        refuse_half_moved(engine.open("host"))
+
+
+def refuse_half_moved(database: HostDatabase) -> None:
+    """As `refuse_unfinished`, by the host's database alone."""
+    if Marks(database).claimed_by() is not None:
+        raise Conflict(
+            "These databases are the target of an unfinished `stagebox migrate`: run it again, on "
+            "the data that it came from."
+        )
 
 
 class Marks:
