@@ -54,13 +54,15 @@ class AppSettings(Plugin):
         "/api/settings",
         permission="MANAGE_SETTINGS",
         body=CHANGES,
+        body_required=False,
         returns=SETTINGS,
         errors=(400, 401, 403, 409, 413, 415),
         tags=_TAGS,
     )
     def change_settings(self, request: Request) -> Any:
         """Change some of them; null returns one to its default"""
-        return self._shared.update(request.json(unique_keys=True))
+        changes = {} if request.body is None else request.json(unique_keys=True)
+        return self._shared.update(changes)
 
     @route("GET", "/api/settings/export", errors=(401,), tags=_TAGS)
     def export_settings(self, request: Request) -> Response:

@@ -12,6 +12,7 @@ from builtin_plugins.plugin_admin.shapes import (
     CHOICE,
     DEPRECATIONS,
     INSTALL_QUERY,
+    MAX_AUDIT_PAGE,
     PERMISSIONS,
     PLUGIN,
     PLUGINS,
@@ -31,6 +32,7 @@ from plugin_sdk import (
     SDK_VERSION,
     Argument,
     CommandIO,
+    Invalid,
     Plugin,
     Request,
     Response,
@@ -213,6 +215,8 @@ class PluginAdmin(Plugin):
     )
     def print_audit(self, io: CommandIO, limit: int) -> None:
         """Print who changed what by permission, newest first."""
+        if not 1 <= limit <= MAX_AUDIT_PAGE:
+            raise Invalid(f"--limit is 1 to {MAX_AUDIT_PAGE}.")
         for entry in self.audit.entries(limit=limit):
             who = entry.principal_name or entry.principal_id or "nobody"
             where = f" from {entry.peer}" if entry.peer else ""

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
+from unicodedata import category
 
 from plugin_sdk import Manifest, NotFound, Response
 from plugin_sdk.management import PluginEntry
@@ -44,7 +45,7 @@ def is_served(manifest: Manifest, path: str) -> bool:
     parts = path.split("/")
     if any(part in ("", ".", "..") or part.startswith(".") for part in parts):
         return False
-    if any(char < " " or char in "\\\x7f" for char in path):
+    if any(char == "\\" or category(char) == "Cc" for char in path):
         return False
     if path.lower().endswith(_NEVER):
         return False

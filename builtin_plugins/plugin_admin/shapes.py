@@ -14,6 +14,7 @@ __all__ = [
     "CHOICE",
     "DEPRECATIONS",
     "INSTALL_QUERY",
+    "MAX_AUDIT_PAGE",
     "PERMISSIONS",
     "PLUGIN",
     "PLUGINS",
@@ -189,10 +190,11 @@ DEPRECATIONS: Final[Schema] = {
     },
 }
 
+MAX_AUDIT_PAGE: Final = 1000
 AUDIT_QUERY: Final[Schema] = {
     "type": "object",
     "properties": {
-        "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
+        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_AUDIT_PAGE, "default": 100},
         "before": {"type": "integer", "minimum": 1},
     },
 }

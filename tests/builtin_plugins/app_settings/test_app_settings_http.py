@@ -126,6 +126,7 @@ def test_changes(host: TestHost, folder: str) -> None:
     assert answer.json() == {**DEFAULTS, **changed, "avOffsetMs": 0, "psarcPlatform": "pc"}
     assert host.post("/api/settings", json={"dlcDir": ""}).json()["dlcDir"] == ""
     assert host.post("/api/settings", json={}).status == 200
+    assert host.post("/api/settings").json()["psarcPlatform"] == "pc"  # each key is optional
     host.restart()
     assert host.get("/api/settings").json()["psarcPlatform"] == "pc"
 

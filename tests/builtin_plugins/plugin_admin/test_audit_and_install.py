@@ -8,6 +8,9 @@ import zipfile
 
 import pytest
 
+from plugin_sdk import Invalid
+from plugin_sdk.testing import FakeCommandIO
+
 CODE = """
     from plugin_sdk import Plugin, route
 
@@ -142,3 +145,15 @@ def test_the_trail_is_the_administrator_s_alone(make_host):
     assert host.get("/api/admin/audit", token="nobody").status == 401
     assert host.get("/api/admin/audit?limit=0").status == 400
     assert host.delete("/api/admin/audit").status == 405
+
+
+def test_the_trail_is_printed_in_part(make_host):
+    host = make_host()
+    for _ in range(2):
+        host.put("/api/plugins/local_api/config", json={"exposeOnLan": False})
+    admin, terminal = host.plugin("plugin_admin"), FakeCommandIO()
+    admin.print_audit(terminal, 1)
+    assert terminal.output.count("PUT /api/plugins/local_api/config") == 1
+    for limit in (-1, 0, 1001):
+        with pytest.raises(Invalid):
+            admin.print_audit(terminal, limit)
