@@ -49,7 +49,7 @@ def eventually() -> Callable[[Callable[[], object]], None]:
     """Waits for a condition, looking often, with a deadline."""
 
     def wait(condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not condition():
             assert time.monotonic() < deadline, "this did not come to pass"
             time.sleep(0.005)

@@ -104,7 +104,7 @@ def finished() -> Callable[[JobService, str], JobInfo]:
     """Waits for the end of a job."""
 
     def wait(service: JobService, job_id: str) -> JobInfo:
-        info = service.wait(job_id, 20)
+        info = service.wait(job_id, 60)
         assert info.finished, info
         return info
 

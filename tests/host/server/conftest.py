@@ -27,7 +27,7 @@ BODY_LIMIT = 1000
 LOG = logging.getLogger("tests.server")
 
 
-def wait_for(condition: Callable[[], Any], what: str = "condition", seconds: float = 20.0) -> Any:
+def wait_for(condition: Callable[[], Any], what: str = "condition", seconds: float = 60.0) -> Any:
     """Waits until the condition is true and returns what it gave; fails after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

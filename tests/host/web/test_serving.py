@@ -24,7 +24,7 @@ HUGE = 200 * 1024 * 1024  # more than the sockets' buffers hold; sparse on the d
 
 
 def wait_for(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not come true"
         time.sleep(0.005)
