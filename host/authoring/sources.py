@@ -13,7 +13,7 @@ from host.plugins.discovery import is_plugin_id
 from host.plugins.manifests import MANIFEST_NAME
 from plugin_sdk import Invalid, NotFound, parse_json
 
-__all__ = ["IGNORED", "PluginSource", "find_source"]
+__all__ = ["IGNORED", "PluginSource", "find_source", "id_of_file"]
 
 IGNORED: Final = frozenset(
     {"__pycache__", ".git", ".venv", "venv", ".pytest_cache", ".mypy_cache", ".ruff_cache", "dist",
@@ -105,10 +105,15 @@ def find_source(path: Path) -> PluginSource:
 def _of_file(path: Path) -> PluginSource:
     if path.suffix != ".py":
         raise Invalid(f'"{path.name}" is no Python file, and no plugin folder.')
+    return PluginSource(id_of_file(path), file=path)
+
+
+def id_of_file(path: Path) -> str:
+    """What a plugin of one file is called, which has no manifest to say it."""
     plugin_id = _NOT_IN_IDS.sub("_", path.stem.lower()).strip("_-")
     if plugin_id in ("", "__init__") or not is_plugin_id(plugin_id):
         plugin_id = f"dev_{plugin_id}".rstrip("_")
-    return PluginSource(plugin_id, file=path)
+    return plugin_id
 
 
 def _id_of(folder: Path) -> str:

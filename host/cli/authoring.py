@@ -160,6 +160,7 @@ def _tell(report: Report) -> None:
         click.echo(f"{place}: {finding.rule.severity} {finding.rule.name}: {finding.message}")
         click.echo(f"    {finding.rule.hint}")
     if report.findings:
-        click.echo(f"{report.errors} errors, {report.warnings} warnings")
+        counts = ((report.errors, "error"), (report.warnings, "warning"))
+        click.echo(", ".join(f"{count} {word}{'s' * (count != 1)}" for count, word in counts))
     else:
         click.echo(f"{report.plugin_id or 'The plugin'}: nothing to mend.")

@@ -10,10 +10,12 @@ from plugin_sdk import Manifest, Provider, Route, WebSocketRoute
 from plugin_sdk.management import PluginFault
 from plugin_sdk.manifest import DEFAULT_PREFIX
 
-__all__ = ["claim_conflict", "full_path", "provider_conflict", "route_conflict"]
+__all__ = ["METHODS", "claim_conflict", "full_path", "provider_conflict", "route_conflict"]
 
 RESERVED_SEGMENTS: Final = frozenset({"file", "settings", "config", "enable", "disable", "purge"})
 """First segments below /api/plugins/<id> that belong to the host's plugin routes."""
+
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 _PATH: Final = re.compile(r"(/([A-Za-z0-9._~!$&'()*+,;=:@-]|\{[A-Za-z_][A-Za-z0-9_]*(:path)?\})+)+")
 _ROOT: Final = "/"
@@ -65,6 +67,8 @@ def route_conflict(
     for route in routes:
         method = route.method if isinstance(route, Route) else "WEBSOCKET"
         path = full_path(manifest, route.path)
+        if method not in METHODS and method != "WEBSOCKET":
+            return _conflict(f'"{method}" is no method of a route: {", ".join(METHODS)}')
         if not route.path.startswith("/") or not (_PATH.fullmatch(path) or path == _ROOT):
             return _conflict(f'"{route.path}" is no route path: begin with "/", end without one')
         if not any(_lies_in(path, claim) for claim in manifest.claims):

@@ -20,6 +20,9 @@ from host.authoring.checking.usage import check_usage
 
 __all__ = ["RULES", "Finding", "Report", "Rule", "check_plugin"]
 
+_IMPORTING = frozenset({"sdk-name", "decorator-argument"})
+"""What fails at import, too, and is told better by reading."""
+
 
 def check_plugin(path: Path, *, run: bool = True, timeout: float = 30.0) -> Report:
     """Everything that is wrong with the plugin at ``path``: a project, a plugin folder, or one
@@ -42,8 +45,12 @@ def _look(subject: Subject, run: bool, timeout: float) -> Iterator[Finding]:
         return
     unreadable = list(subject.read_code())
     yield from unreadable
-    yield from check_code(subject)
+    read = list(check_code(subject))
+    yield from read
     yield from check_usage(subject)
     yield from check_habits(subject)
     if run and not unreadable:
-        yield from check_contributions(subject, timeout=timeout)
+        told = {(each.file, each.line) for each in read if each.rule.name in _IMPORTING}
+        for each in check_contributions(subject, timeout=timeout):
+            if each.rule.name != "code-import-error" or (each.file, each.line) not in told:
+                yield each

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import inspect
 from collections.abc import Iterator
 from typing import Final
 
+import plugin_sdk
 from host.authoring.checking.findings import Finding
 from host.authoring.checking.subject import Module, Subject
 from host.authoring.checking.syntax import (
@@ -15,8 +17,9 @@ from host.authoring.checking.syntax import (
     decorator_names,
     methods,
     plugin_classes,
+    qualified,
 )
-from host.suggestions import did_you_mean
+from host.suggestions import did_you_mean, suggestion_suffix
 from plugin_sdk import hookspecs
 
 __all__ = ["check_code"]
@@ -40,6 +43,7 @@ def check_code(subject: Subject) -> Iterator[Finding]:
         for cls in plugin_classes(module):
             yield from _constructor(subject, module, cls)
             for method in methods(cls):
+                yield from _decorators(subject, module, method)
                 yield from _method(subject, module, method, named)
 
 
@@ -81,11 +85,48 @@ def _imports(subject: Subject, module: Module) -> Iterator[Finding]:
             continue
         names = [alias.name for alias in node.names]
         if isinstance(node, ast.ImportFrom):
+            if node.module == "plugin_sdk" and node.level == 0:
+                yield from _sdk_names(subject, module, node)
             names = [node.module] if node.level == 0 and node.module else []
         for name in names:
             if name.partition(".")[0] in _FOREIGN:
                 text = f'"{name}" is no part of the SDK.'
                 yield subject.finding("code-imports-host", text, module.path, node.lineno)
+
+
+def _sdk_names(subject: Subject, module: Module, node: ast.ImportFrom) -> Iterator[Finding]:
+    """Names that the SDK does not have: nobody could import them."""
+    known = vars(plugin_sdk)
+    for alias in node.names:
+        if alias.name != "*" and alias.name not in known and not _is_module(alias.name):
+            # Of route and Route the one that looks like it.
+            alike = alias.name[:1].islower()
+            names = [each for each in plugin_sdk.__all__ if each[:1].islower() == alike]
+            suffix = suggestion_suffix(alias.name, names)
+            text = f'plugin_sdk has no "{alias.name}"{";" + suffix if suffix else "."}'
+            yield subject.finding("sdk-name", text, module.path, node.lineno)
+
+
+def _is_module(name: str) -> bool:
+    return importlib.util.find_spec(f"plugin_sdk.{name}") is not None
+
+
+def _decorators(subject: Subject, module: Module, method: Function) -> Iterator[Finding]:
+    """Keywords that a decorator of the SDK does not take, and decorators that are not called."""
+    for node in method.decorator_list:
+        name = "".join(qualified(node.func if isinstance(node, ast.Call) else node)[-1:])
+        if name not in _HANDLERS:
+            continue
+        known = inspect.signature(getattr(plugin_sdk, name)).parameters
+        if not isinstance(node, ast.Call):
+            text = f"@{name} is not called: write @{name}(...) with its arguments."
+            yield subject.finding("decorator-argument", text, module.path, node.lineno)
+            continue
+        for keyword in node.keywords:
+            if keyword.arg is not None and keyword.arg not in known:
+                suffix = suggestion_suffix(keyword.arg, known)
+                text = f'@{name} takes no "{keyword.arg}"{";" + suffix if suffix else "."}'
+                yield subject.finding("decorator-argument", text, module.path, keyword.lineno)
 
 
 def _constructor(subject: Subject, module: Module, cls: ast.ClassDef) -> Iterator[Finding]:

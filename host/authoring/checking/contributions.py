@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from host.authoring.checking.findings import Finding
+from host.authoring.checking.probe import CONTRIBUTIONS
 from host.authoring.checking.subject import Subject
 from host.events import check_pattern
-from host.plugins.conflicts import route_conflict
+from host.plugins.conflicts import METHODS, route_conflict
 from host.plugins.manifests import MANIFEST_NAME
 from host.schemas import check_schema
 from plugin_sdk import CORE_PERMISSIONS, Invalid, Manifest, Route, WebSocketRoute
+from plugin_sdk.manifest import DEFAULT_PREFIX
 
 __all__ = ["check_contributions"]
 
@@ -43,6 +45,7 @@ def check_contributions(subject: Subject, *, timeout: float = _SECONDS) -> Itera
         line = _line_of_attribute(subject)
         yield subject.finding(rule, text, subject.entry, line)
         return
+    yield from _kinds(subject, facts)
     yield from _routes(subject, facts)
     yield from _handlers(subject, facts)
     yield from _providers(subject, facts)
@@ -110,21 +113,34 @@ def _faults(subject: Subject, facts: Facts) -> Iterator[Finding]:
         yield subject.finding(rule, message, Path(fault["file"]), fault["line"])
 
 
+def _kinds(subject: Subject, facts: Facts) -> Iterator[Finding]:
+    """What hooks give that is none of what they are asked for."""
+    for hook, kinds in CONTRIBUTIONS.items():
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        names = {kind.__name__ for kind in kinds}
+        for kind in {fact["kind"] for fact in facts.get(hook, ())} - names:
+            text = f"{hook}() gives a {kind}, not {wanted}."
+            yield subject.finding("contribution-kind", text, *_line_of_hook(subject, hook))
+    if facts.get("filters"):
+        text = "Only bundled plugins may stand before the routes of others."
+        yield subject.finding("filter-foreign", text, *_line_of_hook(subject, "filters"))
+
+
 def _routes(subject: Subject, facts: Facts) -> Iterator[Finding]:
     seen: list[Route | WebSocketRoute] = []
+    prefix = f"{DEFAULT_PREFIX}{subject.plugin_id or 'example'}"
     manifest = subject.manifest or Manifest(
-        "example", "", "", "", prefix="/api/plugins/example", claims=("/api/plugins/example",)
+        subject.plugin_id, "", "", "", prefix=prefix, claims=(prefix,)
     )
     for fact in facts.get("routes", ()):
         place = (Path(fact["file"]), fact["line"])
         if fact["kind"] not in ("Route", "WebSocketRoute"):
-            text = f"routes() gives a {fact['kind']}."
-            yield subject.finding("code-crash", text, *place)
             continue
         label = f"{fact['method']} {fact['path']}"
         route = _route(fact)
         if (fault := route_conflict(manifest, [route])) is not None:
-            yield subject.finding("route-path", fault.message, *place)
+            rule = "route-method" if fact["method"] not in METHODS else "route-path"
+            yield subject.finding(rule, fault.message, *place)
         elif (fault := route_conflict(manifest, [*seen, route])) is not None:
             yield subject.finding("route-twice", fault.message, *place)
         else:

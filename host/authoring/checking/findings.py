@@ -53,6 +53,8 @@ _ERRORS: Final = {
     "code-instance-not-class": "Write `plugin = YourClass`, without parentheses: the host makes "
     "the instance.",
     "code-imports-host": "Import plugin_sdk only: the host's own modules change without notice.",
+    "sdk-name": "Correct the name; the SDK's names are those of plugin_sdk.__all__.",
+    "decorator-argument": "Correct its name; the docstring of the decorator lists what it takes.",
     "code-own-init-without-super": "Call super().__init__(context) first, or do the work in "
     "enable.",
     "code-async": "Handlers and hooks are plain functions: write `def`, and make slow work a job.",
@@ -72,12 +74,16 @@ _ERRORS: Final = {
     "migration-twice": "Give each migration a name of its own, and never rename one that ran.",
     # Contributions
     "route-path": 'Begin with "/", end without one, and write fields as {name}.',
+    "route-method": "The methods are GET, POST, PUT, PATCH and DELETE.",
     "route-twice": "Remove one of the two, or give it another path or method.",
     "route-handler-arguments": "A handler takes self and the request, a WebSocket's the "
     "connection, a job's the run, an event's the event.",
     "route-schema-invalid": "Write a JSON Schema (2020-12) of plain dictionaries and lists.",
     "provider-undeclared": "Declare it under providers in plugin.json.",
     "provider-not-returned": "Return it from providers(), or remove it from plugin.json.",
+    "contribution-kind": "Return a list of what the hook asks for; the hooks reference shows it.",
+    "filter-foreign": "Leave it out: a filter that fails refuses what it covers, so the host takes "
+    "filters of bundled plugins only.",
     # The package
     "packaging-toml": "Mend the TOML of pyproject.toml.",
     "entry-point-missing": 'Add [project.entry-points."stagebox.plugins"] with '

@@ -20,10 +20,34 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from plugin_sdk import Migration, Plugin, Route, WebSocketRoute
+from plugin_sdk import (
+    Command,
+    Job,
+    Migration,
+    Page,
+    Panel,
+    Plugin,
+    Provider,
+    RequestFilter,
+    Route,
+    Subscription,
+    WebSocketRoute,
+)
 from plugin_sdk.testing import FakeContext
 
-__all__ = ["Probe"]
+__all__ = ["CONTRIBUTIONS", "Probe"]
+
+CONTRIBUTIONS: Final = {
+    "routes": (Route, WebSocketRoute),
+    "providers": (Provider,),
+    "subscriptions": (Subscription,),
+    "jobs": (Job,),
+    "migrations": (Migration,),
+    "commands": (Command,),
+    "pages": (Page, Panel),
+    "filters": (RequestFilter,),
+}
+"""What each hook gives."""
 
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
 _EFFECTS: Final = {
@@ -70,7 +94,7 @@ class Probe:
             enabled = False
             if self._job["enable"]:
                 enabled = self._start(plugin, context)
-            for name in ("routes", "providers", "subscriptions", "jobs", "migrations", "commands"):
+            for name in CONTRIBUTIONS:
                 self._at(name)
                 values = self._fenced(partial(_listed, plugin, name))
                 self.facts[name] = [_described(each, self._place) for each in values or ()]

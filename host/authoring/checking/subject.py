@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from host.authoring.checking.findings import RULES, Finding
-from host.authoring.sources import IGNORED
+from host.authoring.sources import IGNORED, id_of_file
 from host.plugins.manifests import MANIFEST_NAME
 from plugin_sdk import Invalid, Manifest, NotFound
 
@@ -47,6 +47,8 @@ class Subject:
 
     @property
     def plugin_id(self) -> str:
+        if self.folder is None:
+            return id_of_file(self.entry)
         found = self.document.get("id")
         return found if isinstance(found, str) else ""
 

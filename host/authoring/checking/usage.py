@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from host.authoring.checking.findings import Finding
 from host.authoring.checking.subject import Module, Subject
@@ -25,6 +25,8 @@ def check_usage(subject: Subject) -> Iterator[Finding]:
     constants = constants_of(subject.modules)
     yield from _events_and_jobs(subject, constants)
     manifest = subject.manifest
+    if subject.folder is None:
+        yield from _read_settings(subject, {}, constants)
     if manifest is None:
         return
     yield from _capabilities(subject, manifest)
@@ -147,6 +149,20 @@ def _settings(
     properties = schema.get("properties", {})
     if schema.get("patternProperties"):
         return
+    yield from _read_settings(subject, properties, constants)
+    if manifest.settings_html is not None or _reads_all(subject):
+        return
+    words = _words(subject)
+    for name in properties:
+        if name not in words:
+            text = f'Nothing reads the setting "{name}".'
+            yield _member(subject, "setting-unused", text, name)
+
+
+def _read_settings(
+    subject: Subject, properties: Mapping[str, Any], constants: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Those that nobody declares; a plugin of one file cannot declare any."""
     for module, node in _nodes(subject):
         if not isinstance(node, ast.Subscript):
             continue
@@ -158,13 +174,6 @@ def _settings(
             suffix = suggestion_suffix(name, properties)
             text = f'There is no setting "{name}"{";" + suffix if suffix else "."}'
             yield subject.finding("setting-undeclared", text, module.path, node.lineno)
-    if manifest.settings_html is not None or _reads_all(subject):
-        return
-    words = _words(subject)
-    for name in properties:
-        if name not in words:
-            text = f'Nothing reads the setting "{name}".'
-            yield _member(subject, "setting-unused", text, name)
 
 
 def _reads_all(subject: Subject) -> bool:

@@ -152,6 +152,14 @@ MISTAKES = [
                "@migration( '1')\ndef two(self, db):\n    return None"),
         "@migration( '1')",
     ),
+    Mistake("sdk-name", MODULE, "from plugin_sdk import Conflict, Plugin",
+            "from plugin_sdk import Conflict, Plugins", "Plugins"),
+    Mistake("decorator-argument", MODULE, ':write", body=NOTE', ':write", boddy=NOTE', "boddy"),
+    Mistake("route-method", MODULE, '"DELETE", "/notes"', '"DELET", "/notes"', "DELET"),
+    in_class("contribution-kind", "def pages(self):\n    return ['/board']", "def pages"),
+    in_class("filter-foreign",
+             "def filters(self):\n    return [RequestFilter(('/api',), lambda request: None)]",
+             "def filters"),
     Mistake("route-path", MODULE, '"GET", "/notes"', '"GET", "/notes/"', '"/notes/"'),
     in_class(
         "route-twice",
@@ -190,11 +198,13 @@ MISTAKES = [
     Mistake("version-differs", PROJECT, 'dynamic = ["version"]', 'version = "9.9.9"', "9.9.9"),
 ]  # fmt: skip
 
-MORE_IMPORTS = "import time\n\nfrom plugin_sdk import Provider, event_handler, job, migration\n"
+MORE_IMPORTS = "import time\n\nfrom plugin_sdk import (Provider, "
+MORE_IMPORTS += "RequestFilter, event_handler, job, migration)\n"
 
 
 NEED_RUNNING = frozenset(
-    {"code-import-error", "code-work-at-import", "code-crash", "event-pattern", "job-twice",
+    {"code-import-error", "contribution-kind", "filter-foreign", "route-method",
+     "code-work-at-import", "code-crash", "event-pattern", "job-twice",
      "job-invalid", "migration-twice", "provider-not-returned", "provider-undeclared",
      "route-handler-arguments", "route-path", "route-schema-invalid", "route-twice",
      "route-undocumented"}
@@ -260,6 +270,47 @@ def test_a_plugin_of_one_file_needs_no_manifest(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("line", "rule", "said"),
+    [
+        ("self.context.settings['limit']", "setting-undeclared", 'no setting "limit"'),
+        ("self.context.events.emit('heard')", "event-foreign-name", 'with "hello."'),
+    ],
+    ids=["setting", "event"],
+)
+def test_a_plugin_of_one_file_cannot_declare_everything(tmp_path, line, rule, said):
+    path = tmp_path / "hello.py"
+    path.write_text(
+        "from plugin_sdk import Plugin\n\n\nclass plugin(Plugin):\n"
+        f"    def tell(self):\n        return {line}\n"
+    )
+    report = check_plugin(path, run=False)
+    (finding,) = report.findings
+    assert (report.plugin_id, finding.rule.name, finding.line) == ("hello", rule, 6)
+    assert said in finding.message
+
+
+@pytest.mark.parametrize(
+    ("code", "rule", "said"),
+    [
+        ("from plugin_sdk import rout\n", "sdk-name", 'did you mean "route"?'),
+        (
+            "from plugin_sdk import Plugin, route\n\n\nclass plugin(Plugin):\n"
+            "    @route('GET', '/x', permision='a')\n    def x(self, request):\n        return 1\n",
+            "decorator-argument",
+            'did you mean "permission"?',
+        ),
+    ],
+    ids=["name", "argument"],
+)
+def test_what_is_told_better_by_reading_is_told_once(tmp_path, code, rule, said):
+    path = tmp_path / "hello.py"
+    path.write_text(code)
+    found = {each.rule.name: each.message for each in check_plugin(path).findings}
+    assert said in found[rule]
+    assert "code-import-error" not in found
+
+
+@pytest.mark.parametrize(
     ("code", "seconds", "said"),
     [
         ("import os\nos._exit(3)\n", 60, "status 3 (import)"),
@@ -296,7 +347,7 @@ def test_the_command_tells_people_and_programs(project):
     done = run(main, ["plugin", "check", "--no-run", str(project)])
     assert done.exit_code == 0, "warnings alone are no failure"
     assert done.output.startswith("README.md: warning readme-missing: There is no README.\n    Add")
-    assert done.output.endswith("0 errors, 1 warnings\n")
+    assert done.output.endswith("0 errors, 1 warning\n")
     (project / MANIFEST).write_text("{")
     done = run(main, ["plugin", "check", "--json", "--no-run", str(project)])
     assert done.exit_code == 1
