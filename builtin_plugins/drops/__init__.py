@@ -103,7 +103,7 @@ class Drops(Plugin):
         receiver = Receiver(context, documents, directories, cursors, inbox, waiting)
         self._rounds = rounds = Rounds(receiver, settings, clock, log)
         turn = Turn(context.db, clock, "poll")
-        self._poller = poller = Poller(documents, rounds, waiting, turn, log)
+        self._poller = poller = Poller(documents, rounds, waiting, turn, clock, log)
         self._drop = DropRoutes(context, directories, inbox, rounds, sender, poller.note)
         self._operator = OperatorCommands(documents, rounds)
         settings.on_change(lambda _names: poller.wake())

@@ -45,9 +45,11 @@ class Cursors:
 
     def follow(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         """Forgets the cursors of boxes that somebody more reads now: what still lies there may
-        be for them. Inside the transaction that changes the synced document."""
-        before = readers(old)
-        self._forget(url for url, pairs in readers(new).items() if pairs - before.get(url, set()))
+        be for them; and boxes that nobody reads any more. Inside the transaction that changes
+        the synced document."""
+        before, after = readers(old), readers(new)
+        self._forget(url for url, pairs in after.items() if pairs - before.get(url, set()))
+        self._forget(before.keys() - after.keys())
 
     def accept_unknown(self, accept: bool) -> None:
         """Forgets all cursors when messages of strangers begin to be taken."""

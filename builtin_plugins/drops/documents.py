@@ -120,14 +120,14 @@ class Documents:
             old, _ = self.read(kind)
             self.put(kind, section, Given(make(old), typed=True))
 
-    def note_round(self, moment: str, *, only_later: bool = False) -> None:
-        """Writes the time of the last round. With ``only_later`` an earlier one than what is
-        there is left out: somebody waited for a round in between."""
+    def note_round(self, moment: str, *, noted_at: str = "") -> None:
+        """Writes the time of the last round, unless there is one between it and ``noted_at``:
+        somebody waited for a round meanwhile. A later one than that is a client's text, or of a
+        clock that was set back."""
         with self._db.transaction():
             document, version = self.read("settings")
             stored = document["drop_last_update"]
-            same_form = len(stored) == len(moment) and stored > moment
-            if stored != moment and not (only_later and same_form):
+            if stored != moment and not moment < stored <= noted_at:
                 self._write("settings", {**document, "drop_last_update": moment}, version)
 
     def _checked(

@@ -11,7 +11,7 @@ from builtin_plugins.drops.acknowledging import Acknowledgements
 from builtin_plugins.drops.documents import Documents
 from builtin_plugins.drops.rounds import Outcome, Rounds
 from builtin_plugins.drops.turns import Turn
-from plugin_sdk import Logger, StageboxError, Unavailable
+from plugin_sdk import Clock, Logger, StageboxError, Unavailable
 
 __all__ = ["Poller", "moment_text"]
 
@@ -42,12 +42,14 @@ class Poller:
         rounds: Rounds,
         acknowledgements: Acknowledgements,
         turn: Turn,
+        clock: Clock,
         log: Logger,
     ) -> None:
         self._documents = documents
         self._rounds = rounds
         self._acknowledgements = acknowledgements
         self._turn = turn
+        self._clock = clock
         self._log = log
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -142,7 +144,8 @@ class Poller:
         if self._unwritten is not None and due:
             moment, self._unwritten = self._unwritten, None
             self._written_at = time.monotonic()
-            self._documents.note_round(moment_text(moment), only_later=True)
+            now = moment_text(self._clock.ms())
+            self._documents.note_round(moment_text(moment), noted_at=now)
 
     def _interval(self) -> float | None:
         """Seconds; None for none."""

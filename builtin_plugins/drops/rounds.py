@@ -129,6 +129,7 @@ class Rounds:
         directory, boxes = self._polling.boxes()
         started.boxes = len(boxes)
         started.pending = {box.url for box in boxes}
+        self._failing &= started.pending  # others are not read any more
         self._begun += 1
         self._latest = started
         if boxes:

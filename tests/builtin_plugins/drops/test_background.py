@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from builtin_plugins.drops import Drops
+from builtin_plugins.drops.documents import Given
 from builtin_plugins.drops.rounds import Outcome
 from builtin_plugins.drops.sealing import Opener, Recipient, seal_pdu
 from builtin_plugins.drops.turns import Turn
@@ -305,6 +306,26 @@ def test_the_interval_is_followed_at_once(
         assert thread is not None
         host.disable("drops")
         assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("stored", "goes"),
+    [
+        ("", True),
+        ("yesterday", True),
+        ("2026-05-01 12:00:00.000", True),
+        ("2026-05-01 12:00:10.000", False),  # of a round that somebody waited for
+        ("2026-05-01 12:00:30.000", True),  # the clock was set back
+        ("9999-99-99 99:99:99.999", True),  # a client's
+    ],
+)
+def test_a_time_that_waited_to_be_written(plugin: Drops, stored: str, goes: bool) -> None:
+    documents = plugin._documents
+    documents.put("settings", "drop_last_update", Given(stored, typed=True))
+    round_, now = "2026-05-01 12:00:05.000", "2026-05-01 12:00:20.000"
+    documents.note_round(round_, noted_at=now)
+    expected = round_ if goes else stored
+    assert documents.read("settings")[0]["drop_last_update"] == expected
 
 
 def test_a_command_does_not_poll(context: FakeContext, plugin: Drops) -> None:

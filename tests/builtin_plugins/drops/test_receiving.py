@@ -93,6 +93,14 @@ def test_cursors(context: FakeContext, plugin: Drops) -> None:
     assert sent == [{}, {"x-qabel-new-since": "7.5"}, modified, modified, modified]
 
 
+def test_a_box_that_nobody_reads_leaves_no_row(context: FakeContext, plugin: Drops) -> None:
+    lay(context, reply(chat(1), x_qabel_latest="7.5"))
+    assert numbers(get(plugin)) == [1]
+    assert context.db.table("box").get(BOX)
+    plugin._documents.replace("synced", {})
+    assert context.db.table("box").get(BOX) is None
+
+
 @pytest.mark.parametrize(
     "answer",
     [
