@@ -21,6 +21,11 @@ MAX_DEPTH: Final = 32
 MAX_NODES: Final = 100_000
 _MAX_DIGITS: Final = 400
 
+_RESOLVED: Final = frozenset(
+    f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float")
+)
+"""Tags of the core schema that say what is found out without them too."""
+
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUTHS: Final = {word: word[0] in "tT" for word in "true True TRUE false False FALSE".split()}  # noqa: SIM905  # a list of words
 _DECIMAL: Final = re.compile(r"[-+]?[0-9]+")
@@ -167,7 +172,8 @@ def _key(value: Any) -> str | None:
 
 def _scalar(event: yaml.ScalarEvent) -> Any:
     word = event.value
-    if not event.implicit[0] or event.tag not in (None, "!"):  # quoted, or with a tag
+    plain = event.implicit[0] and event.tag in (None, "!")
+    if not plain and event.tag not in _RESOLVED:  # quoted, or with another tag
         return word
     if word in _NULLS:
         return None
