@@ -35,7 +35,7 @@ from builtin_plugins.media.scan_routes import ScanRoutes
 from builtin_plugins.media.scanner import Scanner
 from builtin_plugins.media.settings_routes import ProviderRoutes, SettingsRoutes
 from builtin_plugins.media.streaming import image, stream
-from builtin_plugins.media.tables import add_picture_sources, create_tables
+from builtin_plugins.media.tables import add_kept_answers, add_picture_sources, create_tables
 from builtin_plugins.media.workshop import Workshop
 from plugin_sdk import (
     PANEL,
@@ -91,6 +91,10 @@ class Media(Plugin):
     @migration("003-where-pictures-came-from")
     def add_picture_sources(self, db: Database) -> None:
         add_picture_sources(db)
+
+    @migration("004-answers-about-the-folder-in-hand")
+    def add_kept_answers(self, db: Database) -> None:
+        add_kept_answers(db)
 
     def enable(self) -> None:
         context = self.context

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from builtin_plugins.media.artwork import Pictures
 from builtin_plugins.media.catalogue import Artwork, Catalogue
-from builtin_plugins.media.chain import Chain, Found, SeasonFound
+from builtin_plugins.media.chain import Chain, SeasonFound
 from builtin_plugins.media.discovery import Stopped
+from builtin_plugins.media.kept_answers import Answer, KeptAnswers, Key
 from builtin_plugins.media.names import Named, folded
 from plugin_sdk import MediaMetadata, MediaQuery
 
@@ -20,19 +22,7 @@ __all__ = ["Answer", "Key", "Lookups", "key_of"]
 
 PARALLEL: Final = 8
 _SEASONS: Final = 64
-Key = tuple[Any, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """``artwork`` is None where nothing of the details is to be stored: they are already."""
-
-    found: Found
-    artwork: Artwork | None = None
-
-    @property
-    def metadata(self) -> MediaMetadata | None:
-        return self.found.metadata
+_KEEP_SECONDS: Final = 1.0
 
 
 def key_of(named: Named) -> Key:
@@ -43,16 +33,19 @@ def key_of(named: Named) -> Key:
 
 
 class Lookups:
-    """What was asked in this job; closed at its end."""
+    """What was asked in this job; closed at its end. While one folder's look-ups take their time,
+    their answers are kept every second, so that a crash costs no more than that."""
 
     def __init__(
         self,
         chain: Chain,
         pictures: Pictures,
         catalogue: Catalogue,
+        kept: KeptAnswers,
         stopped: Callable[[], bool],
     ) -> None:
         self.chain = chain
+        self.kept = kept
         self._pictures = pictures
         self._catalogue = catalogue
         self._stopped = stopped
@@ -92,7 +85,7 @@ class Lookups:
         Raises Stopped."""
         asked = {(row, str(sorted(ids.items())), number): ids for row, ids, number in wanted}
         running = {
-            key: self._submit(partial(self.chain.season, key[0], ids, key[2]))
+            key: self._submit(partial(self._season, key, ids))
             for key, ids in asked.items()
             if key not in self._seasons
         }
@@ -124,25 +117,48 @@ class Lookups:
     def _title(
         self, kind: str, media_type: str, named: Named, path: str | None, again: bool
     ) -> Answer:
-        extra = {} if path is None else {"path": path}
-        query = MediaQuery(kind, named.title, named.year, named.ids, extra=extra)
-        found = self.chain.fetch(query)
-        metadata = found.metadata
-        if metadata is None or self._stopped():
-            return Answer(found)
+        key = key_of(named)
+        answer = self.kept.answer(key)
+        if answer is None:
+            extra = {} if path is None else {"path": path}
+            query = MediaQuery(kind, named.title, named.year, named.ids, extra=extra)
+            answer = Answer(self.chain.fetch(query))
+        if answer.artwork is None and answer.metadata is not None:
+            self.kept.note(key, answer)
+            answer = self._pictured(answer, answer.metadata, media_type, again=again)
+        if answer.metadata is None and self._stopped():
+            raise Stopped  # it may have been cut short
+        self.kept.note(key, answer)
+        return answer
+
+    def _pictured(
+        self, answer: Answer, metadata: MediaMetadata, media_type: str, *, again: bool
+    ) -> Answer:
+        """With artwork where details are to be stored; raises Stopped."""
+        if self._stopped():
+            raise Stopped
         known = self._catalogue.find(media_type, metadata.ids)
         if known is not None and not again and self._catalogue.is_matched(known):
-            return Answer(found)
+            return answer
         before = Artwork() if known is None else self._catalogue.artwork(known)
         poster, backdrop = metadata.poster_url, metadata.backdrop_url
         kept = self._pictures.keep(poster, before.poster_url, before.poster_source)
         if self._stopped():
-            return Answer(found)
+            raise Stopped
         other = self._pictures.keep(backdrop, before.backdrop_url, before.backdrop_source)
-        return Answer(found, Artwork(kept, other, poster, backdrop))
+        return Answer(answer.found, Artwork(kept, other, poster, backdrop))
+
+    def _season(self, key: Key, ids: Mapping[str, str]) -> SeasonFound | None:
+        found = self.kept.season(key) or self.chain.season(key[0], ids, key[2])
+        if found is not None:
+            if found.season is None and self._stopped():
+                raise Stopped  # it may have been cut short
+            self.kept.note(key, found)
+        return found
 
     def _submit(self, call: Callable[[], Any]) -> Future[Any]:
         if self._pool is None:
+            self.kept.read()
             self._pool = ThreadPoolExecutor(PARALLEL, thread_name_prefix="media-lookup")
 
         def work() -> Any:
@@ -153,14 +169,17 @@ class Lookups:
         return self._pool.submit(work)
 
     def _gathered(self, running: Mapping[Key, Future[Any]]) -> dict[Key, Any]:
-        results = {}
+        results: dict[Key, Any] = {}
+        kept_at = time.monotonic()
         try:
             for key, future in running.items():
                 results[key] = future.result()
+                if time.monotonic() - kept_at > _KEEP_SECONDS:
+                    self.kept.write()
+                    kept_at = time.monotonic()
         except BaseException:
-            for future in running.values():
-                future.cancel()
+            begun = [future for future in running.values() if not future.cancel()]
+            wait(begun)  # closing would wait for them as well
+            self.kept.write()
             raise
-        if running and self._stopped():
-            raise Stopped  # what came last may have been cut short
         return results

@@ -14,6 +14,7 @@ from builtin_plugins.media.discovery import FolderFailed, FoundFile, Stopped, Tr
 from builtin_plugins.media.film_scan import FilmScan
 from builtin_plugins.media.folder_memory import Remembered, digest_of
 from builtin_plugins.media.folder_plan import Folder, KindOfScan, Plan
+from builtin_plugins.media.kept_answers import KeptAnswers
 from builtin_plugins.media.known_ahead import KnownAhead
 from builtin_plugins.media.lookups import Lookups
 from builtin_plugins.media.patterns import PatternTooSlow
@@ -79,8 +80,8 @@ class ScanRun:
 
     Folders about which no provider was asked are committed together, a quarter of a second's
     worth at most, and told of after that: a scan does not wait for the disk with each of them.
-    A folder for which something was fetched is committed at once, so that a crash costs no
-    second request.
+    A folder for which something was fetched is committed at once, and while its look-ups take
+    their time their answers are kept, so that a crash costs no second request.
     """
 
     def __init__(
@@ -104,7 +105,8 @@ class ScanRun:
         self._kind = kind
         rows, clock, log = shop.rows, shop.clock, shop.log
         chain = Chain(rows, clock, log, self._stopped, shop.told)
-        self._lookups = Lookups(chain, shop.pictures, shop.catalogue, self._stopped)
+        kept = KeptAnswers(shop.db, job)
+        self._lookups = Lookups(chain, shop.pictures, shop.catalogue, kept, self._stopped)
         self._tree = Tree(job["scan_path"], Rules.of(options, kind), log, wait)
         self._rescan = bool(options.get("rescan"))
         self._scan = self._kind_of_scan(kind, self._rescan)
@@ -304,6 +306,7 @@ class ScanRun:
                     sent.append(frame)
             self._remember(held, stale=shop.memory.forgotten != forgotten)
             shop.write_state()
+            self._lookups.kept.forget()
             shop.jobs.write(
                 job,
                 **{column: job[column] for column in _COUNTED},
@@ -347,6 +350,7 @@ class ScanRun:
             if not shop.jobs.is_mine(job):
                 raise Overtaken
             shop.libraries.unlink(job["library_id"], gone)
+            self._lookups.kept.forget(all_runs=True)
             shop.jobs.write(
                 job,
                 status="COMPLETED",

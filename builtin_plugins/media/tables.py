@@ -9,7 +9,7 @@ from typing import Final
 
 from plugin_sdk import Column, Database, ForeignKey
 
-__all__ = ["add_picture_sources", "create_tables"]
+__all__ = ["add_kept_answers", "add_picture_sources", "create_tables"]
 
 _TEXT: Final = Column("text", null=False)
 _WHOLE: Final = Column("integer", null=False)
@@ -32,6 +32,13 @@ def add_picture_sources(database: Database) -> None:
     media.add_column("backdrop_source", "text")
     media.create_index(["poster_url"], where="poster_url IS NOT NULL")
     media.create_index(["backdrop_url"], where="backdrop_url IS NOT NULL")
+
+
+def add_kept_answers(database: Database) -> None:
+    """What providers said about the folder that a scan has in hand."""
+    database.table("kept_answer").create(
+        {"job_id": _owned("scan_job"), "key": _TEXT, "answer": _TEXT}, pk=("job_id", "key")
+    )
 
 
 def _owned(table: str, *, null: bool = False, unique: bool = False) -> Column:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import contextmanager
+from datetime import date
 
 import pytest
+
+from plugin_sdk import Person, ProviderError
 
 
 @contextmanager
@@ -322,6 +325,53 @@ def test_switching_off_pauses_and_a_stop_does_not(
     release.join()
     job = client.ended(again)
     assert (job["status"], job["itemsSaved"]) == ("COMPLETED", 3)
+
+
+def test_answers_about_the_folder_in_hand_outlive_a_stop(
+    make_host, tmp_path, plant, host_with_provider, wait_until, film, season, monkeypatch
+):
+    """Of films, shows and seasons: whoever was asked is not asked again."""
+    monkeypatch.setattr("builtin_plugins.media.lookups._KEEP_SECONDS", 0.0)
+    script, host, client = host_with_provider(make_host)
+    client.use()
+    gate, waiting = threading.Event(), threading.Event()
+
+    def hold(query):
+        if query.title == "Last":
+            waiting.set()
+            gate.wait(60)
+
+    script.on_fetch = hold
+    names = [f"Film {place}" for place in range(12)]
+    for place, name in enumerate([*names, "Last"]):
+        details = {"release_date": date(2001, 2, 3), "people": (Person("Ann", "ACTOR", "Eve"),)}
+        script.answers[f"movie:{name}"] = film(place + 1, name, genres=("Drama",), **details)
+    script.answers["movie:Film 3"] = ProviderError("for once")
+    del script.answers["movie:Film 4"]
+    root = plant(tmp_path / "films", *(f"all/{name}.mkv" for name in [*names, "Last"]))
+    job = begin(client, root)["jobId"]
+    assert waiting.wait(60)
+    wait_until(lambda: client.query("SELECT count(*) AS n FROM kept_answer")[0]["n"] >= 10)
+    stopping = threading.Thread(target=host.disable, args=("media",))
+    stopping.start()
+    wait_until(lambda: any(run.told for run in host.host.jobs._runner.runs("media")))
+    gate.set()
+    stopping.join()
+    host.enable("media")
+    assert client.job(job)["status"] == "PAUSED"
+    asked = script.take()
+    assert len(asked) == len(set(asked)) == 13
+    script.answers["movie:Film 3"] = film(99, "Film 3")
+    client.ok("POST", f"/scan/resume/{job}", status=202)
+    ended = client.ended(job)
+    assert script.take() == [("movie", "Film 3")]
+    assert (ended["metadataSuccessCount"], ended["metadataFailedCount"]) == (12, 1)
+    assert client.query("SELECT count(*) AS n FROM kept_answer") == [{"n": 0}]
+    [found] = client.get("/search?query=film%207")["movies"]
+    assert found["media"]["releaseDate"] == "2001-02-03T00:00:00.000Z"
+    assert found["media"]["genres"] == ["Drama"]
+    people = client.query("SELECT count(*) AS n FROM media_person WHERE character = 'Eve'")
+    assert people == [{"n": 11}]
 
 
 def test_guards(make_host, client_of):
