@@ -6,10 +6,10 @@ import hashlib
 from typing import Any, Final
 
 from builtin_plugins.songs.facts import compact
-from builtin_plugins.songs.media import reader_of, source_of
+from builtin_plugins.songs.media import reader_of, reading, source_of
 from builtin_plugins.songs.parameters import Parameters
 from builtin_plugins.songs.songbook import Song, Songbook
-from plugin_sdk import Context, NotFound, Request, Response, SongChart, UnreadableSong
+from plugin_sdk import Context, NotFound, Request, Response, SongChart
 
 __all__ = ["highway"]
 
@@ -27,16 +27,12 @@ def highway(context: Context, songbook: Songbook, request: Request) -> Response:
     if index >= len(song.facts.arrangements):
         raise NotFound("There is no such arrangement.")
     reader, source = reader_of(context, song), source_of(context, song)
-    try:
+    with reading():
         tag = _tag(song, reader.signature(source), index)
         headers = {"ETag": tag, "Cache-Control": "no-cache"}
         if _unchanged(request.headers.get("If-None-Match", ""), tag):
             return Response.empty(304).with_headers(**headers)
         chart = reader.chart(source, index)
-    except UnreadableSong as error:
-        raise NotFound(error.message) from None
-    except FileNotFoundError:
-        raise NotFound("The song's file has vanished.") from None
     document = {"song": _song(song, chart, index), **chart.document()}
     return Response.json_text(compact(document), headers=headers)
 

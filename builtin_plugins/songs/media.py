@@ -11,9 +11,10 @@ from __future__ import annotations
 import hashlib
 import io
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final, TypeVar
+from typing import BinaryIO, Final
 
 from builtin_plugins.songs.pictures import as_png
 from builtin_plugins.songs.songbook import Song
@@ -30,12 +31,11 @@ from plugin_sdk import (
     UnreadableSong,
 )
 
-__all__ = ["Media", "reader_of", "source_of"]
+__all__ = ["Media", "reader_of", "reading", "source_of"]
 
 _HEADERS: Final = {"Cache-Control": "no-cache"}
 _PNG: Final = "image/png"
 _LOCKS: Final = 256
-_Value = TypeVar("_Value")
 
 
 def reader_of(context: Context, song: Song) -> SongFormat:
@@ -49,8 +49,23 @@ def reader_of(context: Context, song: Song) -> SongFormat:
 
 
 def source_of(context: Context, song: Song) -> SongSource:
-    root = Path(context.settings["dlcDir"])
-    return SongSource(root / song.path, root)
+    """Raises NotFound without a song folder."""
+    folder = context.settings["dlcDir"]
+    if not folder:
+        raise NotFound("The song's file cannot be found: there is no song folder.")
+    return SongSource(Path(folder, song.path), Path(folder))
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Around what a reader does. Raises NotFound for what cannot be read any more: the next scan
+    takes it away."""
+    try:
+        yield
+    except UnreadableSong as error:
+        raise NotFound(error.message) from None
+    except OSError:
+        raise NotFound("The song's file has vanished, or cannot be read.") from None
 
 
 class Media:
@@ -139,7 +154,8 @@ class Media:
             with self._locks[hash(key) % _LOCKS]:
                 blob = self._found(song, key)
                 if blob is None:
-                    sound = _read(lambda: reader.stem(source_of(self._context, song), index))
+                    with reading():
+                        sound = reader.stem(source_of(self._context, song), index)
                     with sound:
                         if sound.path is not None:
                             headers = _HEADERS
@@ -151,7 +167,8 @@ class Media:
         return self._kept(blob, content_type, tag)
 
     def _picture(self, song: Song, reader: SongFormat) -> bytes:
-        cover = _read(lambda: reader.cover(source_of(self._context, song)))
+        with reading():
+            cover = reader.cover(source_of(self._context, song))
         png = self.as_png(cover.content) if cover is not None else None
         if png is None:
             raise NotFound("This track has no cover.")
@@ -177,7 +194,10 @@ class Media:
 
     def _store(self, song: Song, key: str, kind: str, stream: BinaryIO, content_type: str) -> Blob:
         blobs = self._context.blobs
-        blobs.put(key, stream, content_type)
+        try:
+            blobs.put(key, stream, content_type)
+        except UnreadableSong as error:  # damaged behind its beginning
+            raise NotFound(error.message) from None
         row = {"key": key, "song": song.id, "signature": song.signature, "kind": kind}
         self._db.table("objects").upsert(row)
         if self._db.table("songs").get(song.id) is None:  # deleted meanwhile
@@ -187,16 +207,6 @@ class Media:
     @staticmethod
     def _kept(blob: Blob, content_type: str, tag: str) -> Response:
         return Response.file(blob, content_type=content_type, etag=tag, headers=_HEADERS)
-
-
-def _read(read: Callable[[], _Value]) -> _Value:
-    """What a reader gives. Raises NotFound for what cannot be read any more."""
-    try:
-        return read()
-    except UnreadableSong as error:
-        raise NotFound(error.message) from None
-    except FileNotFoundError:
-        raise NotFound("The song's file has vanished.") from None
 
 
 def _state_of(path: Path) -> str:

@@ -14,9 +14,7 @@ import pytest
 from PIL import Image
 
 import builtin_plugins.songs as songs
-from builtin_plugins.songs.pictures import as_png, is_picture
 from host.testing import TestHost
-from plugin_sdk.testing import FakeSongFormat
 
 SOUND = bytes(range(256)) * 40
 
@@ -191,29 +189,6 @@ def test_the_length_of_the_artists_is_told(host: TestHost, tracks: Mapping[str, 
     assert head.headers["content-type"] == whole.headers["content-type"]
 
 
-@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
-def test_pictures_may_be_tiny(format: str) -> None:
-    for size in ((1, 1), (7, 3), (200, 1)):
-        content = picture(format, size)
-        assert is_picture(content)
-        converted = as_png(content)
-        assert converted is not None
-        assert Image.open(io.BytesIO(converted)).size == size
-
-
-def test_covers_are_png(host: TestHost, tracks: Mapping[str, str]) -> None:
-    for _ in range(2):
-        converted = host.get(f"/api/tracks/{tracks['zipped.sloppak']}/cover")
-        assert converted.headers["content-type"] == "image/png"
-        image = Image.open(io.BytesIO(converted.content))
-        assert (image.format, image.size) == ("PNG", (1024, 51))
-        as_it_is = host.get(f"/api/tracks/{tracks['open.feedpak']}/cover")
-        assert as_it_is.content == picture("PNG")
-    assert set(host.get("/api/covers").json()) == set(tracks.values())
-    assert host.get("/api/covers?count=1").headers["cache-control"] == "public, max-age=60"
-    assert host.get("/api/covers?count=101").status == 400
-
-
 def test_what_is_malformed_is_so_on_tracks_that_are_unknown(host: TestHost) -> None:
     unknown = f"/api/tracks/track_{'0' * 32}"
     for path in ("highway?arrangement=x", "stems/x/audio", "loops?profileId=x"):
@@ -380,15 +355,3 @@ def test_names_for_diagnostics(host: TestHost, tracks: Mapping[str, str]) -> Non
     plugin: Any = host.plugin("songs")
     assert set(plugin.diagnostics_song_names()) == set(PACKS)
     assert plugin.diagnostics()["tracks"] == 2
-
-
-def test_a_fake_song_has_no_cover(make_library: Callable[..., Any]) -> None:
-    library = make_library()
-    track = library.write("a.fakesong", cover=b"\x89PNG\r\n\x1a\n broken", stems={"full": None})
-    FakeSongFormat.write(library.folder / "b.fakesong", cover=picture())
-    library.scan()
-    assert [song["hasCover"] for song in library.songs()] == [False, True]
-    for part in ("cover", "audio"):
-        assert library.host.get(f"/api/tracks/{track}/{part}").status == 404
-    data = library.host.get(f"/api/tracks/{track}/data").json()
-    assert (data["coverImageStorageId"], data["audioFileStorageId"]) == (None, None)
