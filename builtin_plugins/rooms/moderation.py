@@ -60,13 +60,13 @@ class Moderation:
         """All of them or none: raises Forbidden when one is somebody else's and the caller does
         not moderate. Numbers without message are passed over."""
         core = self._core
-        # SQLite has no messages beyond 64 bits, and none below 1.
-        wanted = sorted({number for number in server_ids if number > 0})
+        asked = set(server_ids)
         with core.transaction():
-            self._access.confirm(caller)
+            last = self._access.confirm(caller).last_server_id
+            wanted = sorted(number for number in asked if 0 < number <= last)
             if not core.roles.is_moderator(caller.room, caller.key):
                 authors = core.deletions.authors(caller.room, wanted)
-                if any(author != caller.key for author in authors.values()):
+                if any(author != caller.key for author in authors):
                     raise Forbidden("Only the author or a moderator may delete a message.")
             core.deletions.delete(caller.room, wanted, caller.key)
 

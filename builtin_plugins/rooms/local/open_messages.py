@@ -70,6 +70,10 @@ class OpenMessages:
             self._core.groups.raise_server_id(room, number)
         self._tombstones, self._highest = {}, {}
 
+    def flushed(self) -> None:
+        """All rows are in the database: it knows them by itself, whatever their number."""
+        self._seen.clear()
+
     def _before(self, id: str, room: str, number: int) -> bool | None:
         """Whether the message is deleted already, or None when it was never there."""
         if id in self._seen:

@@ -25,6 +25,8 @@ __all__ = ["Rows"]
 Doc = dict[str, Any]
 
 _BATCH: Final = 1000
+_KNOWN: Final = 10_000
+"""Rooms of which it is remembered whether they are open groups."""
 _NUMBERED: Final = re.compile(r"([A-Za-z0-9_-]{1,64})-([0-9]+)")
 _PUT_MESSAGE: Final = """
     INSERT INTO messages
@@ -88,6 +90,8 @@ class Rows:
     def is_open(self, room_id: str) -> bool:
         known = self._open.get(room_id)
         if known is None:
+            if len(self._open) >= _KNOWN:
+                self._open.clear()
             known = self._open[room_id] = self._core.groups.exists(room_id)
         return known
 
@@ -124,7 +128,8 @@ class Rows:
             what = "removed" if moderated else "added"
             told = {"room": room, "key": doc["userId"], "by": self._by}
             self._core.writing.tell(f"rooms.moderator_{what}", told)
-        self._roles.add(room)
+        if self.is_open(room):
+            self._roles.add(room)
         return doc
 
     def put_message(self, doc: Doc, where: str) -> Doc | None:
@@ -189,9 +194,9 @@ class Rows:
             names = (user, row["oder_id"], before.get("oder_id"))
             with self._core.bans.followed(room, names, self._by):
                 self._db.table("bans").upsert(row)
+            self._counts.add(room)
         else:
             self._db.table("bans").upsert(row)
-        self._counts.add(room)
         return stored
 
     def _moderates(self, room: str, user: str) -> bool:
@@ -206,6 +211,7 @@ class Rows:
         if self._waiting:
             self._db.executemany(_PUT_MESSAGE, self._waiting)
             self._waiting = []
+            self._open_messages.flushed()
 
     def _make_open(self, doc: Doc, where: str) -> None:
         """Raises Located when what is stored already would break the rules of open groups."""

@@ -12,7 +12,7 @@ from builtin_plugins.rooms.documents import dump
 from builtin_plugins.rooms.local.rows import Rows
 from builtin_plugins.rooms.local.shapes import check
 from builtin_plugins.rooms.names import Key, is_key
-from plugin_sdk import check_json
+from plugin_sdk import Forbidden, check_json
 
 __all__ = ["Saving", "told_id"]
 
@@ -113,8 +113,12 @@ class Saving:
             return self._remove("attachments", "attachment", id)
 
     def ban(self, room_id: str, user_id: str, **members: Any) -> Doc:
-        """Makes or replaces; ``members`` are those of a ban, ``expiresAt`` for example."""
-        return self._save("ban", {"roomId": room_id, "userId": user_id, **members})
+        """Makes or replaces; ``members`` are those of a ban, ``expiresAt`` for example. Raises
+        Forbidden for a moderator of an open group."""
+        with self._core.transaction():
+            if self._core.moderates(room_id, user_id):
+                raise Forbidden("A moderator cannot be banned: dismiss them first.")
+            return self._save("ban", {"roomId": room_id, "userId": user_id, **members})
 
     def unban(self, room_id: str, user_id: str) -> bool:
         """False when there was none. In an open group everything that bans the key goes."""

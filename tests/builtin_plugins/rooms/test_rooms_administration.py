@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from builtin_plugins.rooms.server_key import ServerKey
-from plugin_sdk import Conflict, Invalid, Plugin, StageboxError, event_handler, hookimpl
+from plugin_sdk import Conflict, Forbidden, Invalid, Plugin, StageboxError, event_handler, hookimpl
 from plugin_sdk.testing import FakeCommandIO
 
 KEY = "05" + "ab" * 32
@@ -202,6 +202,11 @@ def test_the_store_keeps_the_rules(rooms: Any) -> None:
         {"id": 2, "deleted_message_id": 3},
     ]
     assert [each["server_id"] for each in alice.messages(room)] == [4, 2]
+
+    store.add_member(room, KEY, role="moderator")
+    with pytest.raises(Forbidden):
+        store.ban(room, KEY)
+    assert store.active_bans(room) == []
 
     def both() -> None:
         with store.batch():

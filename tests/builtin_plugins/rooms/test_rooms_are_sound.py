@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,27 +20,16 @@ from builtin_plugins.rooms import (
     roles,
 )
 from builtin_plugins.rooms.spans import DAY_MS
-from host.plugins.manifests import check_manifest
 from host.testing import TestHost
-from plugin_sdk import Manifest, Plugin, hookimpl, parse_json
+from plugin_sdk import Plugin, hookimpl
 from plugin_sdk.testing import FakeContext, PluginSuite, leak_check
 
 
 class TestRoomsAreSound(PluginSuite):
     plugin = "builtin_plugins.rooms:plugin"
-    # The kit reads manifests as strangers may write them: they may not claim several paths.
 
     def prepare(self, context: FakeContext) -> None:
         context.services.add("host.settings", object())
-
-    @pytest.fixture
-    def manifest(self, plugin_folder: Path) -> Manifest:
-        document = parse_json((plugin_folder / "plugin.json").read_bytes(), unique_keys=True)
-        return check_manifest(document, bundled=True, folder=plugin_folder)
-
-    def test_the_manifest_can_be_read(self, plugin_folder: Path) -> None:
-        document = parse_json((plugin_folder / "plugin.json").read_bytes())
-        assert check_manifest(document, bundled=True, folder=plugin_folder).id == "rooms"
 
     def test_it_starts_and_stops_in_a_real_host(self, tmp_path: Path) -> None:
         with leak_check(), TestHost(tmp_path / "data") as host:
@@ -115,3 +105,33 @@ def test_plugins_may_bring_rooms(make_host: Any, wait_until: Any) -> None:
     database = host.plugin("rooms").context.db
     wait_until(lambda: database.table("rooms").get("seeded"))
     assert database.table("open_groups").get("seeded") is None
+
+
+class Counting:
+    """A database of which it is known how often it was asked."""
+
+    def __init__(self, database: Any) -> None:
+        self._database = database
+        self.asked = 0
+
+    def __getattr__(self, name: str) -> Any:
+        self.asked += 1
+        return getattr(self._database, name)
+
+
+def test_numbers_that_nobody_has_cost_nothing(
+    rooms: Any, refused: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever names very many does not keep other writers waiting."""
+    room = rooms.add()
+    moderator, alice, bob = rooms.moderator(room), rooms.client(room), rooms.client(room)
+    alice.post(room)
+    bob.post(room)
+    counting = Counting(rooms.db)
+    monkeypatch.setattr(rooms.plugin.core.deletions, "_db", counting)
+    assert refused(bob.delete, room, *range(1, 40_001)) == 403
+    bob.delete(room, *range(3, 40_001))
+    assert counting.asked == 1
+    moderator.delete(room, *range(-5, 40_001))
+    assert counting.asked < 5
+    assert len(bob.deletions(room)) == 2

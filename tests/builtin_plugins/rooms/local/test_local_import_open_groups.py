@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from builtin_plugins.rooms.local.rows import Rows
+
 KEY = "05" + "ab" * 32
 SIGNATURE = "A" * 86 + "=="
 
@@ -129,3 +131,23 @@ def test_an_open_group_counts_members_and_bans(local: Any) -> None:
     assert after["roles_version"] > before["roles_version"]
     assert after["counts_version"] > before["counts_version"]
     assert local.get("rooms", room, "bans", KEY) == {"isBanned": False}
+
+
+def test_an_import_remembers_little(local: Any) -> None:
+    """However many messages there are, and in however many rooms."""
+    room = local.room()
+    local.take_in({"rooms": [{"id": room, "name": "R", "openGroup": True}]})
+    core = local.plugin.core
+    with core.transaction():
+        rows = Rows(core, "cli")
+        for number in range(1, 2502):
+            rows.put("message", posted(room, number), "")
+            assert len(rows._open_messages._seen) < 1001
+        rows._open |= {f"room{number}": False for number in range(10_000)}
+        assert not rows.is_open("one more")
+        assert len(rows._open) == 1
+        rows.put("member", {"roomId": "plain", "userId": "u"}, "")
+        rows.put("ban", {"roomId": "plain", "userId": "u"}, "")
+        assert not rows._roles | rows._counts
+        rows.finish()
+    assert local.store.message(f"{room}-2501")["serverId"] == 2501
