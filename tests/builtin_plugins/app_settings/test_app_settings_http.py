@@ -7,7 +7,7 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
@@ -58,6 +58,22 @@ class Themes(Plugin):
 @pytest.fixture
 def host(make_host: MakeHost) -> TestHost:
     return make_host(Themes)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestHost]:
+    """For tests that leave no setting changed."""
+    with TestHost(tmp_path_factory.mktemp("settings"), plugins=[Themes]) as host:
+        yield host
+
+
+@pytest.fixture(scope="module")
+def configured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestHost]:
+    """For tests that leave the settings as they are, which is not the default."""
+    with TestHost(tmp_path_factory.mktemp("configured"), plugins=[Themes]) as host:
+        host.post("/api/settings", json={"avOffsetMs": 9})
+        set_themes(host, colour="blue", size=4)
+        yield host
 
 
 @pytest.fixture
@@ -114,8 +130,8 @@ def export(host: TestHost) -> dict[str, Any]:
 # The document
 
 
-def test_all_five_by_default(host: TestHost) -> None:
-    assert host.get("/api/settings", token="nobody").json() == DEFAULTS
+def test_all_five_by_default(shared: TestHost) -> None:
+    assert shared.get("/api/settings", token="nobody").json() == DEFAULTS
 
 
 def test_changes(host: TestHost, folder: str) -> None:
@@ -150,22 +166,22 @@ def test_changes(host: TestHost, folder: str) -> None:
         ("demucsServerUrl", "http://a/" + "x" * 2048),
     ],
 )
-def test_one_bad_key_and_nothing_is_written(host: TestHost, key: str, value: Any) -> None:
+def test_one_bad_key_and_nothing_is_written(shared: TestHost, key: str, value: Any) -> None:
     good = {"defaultArrangement": "Bass", "psarcPlatform": "mac"}
-    answer = host.post("/api/settings", json={**good, key: value})
+    answer = shared.post("/api/settings", json={**good, key: value})
     assert (answer.status, answer.json()["error"]) == (400, "INVALID_REQUEST")
     assert [each["path"] for each in answer.json()["details"]] == [key]
-    assert host.get("/api/settings").json() == DEFAULTS
+    assert shared.get("/api/settings").json() == DEFAULTS
 
 
-def test_unknown_and_repeated_keys(host: TestHost) -> None:
-    answer = host.post("/api/settings", json={"avOffsetMS": 1})
+def test_unknown_and_repeated_keys(shared: TestHost) -> None:
+    answer = shared.post("/api/settings", json={"avOffsetMS": 1})
     assert answer.status == 400
     assert 'did you mean "avOffsetMs"?' in answer.content.decode().replace("\\", "")
     raw = b'{"avOffsetMs": 1, "avOffsetMs": 2}'
     headers = {"Content-Type": "application/json"}
-    assert host.post("/api/settings", content=raw, headers=headers).status == 400
-    assert host.get("/api/settings").json() == DEFAULTS
+    assert shared.post("/api/settings", content=raw, headers=headers).status == 400
+    assert shared.get("/api/settings").json() == DEFAULTS
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can read everything")
@@ -183,10 +199,10 @@ def test_different_keys_at_once(host: TestHost) -> None:
     assert host.get("/api/settings").json() == expected
 
 
-def test_who_may(host: TestHost) -> None:
-    assert host.post("/api/settings", json={}, token="nobody").status == 401
-    assert host.get("/api/settings/export", token="nobody").status == 401
-    assert send(host, packed({"config.json": {}}), token="nobody").status == 401
+def test_who_may(shared: TestHost) -> None:
+    assert shared.post("/api/settings", json={}, token="nobody").status == 401
+    assert shared.get("/api/settings/export", token="nobody").status == 401
+    assert send(shared, packed({"config.json": {}}), token="nobody").status == 401
 
 
 def test_they_are_settings_of_songs_where_that_is_installed(make_host: MakeHost) -> None:
@@ -227,8 +243,8 @@ def test_what_the_operators_file_decides(make_host: MakeHost, tmp_path: Path) ->
 # Export
 
 
-def test_an_export_of_a_fresh_host(host: TestHost) -> None:
-    files = export(host)
+def test_an_export_of_a_fresh_host(shared: TestHost) -> None:
+    files = export(shared)
     assert files["config.json"] == DEFAULTS
     manifest = files["manifest.json"]
     assert manifest["schema"] == "stagebox.settings.v1"
@@ -338,16 +354,14 @@ def test_what_is_skipped_with_a_warning(host: TestHost, folder: str) -> None:
     ],
 )
 def test_a_refused_bundle_changes_nothing(
-    host: TestHost, files: dict[str, Any], paths: list[str]
+    configured: TestHost, files: dict[str, Any], paths: list[str]
 ) -> None:
-    host.post("/api/settings", json={"avOffsetMs": 9})
-    set_themes(host, colour="blue", size=4)
-    before = (host.get("/api/settings").json(), themes(host))
-    answer = send(host, packed(files))
+    before = (configured.get("/api/settings").json(), themes(configured))
+    answer = send(configured, packed(files))
     body = answer.json()
     assert (answer.status, body["error"]) == (400, "INVALID_BUNDLE")
     assert sorted(each["path"] for each in body.get("details", [])) == paths
-    assert (host.get("/api/settings").json(), themes(host)) == before
+    assert (configured.get("/api/settings").json(), themes(configured)) == before
 
 
 def test_settings_events_are_told_once(host: TestHost) -> None:
@@ -359,11 +373,11 @@ def test_settings_events_are_told_once(host: TestHost) -> None:
     assert heard == [frozenset({"colour"})]
 
 
-def test_forms_that_are_none(host: TestHost) -> None:
+def test_forms_that_are_none(shared: TestHost) -> None:
     bundle = packed({"config.json": {}})
-    answer = send(host, bundle, part="other")
+    answer = send(shared, bundle, part="other")
     assert (answer.status, answer.json()["error"]) == (400, "INVALID_REQUEST")
-    assert host.post("/api/settings/import", json={}).status == 415
-    answer = send(host, b"not a ZIP file")
+    assert shared.post("/api/settings/import", json={}).status == 415
+    answer = send(shared, b"not a ZIP file")
     assert (answer.status, answer.json()["error"]) == (400, "INVALID_BUNDLE")
-    assert send(host, bytes(10 * 1024 * 1024 + 1)).status == 413
+    assert send(shared, bytes(10 * 1024 * 1024 + 1)).status == 413
