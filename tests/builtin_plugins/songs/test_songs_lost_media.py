@@ -32,19 +32,6 @@ def test_pictures_may_be_tiny(format: str) -> None:
         assert Image.open(io.BytesIO(converted)).size == size
 
 
-def test_covers_are_png(host: TestHost, tracks: Mapping[str, str]) -> None:
-    for _ in range(2):
-        converted = host.get(f"/api/tracks/{tracks['zipped.sloppak']}/cover")
-        assert converted.headers["content-type"] == "image/png"
-        image = Image.open(io.BytesIO(converted.content))
-        assert (image.format, image.size) == ("PNG", (1024, 51))
-        as_it_is = host.get(f"/api/tracks/{tracks['open.feedpak']}/cover")
-        assert as_it_is.content == picture("PNG")
-    assert set(host.get("/api/covers").json()) == set(tracks.values())
-    assert host.get("/api/covers?count=1").headers["cache-control"] == "public, max-age=60"
-    assert host.get("/api/covers?count=101").status == 400
-
-
 class _Torn(io.RawIOBase):
     """Sound that is damaged behind its beginning."""
 

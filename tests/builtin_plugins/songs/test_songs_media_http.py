@@ -189,6 +189,19 @@ def test_the_length_of_the_artists_is_told(host: TestHost, tracks: Mapping[str, 
     assert head.headers["content-type"] == whole.headers["content-type"]
 
 
+def test_covers_are_png(host: TestHost, tracks: Mapping[str, str]) -> None:
+    for _ in range(2):
+        converted = host.get(f"/api/tracks/{tracks['zipped.sloppak']}/cover")
+        assert converted.headers["content-type"] == "image/png"
+        image = Image.open(io.BytesIO(converted.content))
+        assert (image.format, image.size) == ("PNG", (1024, 51))
+        as_it_is = host.get(f"/api/tracks/{tracks['open.feedpak']}/cover")
+        assert as_it_is.content == picture("PNG")
+    assert set(host.get("/api/covers").json()) == set(tracks.values())
+    assert host.get("/api/covers?count=1").headers["cache-control"] == "public, max-age=60"
+    assert host.get("/api/covers?count=101").status == 400
+
+
 def test_what_is_malformed_is_so_on_tracks_that_are_unknown(host: TestHost) -> None:
     unknown = f"/api/tracks/track_{'0' * 32}"
     for path in ("highway?arrangement=x", "stems/x/audio", "loops?profileId=x"):
