@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from typing import Final
 
 from builtin_plugins.accounts.identities import principal_of
@@ -34,7 +35,9 @@ def explain(context: Context, profiles: ProfileStore, name: str, permission: str
     Raises NotFound for an unknown profile, Invalid for what is no permission's name."""
     wanted = canonical(permission)
     if wanted is None:
-        raise Invalid(f'"{permission}" is no name of a permission: UPLOAD, or "ada.notes:write".')
+        near = _near(context, permission)
+        meant = f'; did you mean "{near}"?' if near else ': UPLOAD, or "ada.notes:write".'
+        raise Invalid(f'"{permission}" is no name of a permission{meant}')
     row = profiles.by_name(name)
     if row is None:
         raise NotFound(f'There is no profile named "{name}"; see `stagebox accounts list`.')
@@ -58,7 +61,16 @@ def _about(context: Context, wanted: str) -> Iterator[str]:
             owner = f"plugin {each.plugin_id}" if each.plugin_id else "the host"
             yield f"It is a permission of {owner}: {each.description}."
             return
-    yield "No plugin that is on declares this permission, so nothing asks for it."
+    near = _near(context, wanted)
+    meant = f' Did you mean "{near}"?' if near else ""
+    yield f"No plugin that is on declares this permission, so nothing asks for it.{meant}"
+
+
+def _near(context: Context, name: str) -> str | None:
+    """The permission that looks most like it, if one does."""
+    known = {each.name.casefold(): each.name for each in context.permissions.available()}
+    found = get_close_matches(name.casefold(), known, n=1, cutoff=0.8)
+    return known[found[0]] if found else None
 
 
 def _grants(context: Context, profile: int, wanted: str) -> Iterator[str]:

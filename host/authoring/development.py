@@ -39,14 +39,6 @@ class Development:
         # `_complain` says the same, and to the author.
         host.logs.logger("plugins").addFilter(lambda record: record.levelno < logging.ERROR)
         self._stamp: tuple[tuple[str, int, int], ...] = ()
-        self.server: Server
-        self.loaded = 0
-        """How often the plugin was loaded with success."""
-
-    def start(self) -> None:
-        """Serves, and loads the plugin for the first time. Raises ConfigurationError."""
-        host = self._host
-        host.start()
         config = host.config
         self.server = Server(
             host.web.gateway,
@@ -57,8 +49,14 @@ class Development:
             upgrades=host.web.upgrades,
             log=host.logs.logger("server"),
         )
+        self.loaded = 0
+        """How often the plugin was loaded with success."""
+
+    def start(self) -> None:
+        """Serves, and loads the plugin for the first time. Raises ConfigurationError."""
+        self._host.start()
         self.server.start()
-        host.serve(self.server.addresses, self.server.hub.close_gone)
+        self._host.serve(self.server.addresses, self.server.hub.close_gone)
         self.look()
 
     def run(self, stopping: threading.Event) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import Final
 
-from host.plugins.discovery import is_plugin_id
+from host.plugins.discovery import find_installed, is_plugin_id
 from plugin_sdk import Conflict, Invalid
 
 __all__ = ["scaffold"]
@@ -27,11 +27,17 @@ _FILES: Final[Mapping[str, str]] = {
 def scaffold(plugin_id: str, into: Path, *, name: str = "", author: str = "") -> list[Path]:
     """Writes the files below ``into``, which must not exist or be empty; they are returned.
 
-    Raises Invalid for an id that is none, Conflict for a folder with something in it."""
+    Raises Invalid for an id that is none, Conflict for that of a built-in plugin, and for a folder
+    with something in it."""
     if not is_plugin_id(plugin_id):
         raise Invalid(
             f'"{plugin_id}" is no plugin id: lower-case letters, digits, "_", "-" and ".", with a '
             'letter first, best with a word of yours in front: "ada.notes".'
+        )
+    if any(each.bundled and each.id == plugin_id for each in find_installed([])):
+        raise Conflict(
+            f'"{plugin_id}" is a plugin of Stagebox, which would win: put a word of yours in '
+            f'front, "ada.{plugin_id}".'
         )
     if into.exists() and (not into.is_dir() or any(into.iterdir())):
         raise Conflict(f'"{into}" is there already, and not empty.')

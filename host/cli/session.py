@@ -87,9 +87,14 @@ def configured(command: _Command) -> _Command:
 
 @contextmanager
 def telling_errors() -> Iterator[None]:
-    """A StageboxError becomes one sentence on standard error and exit status 1."""
+    """A StageboxError, or a file that cannot be used, becomes one sentence on standard error and
+    exit status 1."""
     try:
         yield
+    except OSError as error:
+        if error.filename is None:
+            raise
+        fail(f'"{error.filename}" cannot be used: {error.strerror or type(error).__name__}.')
     except StageboxError as error:
         lines = [error.message]
         for problem in error.details:

@@ -192,7 +192,8 @@ class Register:
             return self._records[plugin_id]
         except KeyError:
             hint = suggestion_suffix(plugin_id, self._records)
-            raise NotFound(f'There is no plugin "{plugin_id}".{hint}') from None
+            end = f";{hint}" if hint else "."
+            raise NotFound(f'There is no plugin "{plugin_id}"{end}') from None
 
     def find(self, plugin_id: str) -> Record | None:
         return self._records.get(plugin_id)

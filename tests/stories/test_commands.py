@@ -108,6 +108,9 @@ def test_commands_work_without_a_server_and_are_remembered(serve, greeter):
     ("arguments", "status", "text"),
     [
         (["plugin", "enable", "nowhere"], 1, 'There is no plugin "nowhere".'),
+        (["plugin", "enable", "rooom"], 1, 'There is no plugin "rooom"; did you mean "rooms"?'),
+        (["plugin", "list", "--data-dir", "/proc/none"], 1, '"/proc/none" cannot be used: '),
+        (["plugin", "new", "ada.x", "/proc/none"], 1, '"/proc/none" cannot be used: '),
         (["plugin", "disable", "plugin_admin"], 1, "cannot be disabled"),
         (["plugin", "disable", "local_storage"], 1, "Choose another storage provider first"),
         (["plugin", "install", "/no/such/folder"], 1, "does not exist"),

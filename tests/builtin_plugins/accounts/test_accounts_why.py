@@ -88,5 +88,15 @@ def test_a_locked_profile_is_told(people, why):
 def test_what_does_not_exist_is_told(people, why):
     with pytest.raises(NotFound, match="accounts list"):
         why("Nobody", "UPLOAD")
-    with pytest.raises(Invalid, match="no name of a permission"):
+    with pytest.raises(Invalid, match='no name of a permission; did you mean "UPLOAD"'):
         why("Admin", "up load")
+    with pytest.raises(Invalid, match=r'no name of a permission: UPLOAD, or "ada.notes:write"\.'):
+        why("Admin", "everything")
+
+
+def test_a_permission_that_is_nearly_one_is_named(people, why, write_plugin):
+    edit = {"name": "judge:edit", "description": "Judge"}
+    judge = write_plugin("judge", DECIDING, permissions=[edit])
+    people.host.host.plugins.install(judge, accept_additions=True)
+    people.host.enable("judge")
+    assert why("Admin", "judge:edt")[1].endswith('Did you mean "judge:edit"?')

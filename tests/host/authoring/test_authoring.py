@@ -70,6 +70,12 @@ def test_an_id_that_is_none_is_refused(tmp_path, plugin_id):
     assert not (tmp_path / "x").exists()
 
 
+def test_the_id_of_a_built_in_is_refused_since_that_would_win(tmp_path):
+    with pytest.raises(Conflict, match='"ada.media"'):
+        scaffold("media", tmp_path / "media")
+    assert not (tmp_path / "media").exists()
+
+
 def test_nothing_is_written_over(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(Conflict, match="not empty"):
