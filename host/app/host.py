@@ -101,7 +101,14 @@ class Host:
 
     def _build(self) -> None:
         """Makes the parts, lower layers first; starts nothing."""
-        config, log = self.config, self.log
+        self._build_keepers()
+        self._build_web()
+        self._build_plugins()
+        self._provide()
+
+    def _build_keepers(self) -> None:
+        """What keeps settings, jobs, events, rights: it knows neither plugins nor HTTP."""
+        config = self.config
         self.settings_store = SettingsStore(
             self.database, config.plugins, log=self.logs.logger("settings")
         )
@@ -133,22 +140,9 @@ class Host:
         self._websocket_url: str | None = None
         self._withdrawn: Callable[[], object] = lambda: None
         self.slots = Slots(config.threads, config.max_calls_per_plugin, _RESERVE)
-        resources = self._resources = Resources(
-            engine=self.engine,
-            folders=self.folders,
-            temporary=config.data_dir / "tmp",
-            clock=self.clock,
-            log=self.logs.logger("plugins"),
-            bus=self.bus,
-            jobs=self.jobs,
-            settings=self.settings_store,
-            access=self.access,
-            providers=self.registry,
-            realtime=self.realtime,
-            services=self._services,
-            hooks=self.hooks,
-            deprecations=self.deprecations,
-        )
+
+    def _build_web(self) -> None:
+        config = self.config
         # Logins may wait for other servers: they have slots of their own, more than a login
         # provider lets wait at once by default.
         logins = Slots(config.threads, max(2, config.threads * 5 // 8), 0)
@@ -165,6 +159,25 @@ class Host:
             on_request=self._log_request,
             recording=lambda: self.logs.access_enabled,
             on_deed=self._note_deed,
+        )
+
+    def _build_plugins(self) -> None:
+        config = self.config
+        resources = self._resources = Resources(
+            engine=self.engine,
+            folders=self.folders,
+            temporary=config.data_dir / "tmp",
+            clock=self.clock,
+            log=self.logs.logger("plugins"),
+            bus=self.bus,
+            jobs=self.jobs,
+            settings=self.settings_store,
+            access=self.access,
+            providers=self.registry,
+            realtime=self.realtime,
+            services=self._services,
+            hooks=self.hooks,
+            deprecations=self.deprecations,
         )
         register = Register(
             self.folders,
@@ -209,8 +222,7 @@ class Host:
         asker = Asker(self.clock, self.logs.logger("providers"))
         self.providers = ProvidersManaged(self.registry, self._provider_chosen, asker)
         self.settings = SettingsManaged(self.settings_store, self.manager)
-        self._watch = Watch(self.database, self._follow, self._every_second, log)
-        self._provide()
+        self._watch = Watch(self.database, self._follow, self._every_second, self.log)
 
     def _provide(self) -> None:
         """The host's services for bundled plugins."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from host.db import HostDatabase
+from host.processes import is_running
 from plugin_sdk import Clock, Migration
 from plugin_sdk.database import Database
 
@@ -102,7 +103,7 @@ class Presence:
 
     def _alive(self, same_machine: bool, row: dict[str, int]) -> bool:
         if same_machine:
-            return row["pid"] != os.getpid() and _runs(row["pid"])
+            return row["pid"] != os.getpid() and is_running(row["pid"])
         return row["beat_at"] > self._clock.ms() - _SILENT_MS
 
     def is_alive(self, id: str) -> bool:
@@ -116,13 +117,3 @@ class Presence:
         """Addresses of the host that began to serve last, running or not."""
         row = self._db.one("SELECT listeners FROM _stagebox_hosts ORDER BY started_at DESC LIMIT 1")
         return list(row["listeners"]) if row else []
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

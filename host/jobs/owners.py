@@ -14,6 +14,7 @@ from typing import Final
 
 from host.db.engine import HostDatabase
 from host.jobs.schema import OWNERS
+from host.processes import is_running
 from plugin_sdk import Clock
 
 __all__ = ["Owners", "process_gone", "this_machine", "this_process"]
@@ -45,10 +46,9 @@ def process_gone(process: str) -> bool:
     pid_text, _, started = process.partition(" ")
     try:
         pid = int(pid_text)
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except (ValueError, OSError, OverflowError):  # PermissionError: it lives
+        if not is_running(pid):
+            return True
+    except (ValueError, OverflowError):
         return False
     now_started = _started(pid)
     return bool(started and now_started) and started != now_started

@@ -342,7 +342,7 @@ class PluginManager:
         if state == "disabled":
             self._tell("host.plugin_disabled", plugin_id)
 
-    # Helpers
+    # What is kept
 
     def _entry(self, plugin_id: str) -> PluginEntry:
         return self.register.entry(plugin_id, self.wishes.get(plugin_id))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from host.db import HostDatabase
+from host.processes import is_running
 from plugin_sdk import Migration
 from plugin_sdk.database import Database
 from plugin_sdk.management import PluginFault
@@ -192,7 +193,7 @@ class CrashNote:
         killers: list[str] = []
         for note in sorted(self._folder.glob("starting-*.json")):
             pid = note.stem.partition("-")[2]
-            if pid.isdigit() and int(pid) != os.getpid() and _is_alive(int(pid)):
+            if pid.isdigit() and int(pid) != os.getpid() and is_running(int(pid)):
                 continue
             try:
                 document = json.loads(note.read_text(encoding="utf-8"))
@@ -202,13 +203,3 @@ class CrashNote:
                 pass
             note.unlink(missing_ok=True)
         return killers
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
