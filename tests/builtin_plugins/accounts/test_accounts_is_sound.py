@@ -8,27 +8,17 @@ from pathlib import Path
 import pytest
 
 import builtin_plugins.accounts as accounts
-from host.plugins.manifests import check_manifest
 from host.testing import TestHost
-from plugin_sdk import AuthProvider, Manifest, parse_json
-from plugin_sdk.testing import AuthSuite, FakeClock, FakeContext, PluginSuite, leak_check
+from plugin_sdk import AuthProvider, Manifest
+from plugin_sdk.testing import AuthSuite, FakeClock, FakeContext, leak_check
+from tests.bundled import BundledSuite
 
 FIRST = {"name": "Admin", "pin": "1234", "recoveryPhrase": "my phrase"}
 
 
-class TestAccountsIsSound(PluginSuite):
+class TestAccountsIsSound(BundledSuite):
     plugin = "builtin_plugins.accounts:plugin"
-    # The kit reads manifests as strangers may write them: they must not say "bundled".
-
-    @pytest.fixture
-    def manifest(self, plugin_folder: Path) -> Manifest:
-        document = parse_json((plugin_folder / "plugin.json").read_bytes(), unique_keys=True)
-        return check_manifest(document, bundled=True, folder=plugin_folder)
-
-    def test_the_manifest_can_be_read(self, plugin_folder: Path) -> None:
-        document = parse_json((plugin_folder / "plugin.json").read_bytes())
-        manifest = check_manifest(document, bundled=True, folder=plugin_folder)
-        assert manifest.protected
+    bundled = "protected"
 
     def test_it_starts_and_stops_in_a_real_host(
         self, tmp_path: Path, manifest: Manifest, started_paths: Sequence[tuple[str, str]]

@@ -5,29 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 import builtin_plugins.psarc_format
 from builtin_plugins.song_formats import SongFormats
-from host.plugins.manifests import check_manifest
 from host.testing import TestHost
-from plugin_sdk import Manifest, parse_json
-from plugin_sdk.testing import FakeContext, PluginSuite, leak_check
+from plugin_sdk.testing import FakeContext, leak_check
+from tests.bundled import BundledSuite
 
 
-class TestPsarcFormatIsSound(PluginSuite):
+class TestPsarcFormatIsSound(BundledSuite):
     plugin = "builtin_plugins.psarc_format:plugin"
-
-    # The kit reads manifests as strangers may write them: they must not say "bundled".
-
-    @pytest.fixture
-    def manifest(self, plugin_folder: Path) -> Manifest:
-        document = parse_json((plugin_folder / "plugin.json").read_bytes(), unique_keys=True)
-        return check_manifest(document, bundled=True, folder=plugin_folder)
-
-    def test_the_manifest_can_be_read(self, plugin_folder: Path) -> None:
-        document = parse_json((plugin_folder / "plugin.json").read_bytes(), unique_keys=True)
-        assert check_manifest(document, bundled=True, folder=plugin_folder).starts_off
+    bundled = "starts_off"
 
     def test_it_starts_and_stops_in_a_real_host(self, tmp_path: Path) -> None:
         with leak_check(), TestHost(tmp_path / "data") as host:
