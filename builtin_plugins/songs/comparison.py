@@ -24,9 +24,9 @@ class Comparison:
 
     ``signatures`` are those of the songs that are shown, by path. ``deleted``: signatures by
     trackId of songs that were deleted when the look began. After `look`: ``tasks`` are to be
-    read, ``nameless`` are found but have a name that is no Unicode text, and ``unchanged``
-    counts songs that need nothing. ``lost`` are trackIds of unreadable songs that are there no
-    more.
+    read, ``nameless`` are found but have a name that is no Unicode text, of ``faults`` not even
+    that much can be said, and ``unchanged`` counts songs that need nothing. ``lost`` are trackIds
+    of unreadable songs that are there no more.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Comparison:
         self._unreadable = self._remembered("unreadable")
         self.tasks: list[Candidate] = []
         self.nameless: list[Candidate] = []
+        self.faults: Sequence[Candidate] = ()
         self.unchanged = 0
         self.lost = set(self._unreadable)
         self._seen: set[str] = set()
@@ -63,6 +64,8 @@ class Comparison:
         self.unchanged += len(walk.unchanged)
         self._seen.update(walk.unchanged)
         self._closed = walk.closed
+        self.faults = [each for each in walk.faults if _track_id(each.path) is not None]
+        self._seen.update(each.path for each in self.faults)
 
     def gone(self) -> list[str]:
         """Paths of songs that are shown and were not found. Those of a format that is switched

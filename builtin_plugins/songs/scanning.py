@@ -117,6 +117,8 @@ class _Run:
         text = "The name of the file is no Unicode text."
         if told := [self._failure(each, text) for each in found.nameless]:
             self._s._state.add_failure(told)
+        with self._db.transaction():
+            self._refuse(dict.fromkeys(found.faults, "The song cannot be read."))
         tasks, read = self._scanned.left_of(found.tasks)
         self._counters.update(read)
         self._done = read.total()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -26,7 +27,8 @@ class Candidate(NamedTuple):
     mtime: float
 
 
-_UNCHANGED: Final = Candidate("", "", "", 0.0)
+_SETTLED: Final = Candidate("", "", "", 0.0)
+"""In the place of one that needs no look any more."""
 
 
 @dataclass(slots=True)
@@ -36,7 +38,8 @@ class Walk:
     ``known``: signatures by path of songs that need no look when theirs is the same; their paths
     go into ``unchanged``. ``named``: the formats of those that `plain_formats` does not hold.
     ``closed`` gets the paths of folders that could not be listed: what lies
-    there is neither found nor gone. The root itself raises OSError.
+    there is neither found nor gone. ``faults`` gets songs about which a reader raised what none
+    may raise. The root itself raises OSError.
     """
 
     root: str
@@ -47,6 +50,7 @@ class Walk:
     platform: str = "both"
     closed: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
+    faults: list[Candidate] = field(default_factory=list)
     _suffixed: dict[str, list[SongFormat]] = field(init=False, default_factory=dict)
     _open: list[SongFormat] = field(init=False, default_factory=list)
     _suffixes: tuple[str, ...] = field(init=False, default=())
@@ -75,9 +79,10 @@ class Walk:
                 self.closed.append(f"{folder}/")
                 continue
             if folder:
-                found = self._folder(folder, [entry.name for entry in files])
+                names = [entry.name for entry in files]
+                found = self._fenced(folder, partial(self._folder, folder, names))
                 if found is not None:
-                    if found is not _UNCHANGED:
+                    if found is not _SETTLED:
                         yield found
                     continue
             prefix = f"{folder}/" if folder else ""
@@ -100,8 +105,22 @@ class Walk:
             signature = f"{info.st_mtime_ns}-{info.st_size}"
             if known.get(path) == signature and path not in named:
                 self.unchanged.append(path)
-            elif (found := self._file(path, Path(entry.path), signature, info)) is not None:
+                continue
+            full = Path(entry.path)
+            found = self._fenced(path, partial(self._file, path, full, signature, info))
+            if found is not None and found is not _SETTLED:
                 yield found
+
+    def _fenced(self, path: str, ask: Callable[[], Candidate | None]) -> Candidate | None:
+        """What a reader raises is the matter of this song alone."""
+        try:
+            return ask()
+        except OSError:  # it goes while we look
+            return None
+        except Exception as error:
+            self.log.warning("%s: %r", path, error)
+            self.faults.append(Candidate(path, "", "", 0.0))
+            return _SETTLED
 
     def _file(
         self, path: str, full: Path, signature: str, info: os.stat_result
@@ -117,19 +136,16 @@ class Walk:
         full = Path(self.root, path)
         known = self.known.get(path)
         asked = self._of_name(path.lower()) or self._open
+        source = SongSource(full, Path(self.root))
         for each in asked:
-            source = SongSource(full, Path(self.root))
-            try:
-                if known is not None and self.named.get(path, each.name) == each.name:
-                    signature = each.signature(source)
-                    if signature == known:
-                        self.unchanged.append(path)
-                        return _UNCHANGED
-                if each.claims(full, names):
-                    signature = each.signature(source)
-                    return Candidate(path, each.name, signature, full.stat().st_mtime)
-            except OSError:  # it goes while we look
-                return None
+            if known is not None and self.named.get(path, each.name) == each.name:
+                signature = each.signature(source)
+                if signature == known:
+                    self.unchanged.append(path)
+                    return _SETTLED
+            if each.claims(full, names):
+                signature = each.signature(source)
+                return Candidate(path, each.name, signature, full.stat().st_mtime)
         return None
 
     def _of_name(self, lowered: str) -> list[SongFormat]:

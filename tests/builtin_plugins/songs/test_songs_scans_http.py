@@ -24,6 +24,18 @@ class Sleepy(FakeSongFormat):
     name = "sleepy"
     suffixes = frozenset({".sleepy"})
 
+    def claims(self, path: Path, files: Sequence[str] | None) -> bool:
+        if "claims" in path.name:
+            raise ZeroDivisionError("secret detail")
+        if "goes" in path.name:
+            raise FileNotFoundError(path)
+        return super().claims(path, files)
+
+    def signature(self, source: SongSource) -> str:
+        if "signs" in source.path.name and "falsely" in source.path.read_text():
+            raise ZeroDivisionError("secret detail")
+        return super().signature(source)
+
     def metadata(self, source: SongSource) -> SongMetadata:
         if "hangs" in source.path.name:
             time.sleep(600)
@@ -205,6 +217,25 @@ def test_one_song_never_stops_the_others(
     assert library.titles("sort=title") == ["d", "e", "g"]
     assert counters(library.scan()) == {"unchanged": 3}
     assert not any("secret detail" in each["message"] for each in status["failures"])
+
+
+def test_a_reader_that_raises_while_it_is_asked(make_library: Callable[..., Any]) -> None:
+    """Whether a song is its own, and what its signature is: also then the others are read."""
+    library = make_library(SleepyFormats)
+    for name in ("a", "b claims", "c goes", "d signs"):
+        FakeSongFormat.write(library.folder / f"{name}.sleepy", title=name)
+    status = library.scan()
+    assert counters(status) == {"added": 2, "failed": 1}
+    assert [each["file"] for each in status["failures"]] == ["b claims.sleepy"]
+    assert library.titles("sort=title") == ["a", "d signs"]
+    (library.folder / "d signs.sleepy").write_text("falsely")
+    status = library.scan()
+    assert counters(status) == {"unchanged": 1, "failed": 2}
+    assert "secret detail" not in str(status["failures"])
+    assert library.titles() == ["a"]
+    FakeSongFormat.write(library.folder / "d signs.sleepy", title="d signs")
+    (library.folder / "b claims.sleepy").unlink()
+    assert counters(library.scan()) == {"added": 1, "unchanged": 1}
 
 
 def test_runs_follow_each_other(make_library: Callable[..., Any]) -> None:
