@@ -20,7 +20,7 @@ from host.db.postgresql import dump, schema, search
 from host.db.postgresql.dump import name_in_sql
 from host.db.postgresql.link import Link
 from host.db.postgresql.names import TRASH
-from host.db.postgresql.sessions import STATE
+from host.db.postgresql.state import STATE
 from host.db.postgresql.wire import Call
 from host.db.search import TABLE
 from plugin_sdk import DatabaseUnavailable, Invalid, NotFound

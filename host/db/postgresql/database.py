@@ -170,7 +170,7 @@ class PostgresqlDatabase(Sessions):
 
     def change_counter(self) -> int:
         try:
-            row = self._alone([self._changes_call], lambda link, results: link.first(results[0]))
+            row = self._alone([self._state.changes], lambda link, results: link.first(results[0]))
         except Refusal as error:
             if error.state == "42P01":
                 return 0
@@ -249,7 +249,7 @@ class PostgresqlDatabase(Sessions):
         write finds that."""
         try:
             version, rows = self._alone(
-                [self._version_call, call],
+                [self._state.shape, call],
                 lambda link, results: (link.first(results[0]), link.tuples(results[1])),
             )
         except Refusal as error:

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, cast
 from host.db.description import IndexDescription, TableDescription
 from host.db.postgresql.schema import IDENTITY_TRIGGER, column_type
 from host.db.postgresql.search import INDEX_PREFIX
-from host.db.postgresql.sessions import STATE
+from host.db.postgresql.state import STATE
 from host.db.postgresql.values import arguments
 from host.db.postgresql.wire import Call
 from host.db.search import TABLE as SEARCH

@@ -13,7 +13,7 @@ from typing import Any, Final
 from host.db.postgresql.link import Link
 from host.db.postgresql.schema import IDENTITY_TRIGGER
 from host.db.postgresql.search import INDEX_PREFIX
-from host.db.postgresql.sessions import STATE
+from host.db.postgresql.state import STATE
 from host.db.postgresql.values import arguments
 from host.db.postgresql.wire import Call
 from plugin_sdk import Invalid

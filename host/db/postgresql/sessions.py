@@ -15,20 +15,19 @@ from host.db.faults import MissingTable
 from host.db.postgresql import schema
 from host.db.postgresql.faults import FAULTS, ConnectionLost, Refusal, is_refused_write, translate
 from host.db.postgresql.link import Link
-from host.db.postgresql.names import lock_key, schema_of
+from host.db.postgresql.names import schema_of
 from host.db.postgresql.server import Server
+from host.db.postgresql.state import StateCalls
 from host.db.postgresql.texts import Texts
 from host.db.postgresql.wire import PATIENCE, Call, Result
 from host.db.shape_cache import ShapeCache
 from host.db.statements import Statements
 from plugin_sdk import DatabaseUnavailable
 
-__all__ = ["STATE", "Sessions", "Snapshot"]
+__all__ = ["Sessions", "Snapshot"]
 
 _LOG: Final = logging.getLogger("stagebox.db")
 _LOCK_SECONDS: Final = 30.0
-STATE: Final = "_stagebox_state"
-"""One row: the transaction that last committed here, and the one that last changed the schema."""
 
 _BEGIN: Final = Call(b"BEGIN READ WRITE", once=True)
 _BEGIN_SNAPSHOT: Final = Call(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", once=True)
@@ -95,26 +94,7 @@ class Sessions(SqlDatabase):
         self._unguarded = False
         self._wrote = False
         self._changed_schema = False
-        state = f'"{self._schema}".{STATE}'
-        now = "pg_current_xact_id()::text::bigint"
-        self._lock_call = Call(f"SELECT pg_advisory_xact_lock({lock_key(self._schema)})".encode())
-        self._version_call = Call(f"SELECT shape FROM {state}".encode())  # noqa: S608
-        self._changes_call = Call(f"SELECT changed FROM {state}".encode())  # noqa: S608
-        self._touch = Call(f"UPDATE {state} SET changed = {now}".encode())  # noqa: S608
-        self._touch_shape = Call(
-            f"UPDATE {state} SET changed = {now}, shape = {now}".encode()  # noqa: S608
-        )
-        self._create = [
-            Call(sql.encode(), once=True)
-            for sql in (
-                f'CREATE SCHEMA IF NOT EXISTS "{self._schema}"',
-                f"COMMENT ON SCHEMA \"{self._schema}\" IS '{name}'",
-                f"CREATE TABLE IF NOT EXISTS {state} "
-                "(changed bigint NOT NULL, shape bigint NOT NULL) WITH (fillfactor = 10)",
-                f"INSERT INTO {state} (changed, shape) "  # noqa: S608
-                f"SELECT {now}, {now} WHERE NOT EXISTS (SELECT FROM {state})",
-            )
-        ]
+        self._state = StateCalls(self._schema, name)
 
     def single_write(self) -> AbstractContextManager[None]:
         return nullcontext() if self._owner == get_ident() else _Single(self)
@@ -283,7 +263,7 @@ class Sessions(SqlDatabase):
         try:
             link = self._take()
             try:
-                sent = [self._lock_call, *calls, self._touch]
+                sent = [self._state.lock, *calls, self._state.touch]
                 return fetch(link, link.whole(self._schema, sent)[1:-1])
             except FAULTS as error:
                 if isinstance(error, ConnectionLost):
@@ -320,10 +300,10 @@ class Sessions(SqlDatabase):
         self._server.prepare()
         self._wrote = self._changed_schema = self._unguarded = False
         patient = _PATIENT if self._patient == get_ident() else ()
-        entry = [_BEGIN, *patient, self._lock_call]
+        entry = [_BEGIN, *patient, self._state.lock]
         try:
             try:
-                link, results = self._begun([*entry, self._version_call])
+                link, results = self._begun([*entry, self._state.shape])
                 version = link.first(results[-1])
             except Refusal as error:
                 if error.state != "42P01":
@@ -337,7 +317,7 @@ class Sessions(SqlDatabase):
             link.see_version(self._schema, version[0])
             return
         try:
-            link.exchange(self._create)
+            link.exchange(self._state.create)
         except FAULTS as error:
             self._roll_back()
             self._give_writer()
@@ -372,9 +352,9 @@ class Sessions(SqlDatabase):
     def _commit(self, link: Link) -> None:
         calls = [_COMMIT]
         if self._changed_schema:
-            calls.insert(0, self._touch_shape)
+            calls.insert(0, self._state.touch_shape)
         elif self._wrote:
-            calls.insert(0, self._touch)
+            calls.insert(0, self._state.touch)
         try:
             link.exchange(calls)
         except ConnectionLost as error:
