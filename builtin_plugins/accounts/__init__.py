@@ -141,17 +141,15 @@ class Accounts(Plugin):
         access="open",
         returns=PROFILE,
         status=201,
-        errors=(400, 403, 413, 415, 429),
+        errors=(400, 403, 413, 415),
         audit=True,
         tags=_SETUP,
         extra=NEW_PROFILE.documented,
     )
     def setup_init(self, request: Request) -> Response:
         """Make the first profile, an administrator; possible once"""
-        with self._limit.attempt(request.peer):
-            self._first_run.admit(request.peer)
-            profile = self._first_run.init(NEW_PROFILE.read(request))
-        return _created_profile(profile)
+        self._first_run.admit(request.peer)
+        return _created_profile(self._first_run.init(NEW_PROFILE.read(request)))
 
     # Sessions
 
