@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
 import pytest
@@ -220,3 +221,23 @@ def test_each_broken_promise_is_found(check_mutants: Callable[..., None]) -> Non
         return _CLASS.format(number=number, body=body, reopened=reopened)
 
     check_mutants(StorageSuite, MUTANTS, _HEAD, made)
+
+
+class _Swapping(MemoryStorage):
+    def open(self, key: str, start: int = 0, length: int | None = None) -> io.BytesIO:
+        content = super().open(key, start, length).read()
+        return io.BytesIO(content.replace(b"\n", b"\r\n"))
+
+
+@pytest.mark.parametrize(
+    ("test", "text"),
+    [
+        ("test_what_is_stored_is_read", "1285 bytes were read, 1280 were stored; .* from byte 10 "),
+        ("test_a_stream_is_stored_to_its_end", "were read, 502000 were stored; .* from byte 10 "),
+        ("test_a_range_is_read_in_pieces", "were read, 200000 were stored; .* from byte 34 "),
+    ],
+)
+def test_contents_are_compared_by_the_suite_itself(test: str, text: str) -> None:
+    """In CI pytest would write a difference line by line, for seconds or minutes."""
+    with pytest.raises(pytest.fail.Exception, match=text):
+        getattr(StorageSuite(), test)(_Swapping())
