@@ -148,7 +148,7 @@ class Accounts(Plugin):
     )
     def setup_init(self, request: Request) -> Response:
         """Make the first profile, an administrator; possible once"""
-        self._first_run.admit(request.peer)
+        self._first_run.admit(request)
         return _created_profile(self._first_run.init(NEW_PROFILE.read(request)))
 
     # Sessions
@@ -171,7 +171,7 @@ class Accounts(Plugin):
     def recover(self, request: Request) -> Any:
         """Set another PIN by means of the recovery phrase"""
         values = RECOVERY.read(request)
-        with self._limit.attempt(request.peer):
+        with self._limit.attempt(request):
             return self._recovery.recover(values)
 
     # Profiles

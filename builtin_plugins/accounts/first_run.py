@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from builtin_plugins.accounts.groups import GroupStore
-from builtin_plugins.accounts.peers import is_loopback
 from builtin_plugins.accounts.permissions import CORE
 from builtin_plugins.accounts.profiles import ProfileStore
-from plugin_sdk import Database, Forbidden, Settings
+from plugin_sdk import Database, Forbidden, Request, Settings
 
 __all__ = ["FirstRun"]
 
@@ -36,10 +35,10 @@ class FirstRun:
         count = self._profiles.count()
         return {"configured": count > 0, "profiles": count}
 
-    def admit(self, peer: str) -> None:
+    def admit(self, request: Request) -> None:
         """Raises Forbidden: SETUP_COMPLETE, or for another machine that may not do it."""
         self._refuse_late()
-        if not is_loopback(peer) and not self._settings["remoteSetup"]:
+        if not request.loopback and not self._settings["remoteSetup"]:
             raise Forbidden(
                 "The first profile is made on the host's own machine: open this page there, run "
                 "`stagebox setup`, or set remoteSetup of accounts."

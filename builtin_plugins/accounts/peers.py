@@ -1,5 +1,4 @@
-"""Other machines: who is one, and how often one of them may fail (plugin contract, 4; local REST
-contract, 3.3)."""
+"""How often another machine may fail (local REST contract, 3.3)."""
 
 from __future__ import annotations
 
@@ -11,24 +10,13 @@ from contextlib import contextmanager
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
-from plugin_sdk import RateLimited, StageboxError
+from plugin_sdk import RateLimited, Request, StageboxError
 
-__all__ = ["PeerLimit", "is_loopback"]
+__all__ = ["PeerLimit"]
 
 MAX_FAILURES: Final = 10
 WINDOW_SECONDS: Final = 60.0
 _MAX_PEERS: Final = 10_000
-
-
-def is_loopback(peer: str) -> bool:
-    """Whether a socket's other end is this machine: 127.0.0.0/8, ::1, ::ffff:127.0.0.0/104."""
-    try:
-        address = ip_address(peer)
-    except ValueError:
-        return False
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped.is_loopback
-    return address.is_loopback
 
 
 class PeerLimit:
@@ -45,12 +33,12 @@ class PeerLimit:
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
 
     @contextmanager
-    def attempt(self, peer: str) -> Iterator[None]:
+    def attempt(self, request: Request) -> Iterator[None]:
         """Around an attempt: a refusal (401, 403) inside counts. Raises RateLimited."""
-        if is_loopback(peer):
+        if request.loopback:
             yield
             return
-        network = _network(peer)
+        network = _network(request.peer)
         self._check(network)
         try:
             yield

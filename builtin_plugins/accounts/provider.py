@@ -45,7 +45,7 @@ class ProfileLogin(AuthProvider):
     def login(self, body: Mapping[str, Any], request: Request) -> Login:
         """Raises Invalid; Unauthenticated (INVALID_CREDENTIALS, ACCOUNT_LOCKED); RateLimited."""
         values = LOGIN.check(body)
-        with self._limit.attempt(request.peer):
+        with self._limit.attempt(request):
             return self._attempts.judge(
                 values["profileName"], "pin_hash", values["pin"], self._begin
             )
