@@ -15,6 +15,9 @@ __all__ = ["EDITABLE", "Arrangement", "Edits", "SongFacts", "Stem", "compact"]
 EDITABLE: Final = ("title", "artist", "album", "year", "coverImage")
 """What can be overridden, in the order in which it is listed."""
 
+_LONGEST_ARTIST: Final = 400
+"""Its spelling stands in an index beside its key; what is ASCII may be longer."""
+
 compact: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 """A value as JSON text."""
 
@@ -90,7 +93,7 @@ class SongFacts:
         return replace(
             self,
             title=clean(self.title),
-            artist=clean(self.artist),
+            artist=clean(self.artist)[:_LONGEST_ARTIST],
             album=clean(self.album),
             arrangements=[Arrangement(clean(a.name), a.notes) for a in self.arrangements],
             stems=[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from plugin_sdk import tuning_name, tuning_sort_key
 
 __all__ = ["Facet", "Identity", "bases_of", "facet_of", "iso", "meta_of", "name_key", "track_row"]
 
+_LONGEST_KEY: Final = 500
 _UNKNOWN_YEAR: Final = 100_000
 _VARIANT: Final = re.compile("_(?:EStd|DropD)_")
 
@@ -40,9 +42,10 @@ class Facet:
 
     @property
     def key(self) -> str:
-        """One text for each value."""
+        """One text for each value, short enough for an index."""
         parts = [self.format, self.has_lyrics, self.tuning_name, self.arrangements, self.stems]
-        return compact(parts)
+        text = compact(parts)
+        return text if len(text) <= _LONGEST_KEY else hashlib.sha256(text.encode()).hexdigest()
 
 
 def name_key(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from builtin_plugins.songs.identity import filename_of, track_id_of
 from builtin_plugins.songs.scan_state import Mode
 from builtin_plugins.songs.walking import Candidate
 from plugin_sdk import Database
@@ -30,7 +31,7 @@ class Scanned:
         read = {row["path"]: row for row in self._db.iterate("SELECT * FROM scanned")}
         left = []
         for task in tasks:
-            row = read.get(task.path)
+            row = read.get(_key(task))
             if row is None or row["signature"] != task.signature:
                 left.append(task)
             else:
@@ -42,7 +43,7 @@ class Scanned:
         if self._full:
             self._db.table("scanned").upsert_all(
                 {
-                    "path": each.path,
+                    "path": _key(each),
                     "signature": each.signature,
                     "outcome": outcomes.get(each.path, "failed"),
                     "run": self._run,
@@ -53,3 +54,8 @@ class Scanned:
     def forget(self) -> None:
         """The run is over."""
         self._db.table("scanned").delete_where()
+
+
+def _key(song: Candidate) -> str:
+    """A path may be longer than what an index takes."""
+    return track_id_of(filename_of(song.path))

@@ -192,6 +192,6 @@ def _create_scanning(db: Database) -> None:
 
 
 def create_scanned(db: Database) -> None:
-    """What a full run has read; ``run`` is when it began. Paths as `songs` has them."""
+    """What a full run has read; ``run`` is when it began, ``path`` the trackId."""
     columns = {"path": _TEXT, "signature": _TEXT, "outcome": _TEXT, "run": _INTEGER}
     db.table("scanned").create(columns, pk="path")

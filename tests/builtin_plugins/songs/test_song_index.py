@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import random
 from collections import Counter
 from typing import Any
 
@@ -11,6 +13,8 @@ from hypothesis import strategies as st
 from builtin_plugins.songs.facts import Arrangement, Edits, SongFacts, Stem
 from builtin_plugins.songs.identity import fold
 from builtin_plugins.songs.rows import facet_of
+from builtin_plugins.songs.scanned import Scanned
+from builtin_plugins.songs.walking import Candidate
 
 NAMES = st.sampled_from(["a", "b", "c", "d"])
 TEXTS = st.sampled_from(["", "Abba", "ABBA", "ábba", "Zoe", "x\0y"])
@@ -79,3 +83,32 @@ def test_facts_are_kept_as_they_are(facts: SongFacts) -> None:
 def test_stems_are_kept_as_they_are() -> None:
     facts = SongFacts(stems=[Stem("full", True, "de", "audio/ogg", 5), Stem("x")], audio=0)
     assert SongFacts.from_json(facts.to_json()).stems == facts.stems
+
+
+def test_a_song_may_have_long_names_of_everything(book: Any) -> None:
+    """Rows of PostgreSQL's indexes have 2,704 bytes at most, and do not shrink what is random."""
+    chance = random.Random(3)
+
+    def name(length: int) -> str:
+        return "".join(chr(chance.randrange(0x20000, 0x2A000)) for _ in range(length))
+
+    values = {"artist": name(1000), "title": name(1000), "album": name(1000)}
+    shown = values["artist"][:400]
+    arrangements = [name(255) for _ in range(60)]
+    stems = [name(255) for _ in range(60)]
+    tuning = tuple(range(-99, -87))
+    for signature in "12":
+        track = book.add(
+            name(60), signature, **values, arrangements=arrangements, stems=stems, tuning=tuning
+        )
+        assert book.ask("GET", "track", track)["artist"] == shown
+    query = {"arrangements_has": arrangements[7], "stems_has": stems[9], "q": values["title"][:20]}
+    assert len(book.listed(query)) == 2
+    assert book.ask("GET", "library_stats")["totalArtists"] == 1
+    (letter,) = json.loads(b"".join(book.ask("GET", "artists").body.chunks))["letters"]
+    assert [each["name"] for each in letter["artists"]] == [shown]
+    candidate = Candidate(name(1000), "sloppak", "1", 0.0)
+    scanned = Scanned(book.context.db, "full", 1)
+    with book.context.db.transaction():
+        scanned.keep([candidate], {candidate.path: "added"})
+    assert scanned.left_of([candidate]) == ([], {"added": 1})
