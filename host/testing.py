@@ -27,7 +27,7 @@ from host.config import load_config
 from host.db import Engine, SqliteEngine
 from host.plugins.discovery import Given
 from host.plugins.manifests import MANIFEST_NAME
-from host.server import Server
+from host.server import Server, server_of
 from plugin_sdk import HttpReply, Plugin, parse_json
 from plugin_sdk.management import PluginEntry
 from plugin_sdk.manifest import SDK_VERSION
@@ -180,16 +180,7 @@ class TestHost:
         for plugin_id, values in self._settings.items():
             self.host.settings.update(plugin_id, values)
         self.host.start()
-        config = self.host.config
-        self.server = Server(
-            self.host.web.gateway,
-            listen=config.listen,
-            threads=config.threads,
-            body_limit=self.host.web.body_limit,
-            render_error=self.host.web.render_error,
-            upgrades=self.host.web.upgrades,
-            log=self.host.logs.logger("server"),
-        )
+        self.server = server_of(self.host)
         self.server.start()
         self.host.serve(self.server.addresses, self.server.hub.close_gone)
 

@@ -12,7 +12,7 @@ from typing import Final
 from host.app import Host
 from host.authoring.sources import PluginSource
 from host.authoring.traces import Traces
-from host.server import Server
+from host.server import server_of
 from plugin_sdk import StageboxError
 
 __all__ = ["Development"]
@@ -39,16 +39,7 @@ class Development:
         # `_complain` says the same, and to the author.
         host.logs.logger("plugins").addFilter(lambda record: record.levelno < logging.ERROR)
         self._stamp: tuple[tuple[str, int, int], ...] = ()
-        config = host.config
-        self.server = Server(
-            host.web.gateway,
-            listen=config.listen,
-            threads=config.threads,
-            body_limit=host.web.body_limit,
-            render_error=host.web.render_error,
-            upgrades=host.web.upgrades,
-            log=host.logs.logger("server"),
-        )
+        self.server = server_of(host)
         self.loaded = 0
         """How often the plugin was loaded with success."""
 

@@ -14,7 +14,7 @@ import plugin_sdk
 
 __all__ = ["Traces"]
 
-_OURS: Final = tuple(str(Path(each.__file__).parent) for each in (host, plugin_sdk))
+_OURS: Final = tuple(each.__path__[0] for each in (host, plugin_sdk))
 
 
 @dataclass(frozen=True, slots=True)

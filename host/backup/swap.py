@@ -8,11 +8,11 @@ at the next start. The exchange is a few renames within one file system; the old
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import Final
 
+from host.disk import sync
 from plugin_sdk import Unavailable
 
 __all__ = ["begin", "clear", "commit", "is_left", "recover", "sync_tree"]
@@ -38,10 +38,10 @@ def commit(data_dir: Path) -> None:
     (folder / "old").mkdir()
     part = folder / f"{_MARK}.part"
     part.write_text("\n".join(path.name for path in (folder / "new").iterdir()), encoding="utf-8")
-    _sync(part)
+    sync(part)
     part.rename(folder / _MARK)
-    _sync(folder)
-    _sync(data_dir)
+    sync(folder)
+    sync(data_dir)
     try:
         _exchange(data_dir)
     except OSError as error:
@@ -73,7 +73,7 @@ def clear(data_dir: Path) -> None:
     if (folder / _MARK).exists():
         shutil.rmtree(folder / "new", ignore_errors=True)  # moved away, but for the folder itself
         (folder / _MARK).unlink()
-        _sync(folder)
+        sync(folder)
     shutil.rmtree(folder)
 
 
@@ -89,7 +89,7 @@ def _exchange(data_dir: Path) -> None:
         if new.exists():
             new.rename(live)
         for touched in (folder / "old", folder / "new", data_dir):
-            _sync(touched)
+            sync(touched)
 
 
 def _undo(data_dir: Path) -> None:
@@ -101,22 +101,14 @@ def _undo(data_dir: Path) -> None:
             live.rename(new)
         if old.exists():
             old.rename(live)
-    _sync(data_dir)
+    sync(data_dir)
     (folder / _MARK).unlink()
-    _sync(folder)
+    sync(folder)
 
 
 def sync_tree(folder: Path) -> None:
     """Everything below to the disk."""
     for path in folder.rglob("*"):
         if not path.is_symlink():
-            _sync(path)
-    _sync(folder)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            sync(path)
+    sync(folder)

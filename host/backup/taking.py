@@ -18,6 +18,7 @@ from host.backup.hosts import quiet_host
 from host.backup.manifest import Manifest, is_database_file
 from host.config import Config
 from host.db import ServedEngine, SqliteEngine
+from host.disk import sync
 from host.moving import carry
 from host.plugins.discovery import is_plugin_id
 from host.plugins.packages import code_files
@@ -68,11 +69,7 @@ def _written_aside(file: Path) -> Iterator[tuple[Path, Path]]:
     try:
         yield aside / "archive", aside / "databases"
         (aside / "archive").replace(file)
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync(folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 

@@ -25,7 +25,7 @@ from host.app import Host
 from host.backup import BackupDesk
 from host.config import Config, address, load_config
 from host.errors import ConfigurationError
-from host.server import Server
+from host.server import Server, server_of
 from host.server.elsewhere import GranianGateway, websocket_url
 
 __all__ = ["serve_fleet"]
@@ -265,16 +265,8 @@ class Worker:
                 os.close(lock)
                 return False
             self._lock = lock
-        web, config = self._host.web, self._host.config
-        sockets = Server(
-            web.gateway,
-            listen=[self._member.websockets],
-            threads=max(2, config.threads // 4),
-            body_limit=web.body_limit,
-            render_error=web.render_error,
-            upgrades=web.upgrades,
-            log=log,
-        )
+        threads = max(2, self._host.config.threads // 4)
+        sockets = server_of(self._host, listen=[self._member.websockets], threads=threads)
         try:
             sockets.start()
         except ConfigurationError as error:  # tried again

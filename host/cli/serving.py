@@ -20,7 +20,7 @@ from host.cli.progress import TerminalProgress
 from host.cli.session import configured, fail, given_flags, settings_from
 from host.config import Config
 from host.errors import ConfigurationError
-from host.server import Server
+from host.server import server_of
 from plugin_sdk.operations import HostProcess
 
 __all__ = ["serve"]
@@ -131,15 +131,7 @@ def _serve(config: Config) -> bool:
         gc.freeze()
         gc.set_threshold(*_GARBAGE)
         gc.enable()
-        server = Server(
-            host.web.gateway,
-            listen=config.listen,
-            threads=config.threads,
-            body_limit=host.web.body_limit,
-            render_error=host.web.render_error,
-            upgrades=host.web.upgrades,
-            log=host.logs.logger("server"),
-        )
+        server = server_of(host)
         try:
             server.start()
         except ConfigurationError as error:

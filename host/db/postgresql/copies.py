@@ -23,6 +23,7 @@ from host.db.postgresql.names import TRASH
 from host.db.postgresql.state import STATE
 from host.db.postgresql.wire import Call
 from host.db.search import TABLE
+from host.disk import sync
 from plugin_sdk import DatabaseUnavailable, Invalid, NotFound
 
 __all__ = ["OPENING", "check_copy", "put_back", "write_copy"]
@@ -56,7 +57,7 @@ def write_copy(link: Link, name: str, path: Path) -> None:
                         writer.data(chunk)
                     writer.flush()
             part.replace(path)
-            _sync(path.parent)
+            sync(path.parent)
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
@@ -195,11 +196,3 @@ class _Writer:
     def _write(self, content: bytes) -> None:
         self._digest.update(content)
         self._file.write(content)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

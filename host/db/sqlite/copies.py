@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from host.disk import sync
 from plugin_sdk import DatabaseUnavailable, Invalid, NotFound
 
 __all__ = ["check_copy", "overwrite", "replace_file", "write_copy"]
@@ -25,9 +26,9 @@ def write_copy(source: sqlite3.Connection, path: Path) -> None:
             # Without the write-ahead log of its source the copy is one file, and may be read
             # where nothing can be written.
             target.execute("PRAGMA journal_mode = DELETE").fetchone()
-        _sync(part)
+        sync(part)
         part.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     finally:
         part.unlink(missing_ok=True)
 
@@ -61,7 +62,7 @@ def replace_file(path: Path, copy: Path) -> None:
         for suffix in ("-wal", "-shm"):  # they belong to the damaged one
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         fresh.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     finally:
         fresh.unlink(missing_ok=True)
 
@@ -81,12 +82,3 @@ def _deadline(seconds: float) -> Callable[[int, int, int], None]:
             )
 
     return progress
-
-
-def _sync(path: Path) -> None:
-    """To the disk: a file's content, or a folder's names."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
