@@ -89,6 +89,12 @@ def test_a_folder_is_scanned_and_a_film_plays(
     assert page.evaluate("document.getElementById('video').error") is None
     page.keyboard.press("Escape")
     expect(page.locator("#player")).to_be_hidden()
+    # Whoever has no mouse stays where he is while the lists are drawn again.
+    page.evaluate("document.querySelector('#libraries li').dataset.old = 'yes'")
+    page.locator("#libraries button").focus()
+    page.keyboard.press("Enter")
+    wait_until(lambda: page.locator("[data-old]").count() == 0)
+    expect(page.locator("#libraries button")).to_be_focused()
     assert watched.complaints == []
 
 

@@ -4,7 +4,7 @@ import { ask, send } from "./api.js";
 import { offerMetadata } from "./metadata.js";
 import { play } from "./player.js";
 import { watchScans } from "./scans.js";
-import { element, shelf } from "./shelf.js";
+import { element, fill, shelf } from "./shelf.js";
 
 const SEARCH_DELAY = 150;
 const at = (id) => document.getElementById(id);
@@ -40,8 +40,9 @@ async function refresh() {
 }
 
 function listLibraries(libraries) {
-  at("libraries").replaceChildren(
-    ...libraries.map((library) => {
+  fill(
+    at("libraries"),
+    libraries.map((library) => {
       const line = element("li");
       const name = element("span");
       const count = library.mediaCount === 1 ? "1 title" : `${library.mediaCount} titles`;
@@ -50,6 +51,7 @@ function listLibraries(libraries) {
       if (library.libraryPath) {
         const again = element("button", "Scan again");
         again.type = "button";
+        again.dataset.id = library.id;
         again.setAttribute("aria-label", `Scan ${library.name} again`);
         const kind = library.libraryType === "TV_SHOW" ? "tv" : "movie";
         again.addEventListener("click", () => scan(library.libraryPath, kind));

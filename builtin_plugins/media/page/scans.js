@@ -4,11 +4,23 @@ const at = (id) => document.getElementById(id);
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 30000;
 
-function show(frame, text) {
+const PAINT_EVERY = 400;
+
+// Thousands of frames a second may come, and each text is read aloud: the last one is shown.
+let shown = null;
+let painting = 0;
+
+function paint() {
+  painting = 0;
   at("scan").hidden = false;
-  at("scan-text").textContent = text;
-  if (frame.type === "scan:progress") at("scan-progress").value = frame.progress;
-  if (frame.type === "scan:complete") at("scan-progress").value = 100;
+  at("scan-text").textContent = shown.text;
+  at("scan-progress").value = shown.percent;
+}
+
+function show(frame, text) {
+  const percent = { "scan:progress": frame.progress, "scan:complete": 100 }[frame.type];
+  shown = { text, percent: percent ?? shown?.percent ?? 0 };
+  if (!painting) painting = setTimeout(paint, at("scan").hidden ? 0 : PAINT_EVERY);
 }
 
 function heard(frame, refresh) {

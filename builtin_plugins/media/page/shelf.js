@@ -38,15 +38,25 @@ function tile(item, open) {
   const caption = element("span", null, "caption");
   const kind = media.type === "TV_SHOW" ? "Show" : "Film";
   const about = [kind, year(media)].filter(Boolean).join(", ");
-  caption.append(element("b", media.title), element("span", about));
+  const title = element("b", media.title);
+  title.title = media.title; // where it is cut
+  caption.append(title, element("span", about));
   button.append(poster(media), caption);
   button.addEventListener("click", () => open(item));
   return button;
 }
 
+// New lines in a list; whoever was at a button with a data-id is at the same one afterwards.
+export function fill(list, lines) {
+  const at = list.contains(document.activeElement) ? document.activeElement.dataset.id : undefined;
+  list.replaceChildren(...lines);
+  if (at) list.querySelector(`[data-id="${CSS.escape(at)}"]`)?.focus();
+}
+
 export function shelf(list, items, open) {
-  list.replaceChildren(
-    ...items.map((item) => {
+  fill(
+    list,
+    items.map((item) => {
       const line = element("li");
       line.append(tile(item, open));
       return line;
