@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+from uuid import uuid4
 
 from builtin_plugins.rooms.core import Core
 from builtin_plugins.rooms.documents import dump
@@ -43,6 +44,8 @@ _PLAIN_IN_ROOM: Final = (
 )
 _IN_RANGE: Final = "SELECT id, room_id FROM messages WHERE id >= :first AND id < :beyond"
 _TAKEN: Final = "SELECT id FROM users WHERE oder_id = :oder_id AND id <> :id"
+_DISPLACE: Final = "UPDATE users SET oder_id = :aside WHERE id = :id"
+_ASIDE: Final = "\x1f"
 _SAME_REACTION: Final = """
     DELETE FROM reactions
     WHERE message_id = :message_id AND user_id = :user_id AND emoji = :emoji AND id <> :id
@@ -64,6 +67,9 @@ class Rows:
         self._waiting: list[Mapping[str, Any]] = []
         self._roles: set[str] = set()
         self._counts: set[str] = set()
+        # Users whose oderId somebody else has now, and where that was said: fine if they get
+        # another one before the end.
+        self._displaced: dict[str, str] = {}
         self._putters: Mapping[str, Callable[[Doc, str], Doc | None]] = {
             "room": self.put_room,
             "user": self.put_user,
@@ -79,8 +85,10 @@ class Rows:
         return self._putters[kind](doc, where)
 
     def finish(self) -> None:
-        """Writes what waits, and bumps what others have cached."""
+        """Writes what waits, and bumps what others have cached. Raises Located."""
         self._flush()
+        for where in self._displaced.values():
+            raise Located(f"{where}.oderId", "belongs to another user")
         self._open_messages.finish()
         for room in sorted(self._roles):
             self._core.roles_changed(room)
@@ -112,8 +120,11 @@ class Rows:
     def put_user(self, doc: Doc, where: str) -> Doc:
         stored = user_doc(doc)
         row = {"id": stored["id"], "oder_id": stored["oderId"]}
-        if self._db.value(_TAKEN, row) is not None:
-            raise Located(f"{where}.oderId", "belongs to another user")
+        self._displaced.pop(stored["id"], None)
+        other = self._db.value(_TAKEN, row)
+        if other is not None:
+            self._db.execute(_DISPLACE, {"id": other, "aside": f"{_ASIDE}{uuid4()}"})
+            self._displaced[other] = where
         more = {"display_name": stored["displayName"], "doc": dump(stored)}
         self._db.table("users").upsert({**row, **more})
         return stored

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple, Protocol
 
 from builtin_plugins.rooms.local.shapes import KINDS, Located
-from plugin_sdk import Invalid, parse_json
+from plugin_sdk import Invalid, check_json, parse_json
 
 __all__ = ["LineSource", "ObjectSource", "Row", "Source"]
 
@@ -40,7 +41,12 @@ class ObjectSource:
     """One JSON object with an array for each kind."""
 
     def __init__(self, content: bytes) -> None:
-        document = parse_json(content.removeprefix(_BOM), unique_keys=True, max_depth=_MAX_DEPTH)
+        bare = content.removeprefix(_BOM)
+        try:
+            document = parse_json(bare, unique_keys=True, max_depth=_MAX_DEPTH)
+        except Invalid:
+            _locate(bare)
+            raise
         if not isinstance(document, dict):
             raise Invalid("An import is one JSON object.")
         for name in document:
@@ -69,6 +75,21 @@ class ObjectSource:
 
     def kinds(self) -> frozenset[str]:
         return frozenset(_MEMBERS[name] for name in self._document if name in _MEMBERS)
+
+
+def _locate(content: bytes) -> None:
+    """Raises Invalid with the place of what is refused, if it can be told."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):  # no JSON at all: the parser told where
+        return
+    members = document.items() if isinstance(document, dict) else ()
+    for name, rows in members:
+        for number, doc in enumerate(rows if isinstance(rows, list) else ()):
+            try:
+                check_json(doc, max_depth=_MAX_DEPTH - 2)
+            except Invalid as error:
+                raise Invalid(f"{name}[{number}]: {error.message}") from None
 
 
 class LineSource:

@@ -202,6 +202,12 @@ def test_what_is_no_strict_json(local: Any, content: bytes) -> None:
     assert local.refusal(content)
 
 
+@pytest.mark.parametrize("value", ["NaN", '"\\ud800"', "[" * 99 + "]" * 99], ids=["0", "1", "2"])
+def test_the_place_of_what_is_no_strict_json(local: Any, value: str) -> None:
+    rooms = '{"rooms": [{"id": "a", "name": "x"}, {"id": "b", "name": "x", "n": %s}]}'
+    assert local.refusal((rooms % value).encode()).startswith("rooms[1]: This is not")
+
+
 LINES = [
     '{"kind": "room"}',
     '{"kind": "rooms", "doc": {}}',
@@ -245,6 +251,11 @@ def test_two_users_cannot_share_a_name(local: Any) -> None:
     local.store.save_user(docs[0])
     with pytest.raises(Invalid):
         local.store.save_user(docs[1])
+    local.take_in({"users": [docs[1], {**docs[0], "oderId": f"{room}p"}]})
+    assert local.get("users", f"{room}o")["id"] == f"{room}b"
+    both = [{**docs[0], "oderId": f"{room}o"}, {**docs[1], "oderId": f"{room}p"}]
+    local.take_in({"users": both})
+    assert [local.get("users", f"{room}{name}")["id"] for name in "op"] == [f"{room}a", f"{room}b"]
 
 
 def test_a_reaction_replaces_one_that_says_the_same(local: Any) -> None:
