@@ -47,7 +47,7 @@ class Fields:
         if not fits or not 0 <= value <= most:  # NaN is neither
             self.unfit(name, f"must be a number from 0 to {most:g}")
             return 0.0
-        return float(value)
+        return float(value) + 0.0  # no -0.0
 
     def text(self, name: str) -> str:
         value = self._body.get(name)

@@ -1,22 +1,24 @@
 """What a caller wants to see of the library, and the conditions that this makes."""
+# ruff: noqa: S608 - what is put together is our own; values are parameters
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 from builtin_plugins.songs.identity import fold
-from builtin_plugins.songs.index import listed
+from builtin_plugins.songs.index import chunks, listed
 from builtin_plugins.songs.parameters import Parameters
 from builtin_plugins.songs.rows import name_key
 from builtin_plugins.songs.tables import ORDERS
-from plugin_sdk import Request
+from plugin_sdk import Database, Request
 
-__all__ = ["Conditions", "LibraryQuery", "contains_words", "facet_conditions"]
+__all__ = ["Conditions", "LibraryQuery", "contains_words", "facet_conditions", "narrowed"]
 
 FORMATS: Final = ("psarc", "sloppak", "loose")
 _LONGEST: Final = 200
+_MANY: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,32 @@ class LibraryQuery:
 def words_of(text: str | None) -> tuple[str, ...]:
     """The folded words of a search text, each once."""
     return tuple(dict.fromkeys(fold(text or "").split()))
+
+
+def narrowed(db: Database, query: LibraryQuery) -> LibraryQuery:
+    """The same question with short lists: a client may name thousands. Of names that are all
+    wanted one that no song has is enough, and what no song has need not be lacked."""
+
+    def occurring(column: str, table: str, names: Sequence[str]) -> set[str]:
+        found: set[str] = set()
+        for chunk in chunks(names):
+            values, params = listed(chunk)
+            sql = f"SELECT {column} AS name FROM {table} {column} IN ({values})"
+            found.update(row["name"] for row in db.query(sql, params))
+        return found
+
+    changes: dict[str, Any] = {}
+    for kind in ("arrangement", "stem"):
+        table = f"facet_names WHERE kind = '{kind}' AND"
+        if len(has := getattr(query, f"{kind}s_has")) > _MANY:
+            known = occurring("name", table, has)
+            changes[f"{kind}s_has"] = tuple(n for n in has if n not in known)[:1] or has
+        if len(lacks := getattr(query, f"{kind}s_lacks")) > _MANY:
+            changes[f"{kind}s_lacks"] = tuple(occurring("name", table, lacks))
+    if len(query.tunings) > _MANY:
+        known = occurring("tuning_name", "facets WHERE", query.tunings)
+        changes["tunings"] = tuple(known) or query.tunings[:1]
+    return replace(query, **changes) if changes else query
 
 
 def _names(values: Sequence[str]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from builtin_plugins.songs.filters import (
     LibraryQuery,
     contains_words,
     facet_conditions,
+    narrowed,
 )
 from builtin_plugins.songs.tables import ORDERS
 from plugin_sdk import Database, Row
@@ -34,6 +35,7 @@ class Library:
     def page(self, query: LibraryQuery, profile_id: int | None) -> str:
         """The answer, as JSON text. ``profile_id`` is whose favourites are meant."""
         with self._db.snapshot():
+            query = narrowed(self._db, query)
             if query.words or query.favorites:
                 rows, total = self._found(query, profile_id)
             else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,11 +17,14 @@ from PIL import Image
 
 import builtin_plugins.songs as songs
 from builtin_plugins.songs.facts import Arrangement, SongFacts, Stem
+from builtin_plugins.songs.filters import LibraryQuery
 from builtin_plugins.songs.identity import track_id_of
 from builtin_plugins.songs.index import Found, LibraryIndex
-from host.testing import TestHost
-from plugin_sdk import Plugin, Provider, Request
-from plugin_sdk.testing import FakeContext, FakeSongFormat, request, signed_in
+from builtin_plugins.songs.listing import Library
+from builtin_plugins.songs.tables import create_tables
+from host.testing import TestHost, open_database
+from plugin_sdk import Migration, Plugin, Provider, Request
+from plugin_sdk.testing import FakeClock, FakeContext, FakeSongFormat, request, signed_in
 
 FOLDER = Path(songs.__file__).parent
 STANDARD = (0, 0, 0, 0, 0, 0)
@@ -228,3 +232,66 @@ def make_library(make_host: Callable[..., TestHost], tmp_path: Path) -> Callable
 @pytest.fixture
 def library(make_library: Callable[..., LiveLibrary]) -> LiveLibrary:
     return make_library()
+
+
+ARTISTS = ["AC/DC", "ac/dc", "Ørsted", "Édith Piaf", "edith piaf", "", "3 Doors", "Zoë 100%", "{x}"]
+TITLES = ["Thunder_struck", "thunder", "Été", "100% 'pure'", "a!b", "Straße", "x y z"]
+TUNINGS = [(0,) * 6, (-2, 0, 0, 0, 0, 0), (-8,) * 6, (0, 0, 0, 0), (-2, 0, 0, 0)]
+ARRANGEMENTS = [["Lead"], ["Lead", "Bass"], ["Bonus Lead"], ["BASS", "Rhythm"], ["Lead", "lead"]]
+STEMS: list[list[str]] = [[], ["full"], ["Full", "drums"], ["guitar"]]
+
+
+def make_songs(count: int) -> list[Found]:
+    chance = random.Random(7)
+    return [
+        Found(
+            name := f"{chance.choice('ab')}/{number}{chance.choice(['_x', '_EStd_x', '_DropD_x'])}",
+            name,
+            chance.choice(["sloppak", "psarc", "loose"]),
+            "1",
+            SongFacts(
+                chance.choice(TITLES),
+                chance.choice(ARTISTS),
+                chance.choice(["", "Album", "Trois Étés"]),
+                chance.choice([None, 0, 1979, 2001, 9999]),
+                12.5,
+                chance.choice(TUNINGS),
+                [Arrangement(each, 2) for each in chance.choice(ARRANGEMENTS)],
+                [Stem(each) for each in chance.choice(STEMS)],
+                chance.random() < 0.5,
+                chance.random() < 0.5,
+            ),
+        )
+        for number in range(count)
+    ]
+
+
+class Shelf:
+    def __init__(self, folder: Path) -> None:
+        self.db: Any = open_database(folder)
+        self.db.migrate([Migration("001-library", create_tables)])
+        self.clock = FakeClock()
+        self.index = LibraryIndex(self.db, self.clock)
+        self.songs = make_songs(150)
+        for start in range(0, len(self.songs), 40):
+            self.clock.advance(60)
+            with self.db.transaction():
+                self.index.put(self.songs[start : start + 40])
+        self.library = Library(self.db)
+        self.all = self.page(LibraryQuery(size=200))["songs"]
+        self.favorites = {song["trackId"] for song in self.all[::3]}
+        with self.db.transaction():
+            for song in self.db.query("SELECT id, track_id FROM tracks"):
+                if song["track_id"] in self.favorites:
+                    self.db.table("favorites").insert({"profile_id": 7, "id": song["id"]})
+
+    def page(self, query: LibraryQuery, profile: int | None = None) -> dict[str, Any]:
+        page: dict[str, Any] = json.loads(self.library.page(query, profile))
+        return page
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory, database_engine: str) -> Iterator[Shelf]:
+    shelf = Shelf(tmp_path_factory.mktemp("shelf"))
+    yield shelf
+    shelf.db.close()
