@@ -50,8 +50,9 @@ def preflight(version: str | None, wheel: Path | None, as_json: bool) -> None:
       * the range of SDK versions in its manifest
       * what its Python package requires of the package stagebox
       * deprecated calls that it made while it ran here
-      * with --wheel also each name and hook of the SDK that its code uses, and the versions of
-        built-in plugins that it requires
+      * with --wheel also each name and hook of the SDK that its code uses, the versions of
+        built-in plugins that it requires, and whether the Python packages that the new version
+        needs go together with those that the plugin needs
 
     Host and SDK are one package and carry one version, so the SDK of VERSION is taken to be
     VERSION itself; with --wheel it is read there, and VERSION may be left out. To get the package:

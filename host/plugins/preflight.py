@@ -12,7 +12,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from host.plugins.discovery import BUNDLED_DISTRIBUTION, Found
+from host.plugins.environment import Packages, needs_of_plugins
 from host.plugins.manifests import requirement_of, sdk_fits
+from host.plugins.ranges import have_one_in_common
 from host.plugins.register import Register
 from host.plugins.releases import Release
 from host.plugins.usages import usages_of
@@ -68,12 +70,15 @@ def forecasts(
     """Of all plugins that do not come with the host, by id; ``used`` are the deprecated calls
     that were seen. Nothing of a plugin is run."""
     found = []
+    present = Packages.present()
+    needs = needs_of_plugins(register, present)
     for plugin_id in register.ids():
         record = register.record(plugin_id)
         if record.found.bundled:
             continue
         manifest = record.manifest
         concerns = list(_of_package(record.found, release.version))
+        concerns += _of_needs(needs.get(plugin_id, ()), release, present)
         if manifest is None:
             message = record.fault.message if record.fault else "its manifest cannot be read"
             text = f"It cannot be judged, and does not run now either: {message}"
@@ -107,6 +112,25 @@ def _of_package(found: Found, version: str) -> Iterator[Concern]:
         if not need.specifier.contains(Version(version), prereleases=True):
             said = f"Its package {found.distribution} {found.version} requires stagebox"
             yield Concern("PACKAGE_RANGE", "breaks", f"{said}{need.specifier}.")
+
+
+def _of_needs(
+    needs: Sequence[Requirement], release: Release, present: Packages
+) -> Iterator[Concern]:
+    """Packages that the new version wants in versions which the plugin, or what it requires, does
+    not go together with. pip chooses the versions; this finds where it has no choice."""
+    wanted = {canonicalize_name(each.name): each for each in release.requires}
+    told: set[str] = set()
+    for edge in present.edges(needs):
+        theirs = wanted.get(canonicalize_name(edge.name))
+        if theirs is None or str(edge) in told:
+            continue
+        if not have_one_in_common(edge.requirement.specifier, theirs.specifier):
+            told.add(str(edge))
+            ours = f"{theirs.name}{theirs.specifier}"
+            text = f"Its package needs {edge}; the new version needs {ours}."
+            # Of what stands between, pip may know a version that wants something else.
+            yield Concern("DEPENDENCY_CONFLICT", "warns" if edge.by else "breaks", text)
 
 
 def _of_manifest(manifest: Manifest, release: Release) -> Iterator[Concern]:

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal
 
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from host.plugins.discovery import BUNDLED_DISTRIBUTION
+from host.plugins.environment import applying
 from host.plugins.manifests import MANIFEST_NAME
 from host.plugins.packages import wheel_metadata
 from plugin_sdk import Invalid, NotFound, StageboxError, parse_json
@@ -30,7 +32,8 @@ class Release:
     or by the rule that host and SDK, which are one distribution, carry one number.
 
     Of a package only: ``names`` that each module of the SDK has (``plugin_sdk.http``), the
-    ``hooks`` that it asks, and its ``plugins`` with their versions."""
+    ``hooks`` that it asks, its ``plugins`` with their versions, and the Python packages that it
+    ``requires`` here, without those of its extras."""
 
     version: str
     sdk: str
@@ -38,6 +41,7 @@ class Release:
     names: Mapping[str, frozenset[str]] = field(default_factory=dict)
     hooks: frozenset[str] = frozenset()
     plugins: Mapping[str, str] = field(default_factory=dict)
+    requires: tuple[Requirement, ...] = ()
 
 
 def release_of(version: str) -> Release:
@@ -87,6 +91,7 @@ def _read(archive: zipfile.ZipFile, name: str) -> Release:
         names=names,
         hooks=frozenset(constants.get("HOOK_NAMES", ())),
         plugins=dict(_bundled(archive)),
+        requires=tuple(applying(str(each) for each in headers.get_all("Requires-Dist", []))),
     )
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from packaging.specifiers import SpecifierSet
 
 import plugin_sdk
 from host.app.build import version
 from host.cli.main import main
+from host.plugins.ranges import have_one_in_common
 from host.plugins.releases import release_in
 from plugin_sdk import HOOK_NAMES, SDK_VERSION, Invalid
 
@@ -44,13 +47,22 @@ QUIET = """
 
 
 def wheel(
-    folder: Path, version: str, *, sdk: str = "", old: str = "", new: str = "", **plugins: str
+    folder: Path,
+    version: str,
+    *,
+    sdk: str = "",
+    old: str = "",
+    new: str = "",
+    requires: Sequence[str] = (),
+    **plugins: str,
 ):
     """Stagebox as a wheel, with this SDK but for a word that is another one in it."""
     path = folder / f"stagebox-{version}-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as archive:
+        needs = "".join(f"Requires-Dist: {each}\n" for each in requires)
         archive.writestr(
-            f"stagebox-{version}.dist-info/METADATA", f"Name: stagebox\nVersion: {version}\n"
+            f"stagebox-{version}.dist-info/METADATA",
+            f"Name: stagebox\nVersion: {version}\n{needs}",
         )
         for source in sorted(ROOT.rglob("*.py")):
             code = source.read_text().replace(f'"{SDK_VERSION}"', f'"{sdk or version}"')
@@ -210,3 +222,46 @@ def test_people_are_told_in_sentences(tmp_path):
     good = wheel(tmp_path, "2.0.0")
     done = run(main, ["preflight", "2.1.0", "--wheel", str(good), *at])
     assert done.output == "stagebox-2.0.0-py3-none-any.whl is version 2.0.0, not 2.1.0.\n"
+
+
+@pytest.mark.parametrize(
+    ("needs", "requires", "said"),
+    [
+        ("x-lib<2", "X_lib>=2", "Its package needs x-lib<2; the new version needs X_lib>=2."),
+        ("x-lib<2", "x-lib>=1.5", None),
+        ("x-lib<2", "x-lib>=2; extra == 'more'", None),
+        ("x-lib", "x-lib>=2", None),
+        ("click<5", "click>=8", "Its package needs click<5; the new version needs click>=8."),
+    ],
+    ids=["apart", "together", "extra", "any", "installed"],
+)
+def test_packages_that_do_not_go_together_are_foreseen(package, tmp_path, needs, requires, said):
+    package("ada.notes", "stagebox", needs)
+    target = wheel(tmp_path, "1.9.0", requires=[requires])
+    status, document, _ = foresee(tmp_path / "data", "--wheel", str(target))
+    (plugin,) = document["plugins"]
+    found = {each["code"]: each["message"] for each in plugin["concerns"]}
+    assert found.get("DEPENDENCY_CONFLICT") == said
+    assert (plugin["verdict"], status) == (("breaks", 1) if said else ("works", 0))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "common"),
+    [
+        ("<2", ">=2", False),
+        ("<=2", ">=2", True),
+        ("<2.3", ">2.2", True),
+        (">=1,<2", ">=1.5,<3", True),
+        ("==1.4.*", ">=1.5", False),
+        ("==1.4.*", "<1.4.9", True),
+        ("~=1.4", "<1.4", False),
+        (">3", "<4", True),
+        ("!=2", "==2", False),
+        ("", ">=9", True),
+        ("", "", True),
+        ("==1!1.0", "<9", False),
+    ],
+)
+def test_ranges_have_a_version_in_common_or_not(one, other, common):
+    assert have_one_in_common(SpecifierSet(one), SpecifierSet(other)) is common
+    assert have_one_in_common(SpecifierSet(other), SpecifierSet(one)) is common
