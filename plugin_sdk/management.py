@@ -303,6 +303,10 @@ class HostInfo(Protocol):
         """Addresses listened on, as URLs; of the last `serve` when none is running here."""
         ...
 
+    def others(self) -> int:
+        """Processes beside this one that serve on the same database, on any machine."""
+        ...
+
     def exposed(self) -> bool:
         """Whether a listener is bound to an address that is not loopback."""
         ...

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from builtin_plugins.admin_ui.desk import DESK, PERMISSIONS, DeskPage, page_named
 from builtin_plugins.admin_ui.rendering import Renderer, static_file
-from plugin_sdk import CAPABILITIES, NotFound, Page, Plugin, Request, Response, route
+from plugin_sdk import CAPABILITIES, Page, Plugin, Request, Response, route
 from plugin_sdk.management import PluginManagement
 
 __all__ = ["AdminDesk", "plugin"]
@@ -61,11 +61,10 @@ class AdminDesk(Plugin):
     @route("GET", "/admin/{page}", access="open", documented=False)
     def page(self, request: Request) -> Response:
         page = page_named(request.params["page"])
-        if page is None:
-            raise NotFound("The desk has no such page.")
         return self._show(page, request)
 
-    def _show(self, page: DeskPage, request: Request, **values: Any) -> Response:
+    def _show(self, page: DeskPage | None, request: Request, **values: Any) -> Response:
+        """Of no page at all the visitor is told, with the menu beside."""
         if not self._known(request):
             return Response.redirect(f"/admin/sign-in?next={quote(request.path)}", 303)
         held = self._held(request)
@@ -75,10 +74,14 @@ class AdminDesk(Plugin):
             "pages": [each for each in DESK if each.listed and held.intersection(each.permissions)],
             "others": self._pages_of_plugins(),
             "capabilities": CAPABILITIES,
-            "current": "plugins" if page.name == "plugin" else page.name,
-            "title": page.title,
+            "current": "",
+            "title": "No such page",
             **values,
         }
+        if page is None:
+            return self._renderer.page("refused", 404, needed=(), **values)
+        values |= {"current": "plugins" if page.name == "plugin" else page.name}
+        values |= {"title": page.title}
         if not held.intersection(page.permissions):
             return self._renderer.page("refused", 403, needed=page.permissions, **values)
         return self._renderer.page(page.name, **values)

@@ -25,7 +25,7 @@ def overview_json(
     clock: Clock,
 ) -> dict[str, Any]:
     """Sizes in bytes. ``calls``, ``failures`` and ``seconds`` of plugins are of the process that
-    answers, since their start."""
+    answers, since their start; ``otherProcesses`` counts those that serve beside it."""
     disk = shutil.disk_usage(info.data_dir)
     entries = plugins.entries()
     sizes = sorted(((data.sizes(entry.id)["bytes"], entry.id) for entry in entries), reverse=True)
@@ -38,6 +38,7 @@ def overview_json(
         "platform": f"{platform.system()} {platform.machine()}",
         "startedAt": clock.iso(info.started_at),
         "uptimeSeconds": max(0, (clock.ms() - info.started_at) // 1000),
+        "otherProcesses": info.others(),
         "listeners": list(info.listeners()),
         "exposed": info.exposed(),
         "websocketUrl": info.websocket_url(),

@@ -139,6 +139,17 @@ DATA: Final = {
 OVERVIEW: Final = {
     "type": "object",
     "required": ["version", "sdk", "startedAt", "listeners", "exposed", "disk", "database"],
+    "properties": {
+        "load": {
+            "type": "array",
+            "items": {"type": "object"},
+            "description": "Calls, failures and seconds of the process that answers",
+        },
+        "otherProcesses": {
+            "type": "integer",
+            "description": "How many more serve on the same database, with figures of their own",
+        },
+    },
 }
 TRIAL: Final = {
     "type": "object",

@@ -236,6 +236,7 @@ class Host:
             listeners=self._known_listeners,
             exposed=self._exposed,
             websocket_url=lambda: self._websocket_url,
+            others=lambda: len(self.presence.others()),
             life=self.life,
         )
         self._services.provide("plugins", self.plugins)

@@ -280,6 +280,7 @@ class Info(HostInfo):
         listeners: Callable[[], Sequence[str]],
         exposed: Callable[[], bool],
         websocket_url: Callable[[], str | None],
+        others: Callable[[], int],
         life: Life,
     ) -> None:
         self._life = life
@@ -292,6 +293,7 @@ class Info(HostInfo):
         self._listeners = listeners
         self._exposed = exposed
         self._websocket_url = websocket_url
+        self._others = others
 
     @property
     def version(self) -> str:
@@ -315,6 +317,9 @@ class Info(HostInfo):
 
     def listeners(self) -> Sequence[str]:
         return self._listeners()
+
+    def others(self) -> int:
+        return self._others()
 
     def exposed(self) -> bool:
         return self._exposed()

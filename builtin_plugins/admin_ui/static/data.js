@@ -77,6 +77,7 @@ export async function showData(plugin, id) {
   byId("purge-why").hidden = !on || plugin.protected;
   byId("purge").hidden = on && plugin.protected;
   byId("uninstall").hidden = plugin?.source !== "folder";
+  byId("uninstall-how").hidden = plugin?.source !== "entry-point";
 }
 
 /** Makes the buttons work; `now` gives the plugin as it is, `load` shows the page anew. */

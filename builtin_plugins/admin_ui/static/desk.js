@@ -146,6 +146,10 @@ export const when = (iso) =>
 export const plural = (count, one, many = `${one}s`) =>
   `${count.toLocaleString()} ${count === 1 ? one : many}`;
 
+/** With several processes: whose calls are counted, as each counts its own. */
+export const shared = (others) =>
+  others ? `Calls, failures and seconds are those of the process that answered; ${plural(others, "other")} served as well, so each look may show another's.` : "";
+
 export function record(entry) {
   return el("div", { class: `record ${entry.level}` },
     el("time", { datetime: entry.time }, when(entry.time)), ` ${entry.level} `,

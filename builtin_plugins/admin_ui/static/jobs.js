@@ -42,10 +42,21 @@ function update(row, job) {
   if (!row.result.hidden) row.result.querySelector("pre").textContent = JSON.stringify(job.result, null, 2);
 }
 
+const listed = (state) => {
+  const values = { limit: 100, state, plugin: filter.elements.plugin.value.trim() };
+  return ask(`/api/admin/jobs?${new URLSearchParams(Object.entries(values).filter(([, value]) => value))}`);
+};
+
+/** The newest; of any state, those at work and waiting first, however old: short ones by the
+ *  hundred must not hide them. */
+async function newest() {
+  const state = filter.elements.state.value;
+  const found = (await Promise.all(state ? [listed(state)] : [listed("running"), listed("queued"), listed("")])).flat();
+  return [...new Map(found.toReversed().map((job) => [job.id, job])).values()].toReversed();
+}
+
 async function show() {
-  const query = new URLSearchParams({ limit: 100 });
-  for (const name of ["state", "plugin"]) if (filter.elements[name].value.trim()) query.set(name, filter.elements[name].value.trim());
-  const jobs = await ask(`/api/admin/jobs?${query}`);
+  const jobs = await newest();
   const list = byId("jobs");
   const wanted = new Set(jobs.map((job) => job.id));
   for (const [id, row] of rows) if (!wanted.has(id)) row.item.remove(), rows.delete(id);

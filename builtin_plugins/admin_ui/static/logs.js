@@ -16,6 +16,7 @@ const query = (more) => {
 function add(records) {
   const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
   const fresh = records.filter((each) => !seen.has(JSON.stringify(each)));
+  byId("none").hidden = Boolean(log.children.length || fresh.length);
   if (!fresh.length) return;
   last = fresh.at(-1).time;
   seen = new Set([...records.filter((each) => each.time === last).map((each) => JSON.stringify(each))]);

@@ -1,4 +1,4 @@
-import { ask, bytes, byId, confirm, el, every, plural, ready, record, work } from "./desk.js";
+import { ask, bytes, byId, confirm, el, every, plural, ready, record, shared, work } from "./desk.js";
 import { showPanels } from "./panels.js";
 import { comeBack, uptime } from "./restart.js";
 
@@ -31,6 +31,7 @@ function fill(id, content, make) {
 async function show() {
   const [found, health] = await Promise.all([ask("/api/admin/overview"), ask("/health")]);
   byId("exposed").hidden = !found.exposed;
+  byId("shared").textContent = shared(found.otherProcesses);
   const states = Object.entries(found.plugins).map(([state, count]) => `${count} ${state}`);
   const usable = found.disk.total ? Math.round((100 * found.disk.free) / found.disk.total) : 0;
   byId("cards").replaceChildren(

@@ -1,4 +1,4 @@
-import { Refusal, ask, byId, el, may, plural, ready, record, say, when, work } from "./desk.js";
+import { Refusal, ask, byId, el, may, plural, ready, record, say, shared, when, work } from "./desk.js";
 import { offerRemoval, showData } from "./data.js";
 import { mark, refuse, valid } from "./fields.js";
 import { showPanels } from "./panels.js";
@@ -104,12 +104,12 @@ async function showSettings() {
 
 async function showFigures() {
   if (!may("ADMIN")) return;
-  const { load, startedAt } = await ask("/api/admin/overview");
+  const { load, startedAt, otherProcesses } = await ask("/api/admin/overview");
   const own = load.find((each) => each.plugin === id);
   byId("figures-part").hidden = !own;
   if (!own) return;
   const mean = own.calls ? `, ${((1000 * own.seconds) / own.calls).toFixed(1)} ms each` : "";
-  byId("figures").textContent = `${plural(own.calls, "call")} since ${when(startedAt)}: ${own.seconds} seconds in all${mean}; ${plural(own.failures, "failure")}.`;
+  byId("figures").textContent = `${plural(own.calls, "call")} since ${when(startedAt)}: ${own.seconds} seconds in all${mean}; ${plural(own.failures, "failure")}. ${shared(otherProcesses)}`;
 }
 
 /** Calls of its code that a later version of the host will not have any more. */
@@ -127,8 +127,18 @@ async function showLog() {
   byId("log-part").hidden = false;
   byId("jobs").href = `/admin/jobs?plugin=${encodeURIComponent(id)}`;
   byId("all-log").href = `/admin/logs?plugin=${encodeURIComponent(id)}`;
-  const found = await ask(`/api/admin/log?${new URLSearchParams({ plugin: id, limit: 50 })}`);
+  const found = await ask(`/api/admin/log?${new URLSearchParams({ plugin: id, level: "info", limit: 50 })}`);
   byId("log").replaceChildren(...(found.length ? found.toReversed().map(record) : [el("p", {}, "No records.")]));
+}
+
+/** Whether there are data of a plugin that is gone. */
+async function left() {
+  try {
+    return await ask(`/api/admin/plugins/${encodeURIComponent(id)}/data`);
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    return null;
+  }
 }
 
 async function load() {
@@ -139,7 +149,10 @@ async function load() {
     if (error.status !== 404) throw error;
     plugin = null;
     document.querySelector("main h1").textContent = id;
-    byId("about").textContent = "This plugin is not installed. What it kept is still here.";
+    for (const part of ["facts", "brings-part"]) byId(part).hidden = true;
+    const kept = may("ADMIN") && (await left());
+    byId("about").textContent = kept ? "This plugin is not installed. What it kept is still here." : "There is no plugin of this id, and nothing that one kept.";
+    if (!kept) return ready("plugin");
   }
   const panels = plugin && may("ADMIN") ? [plugin] : [];
   byId("panels-part").hidden = !showPanels(byId("panels"), panels);

@@ -56,7 +56,10 @@ install.addEventListener("submit", (event) => {
     return form;
   };
   work(install.querySelector("button"), async () => {
-    const plan = await ask("/api/plugins?preview=true", { form: sent() });
+    const plan = await ask("/api/plugins?preview=true", { form: sent() }).catch((error) => {
+      error.message = error.message.replace('"plugin.zip"', `"${file.name}"`); // as the host calls it
+      throw error;
+    });
     if (plan.problems.length) throw new Error(`${plan.name} ${plan.version} cannot be installed here. ${plan.problems.join(" ")}`);
     const known = plugins.find((each) => each.id === plan.id);
     const added = known ? [...plan.addedCapabilities, ...plan.addedPermissions] : [];

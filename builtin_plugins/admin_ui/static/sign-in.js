@@ -4,10 +4,10 @@ import { fieldsOf, refuse, valid } from "./fields.js";
 const status = await ask("/api/setup/status").catch((error) => trouble(error));
 if (status && !status.configured) location.replace("/admin/setup");
 
-/** Where the visitor wanted to go: a page of the desk, whatever the address says. */
+/** Where the visitor wanted to go: a page of this host, whatever the address says. */
 function wanted() {
   const next = new URLSearchParams(location.search).get("next") ?? "";
-  return /^\/admin(\/[\w.-]+)*$/.test(next) ? next : "/admin";
+  return /^\/(?!\/)[\w./-]*$/.test(next) ? next : "/admin";
 }
 
 async function enter(profileName, pin) {

@@ -99,6 +99,7 @@ def test_the_overview_says_how_the_host_is(host):
     assert found["version"] == host.host.version
     assert found["listeners"] == [host.url]
     assert found["exposed"] is False
+    assert found["otherProcesses"] == 0
     assert 0 < found["disk"]["free"] <= found["disk"]["total"]
     kept = {each["plugin"]: each["bytes"] for each in found["database"]["plugins"]}
     assert kept["board"] > 0
