@@ -48,6 +48,7 @@ class Watch:
     def _run(self) -> None:
         seen = -1
         rounds = 0
+        reported = False
         while not self._stop.wait(self._interval):
             rounds += 1
             try:
@@ -57,5 +58,8 @@ class Watch:
                 if counter != seen:
                     seen = counter
                     self._changed()
+                reported = False
             except Exception as error:  # a database that is away for a while: try again
-                self._log.error("Looking for changes failed.", exc_info=error)
+                if not reported:
+                    self._log.error("Looking for changes failed; trying again.", exc_info=error)
+                reported = True

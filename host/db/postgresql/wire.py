@@ -9,6 +9,7 @@ and a statement inside of a transaction goes with the savepoint that undoes it a
 
 from __future__ import annotations
 
+import re
 import select
 import time
 from collections.abc import Sequence
@@ -33,6 +34,8 @@ FAILED: Final = (ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE, ExecStatus.NON
 _READABLE: Final = select.POLLIN | select.POLLERR | select.POLLHUP
 
 Result = pq.abc.PGresult
+_MORE: Final = re.compile(r"(DETAIL|HINT):  ")
+_SEVERITY: Final = re.compile(r"^(FATAL|PANIC|ERROR):  ")
 _Key = tuple[str, bytes, tuple[int, ...]]
 
 
@@ -284,9 +287,11 @@ class Wire:
 
 
 def reason_of(error: object) -> str:
-    """The last line of libpq's message that says why; the one behind it may ask a question."""
+    """The last line of libpq's message that says why; those behind it may ask a question, give
+    details or advice."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reasons = [line for line in lines if not line.endswith("?")] or lines
+    reasons = [line for line in lines if not line.endswith("?") and not _MORE.match(line)] or lines
     if not reasons:
         return "the connection was closed"
-    return reasons[-1].rpartition(" failed: ")[2].rstrip(".")
+    reason = reasons[-1].rpartition(" failed: ")[2]
+    return _SEVERITY.sub("", reason).rstrip(".")

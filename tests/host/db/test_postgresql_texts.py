@@ -111,7 +111,13 @@ def scratch(postgresql_server: Any) -> Any:
             "refused\n\tIs the server running on that host and accepting TCP/IP connections?",
             "Connection refused",
         ),
-        ('FATAL:  database "x" does not exist', 'FATAL:  database "x" does not exist'),
+        ('FATAL:  database "x" does not exist', 'database "x" does not exist'),
+        (
+            'connection failed: connection to server at "::1", port 1 failed: FATAL:  the database '
+            "system is not yet accepting connections\nDETAIL:  Consistent recovery state has not "
+            "been yet reached.\nHINT:  Wait.",
+            "the database system is not yet accepting connections",
+        ),
         ("failed to resolve host 'x': Name unknown.", "failed to resolve host 'x': Name unknown"),
         ("Why?", "Why?"),
         ("", "the connection was closed"),
