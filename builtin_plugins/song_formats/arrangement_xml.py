@@ -8,6 +8,7 @@ from typing import Final
 
 from builtin_plugins.song_formats.charts import (
     DEFAULT_WIDTH,
+    MAX_STRINGS,
     Item,
     by_time,
     folded_lyrics,
@@ -21,8 +22,6 @@ from builtin_plugins.song_formats.xml_text import Element, children, parse_xml
 from plugin_sdk import UnreadableSong
 
 __all__ = ["read_arrangement", "read_vocals"]
-
-MAX_STRINGS: Final = 12
 
 _NUMBERS: Final = (
     ("sustain", "sus", 0),

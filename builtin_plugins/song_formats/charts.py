@@ -10,6 +10,7 @@ from typing import Any, Final
 from builtin_plugins.song_formats.values import first, flag, items, number, objects, text, whole
 
 __all__ = [
+    "MAX_STRINGS",
     "Item",
     "anchors",
     "beats",
@@ -29,6 +30,7 @@ __all__ = [
 Item = dict[str, Any]
 
 DEFAULT_WIDTH: Final = 4
+MAX_STRINGS: Final = 12
 
 _NUMBERS: Final = (
     ("sus", ("sus",), 0),
@@ -77,8 +79,10 @@ def notes(value: Any) -> list[Item]:
 
 
 def chords(value: Any, templates: Sequence[Item]) -> list[Item]:
-    """By time. One without notes gets those of its template."""
-    found = (_chord(each, templates) for each in objects(value))
+    """By time. One without notes gets those of its template, which all such chords share: there
+    may be very many."""
+    shared: dict[int, list[Item]] = {}
+    found = (_chord(each, templates, shared) for each in objects(value))
     return by_time(chord for chord in found if chord is not None)
 
 
@@ -86,11 +90,11 @@ def template_notes(templates: Sequence[Item], index: int) -> list[Item]:
     """One note per fret >= 0 of the template (songs contract, 8.3.4)."""
     if not 0 <= index < len(templates):
         return []
-    frets = templates[index]["frets"]
+    frets = templates[index]["frets"][:MAX_STRINGS]
     return [{"s": string, "f": fret} for string, fret in enumerate(frets) if fret >= 0]
 
 
-def _chord(item: Item, templates: Sequence[Item]) -> Item | None:
+def _chord(item: Item, templates: Sequence[Item], shared: dict[int, list[Item]]) -> Item | None:
     time = number(item.get("t"))
     if time is None:
         return None
@@ -101,7 +105,9 @@ def _chord(item: Item, templates: Sequence[Item]) -> Item | None:
     chord: Item = {"t": time, "id": index}
     if flag(item.get("hd")):
         chord["hd"] = True
-    chord["notes"] = valid or template_notes(templates, index)
+    if not valid and index not in shared:
+        shared[index] = template_notes(templates, index)
+    chord["notes"] = valid or shared[index]
     return chord
 
 

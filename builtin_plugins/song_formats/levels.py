@@ -8,8 +8,10 @@ most of a real chart.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from builtin_plugins.song_formats.charts import Item
@@ -101,5 +103,6 @@ def merged(parts: Iterable[Level]) -> Level:
     )
 
 
-def _between(items: Sequence[Item], key: str, start: float, end: float) -> list[Item]:
-    return [item for item in items if start <= item[key] < end]
+def _between(items: Sequence[Item], key: str, start: float, end: float) -> Sequence[Item]:
+    low = bisect_left(items, start, key=itemgetter(key))
+    return items[low : bisect_left(items, end, lo=low, key=itemgetter(key))]

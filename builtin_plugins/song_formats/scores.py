@@ -11,6 +11,10 @@ from plugin_sdk import SongChart
 
 __all__ = ["Phrase", "Score", "is_arpeggio"]
 
+_MAX_PASSAGES = 200_000
+"""Levels times iterations; charts that people play have some thousands. A small file can state
+so many of both that no memory holds the product."""
+
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
@@ -85,6 +89,8 @@ class Score:
     def _phrases(self) -> list[Item]:
         """One for each iteration, and only when there is more than one level to choose from."""
         if len(self.levels) < 2 or not self.phrases:
+            return []
+        if len(self.levels) * len(self.iterations) > _MAX_PASSAGES:
             return []
         ordered = sorted(self.iterations, key=lambda each: each[0])
         ends = [start for start, _ in ordered[1:]]

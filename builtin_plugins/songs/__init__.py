@@ -12,7 +12,7 @@ from builtin_plugins.songs.diagnostics import diagnostics, song_names
 from builtin_plugins.songs.editing import MAX_BODY, Editing
 from builtin_plugins.songs.filling import fill
 from builtin_plugins.songs.handover import take_over
-from builtin_plugins.songs.highway import highway
+from builtin_plugins.songs.highway import Highways
 from builtin_plugins.songs.index import LibraryIndex
 from builtin_plugins.songs.library_scans import JOB, Scans, scan_state
 from builtin_plugins.songs.media import Media
@@ -88,6 +88,7 @@ class Songs(Plugin):
         self._index = index = LibraryIndex(db, clock)
         self._songbook = songbook = Songbook(db)
         self._media = media = Media(context)
+        self._highways = Highways(context, songbook)
         people = People(context.services)
         self._answers = Answers(context, people)
         self._editing = Editing(context, index, songbook, media)
@@ -284,7 +285,7 @@ class Songs(Plugin):
     )
     def track_highway(self, request: Request) -> Response:
         """The chart of an arrangement"""
-        return highway(self.context, self._songbook, request)
+        return self._highways.answer(request)
 
     # What people keep
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from typing import Any, Final
 
 from builtin_plugins.songs.facts import compact
@@ -11,30 +12,40 @@ from builtin_plugins.songs.parameters import Parameters
 from builtin_plugins.songs.songbook import Song, Songbook
 from plugin_sdk import Context, NotFound, Request, Response, SongChart
 
-__all__ = ["highway"]
+__all__ = ["Highways"]
 
 _REVISION: Final = "2"
 """Another one when the same chart is rendered in another way."""
 
 
-def highway(context: Context, songbook: Songbook, request: Request) -> Response:
-    """Raises NotFound beyond the last arrangement, and when its chart cannot be read."""
-    read = Parameters(request)
-    wished = read.optional_integer("arrangement")
-    read.finish()
-    song = songbook.get(request.params["track_id"])
-    index = _default(context, song) if wished is None else wished
-    if index >= len(song.facts.arrangements):
-        raise NotFound("There is no such arrangement.")
-    reader, source = reader_of(context, song), source_of(context, song)
-    with reading():
-        tag = _tag(song, reader.signature(source), index)
+class Highways:
+    """Two charts are read at once at most: of a hostile song one may take a gigabyte."""
+
+    def __init__(self, context: Context, songbook: Songbook) -> None:
+        self._context = context
+        self._songbook = songbook
+        self._reading = threading.BoundedSemaphore(2)
+
+    def answer(self, request: Request) -> Response:
+        """Raises NotFound beyond the last arrangement, and when its chart cannot be read."""
+        read = Parameters(request)
+        wished = read.optional_integer("arrangement")
+        read.finish()
+        song = self._songbook.get(request.params["track_id"])
+        index = _default(self._context, song) if wished is None else wished
+        if index >= len(song.facts.arrangements):
+            raise NotFound("There is no such arrangement.")
+        reader, source = reader_of(self._context, song), source_of(self._context, song)
+        with reading():
+            tag = _tag(song, reader.signature(source), index)
         headers = {"ETag": tag, "Cache-Control": "no-cache"}
         if _unchanged(request.headers.get("If-None-Match", ""), tag):
             return Response.empty(304).with_headers(**headers)
-        chart = reader.chart(source, index)
-    document = {"song": _song(song, chart, index), **chart.document()}
-    return Response.json_text(compact(document), headers=headers)
+        with self._reading:
+            with reading():
+                chart = reader.chart(source, index)
+            document = {"song": _song(song, chart, index), **chart.document()}
+            return Response.json_text(compact(document), headers=headers)
 
 
 def _tag(song: Song, signature: str, index: int) -> str:

@@ -102,6 +102,14 @@ def test_a_chord_without_notes_gets_those_of_its_template():
     assert chart.count() == 2
 
 
+def test_chords_of_a_template_without_end():
+    """A few bytes for each chord must not become thousands of notes for each."""
+    templates = [{"frets": [0] * 1000}]
+    found = chart_of(templates=templates, chords=[{"t": 1, "id": 0}, {"t": 2, "id": 0}]).chords
+    assert [len(chord["notes"]) for chord in found] == [12, 12]
+    assert found[0]["notes"] is found[1]["notes"]
+
+
 @pytest.mark.parametrize(
     "shape",
     [

@@ -162,6 +162,13 @@ def test_one_level_is_used_whole_and_has_no_phrases():
     assert chart.phrases is None
 
 
+def test_levels_times_iterations_are_not_written_out_without_end():
+    many = [(float(time), 1) for time in range(1000)]
+    easy = '<level difficulty="0"/>' * 1000
+    chart = read(iterations(*many) + f"<levels>{easy}</levels>").chart()
+    assert chart.phrases is None
+
+
 def test_levels_without_phrases_are_judged_by_their_notes():
     chart = read(levels((0, [1]), (1, [1, 2, 3]), (2, [1, 2]))).chart()
     assert [each["f"] for each in chart.notes] == [1, 1, 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,9 +96,10 @@ def test_one_bad_field_changes_nothing(book: Any) -> None:
     assert book.ask("GET", "track", track)["edited"] == []
 
 
-def test_edits_after_a_return_are_others(book: Any) -> None:
+def test_edits_after_a_return_are_others(book: Any, tmp_path: Path) -> None:
     """As many edits as before make another chart, so another tag."""
     book.context.providers.add("song_format", "sloppak", Still())
+    book.context.settings.update({"dlcDir": str(tmp_path)})
     tags = []
     for title in ("One", "Two"):
         track = book.add("a", arrangements=["Lead"])
