@@ -5,10 +5,11 @@ from __future__ import annotations
 import ipaddress
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Literal, TextIO
+from typing import Any, TextIO
 
 from host.access import AccessService, Audit, Governance
 from host.app.build import build_info, version
+from host.app.engines import open_engine
 from host.app.life import MIGRATIONS as LIFE_MIGRATIONS
 from host.app.life import Life
 from host.app.management import (
@@ -23,22 +24,22 @@ from host.app.management import (
 from host.app.operating import JobsManaged
 from host.app.presence import BEAT_SECONDS, Presence
 from host.app.presence import MIGRATIONS as PRESENCE_MIGRATIONS
+from host.app.recording import Recorder
+from host.app.switch import Switch
 from host.app.watch import Watch
 from host.clock import SystemClock
 from host.config import Config, address
-from host.db import Engine, HostDatabase, SqliteEngine
+from host.db import Engine, HostDatabase
 from host.db.marks import refuse_half_moved
-from host.errors import ConfigurationError
-from host.events import EventBus, Recovery, Subscriber
-from host.jobs import JobKind, JobService
-from host.logs import AccessRecord, HostLogs, request_id
-from host.plugins.catalog import Catalog
+from host.events import EventBus, Recovery
+from host.jobs import JobService
+from host.logs import HostLogs, request_id
 from host.plugins.context import Resources
 from host.plugins.deprecations import MIGRATIONS as DEPRECATION_MIGRATIONS
 from host.plugins.deprecations import DeprecationLog
 from host.plugins.discovery import Given
 from host.plugins.gate import Gate, Slots
-from host.plugins.hooks import HookRegistry, fenced
+from host.plugins.hooks import HookRegistry
 from host.plugins.installing import Installer
 from host.plugins.manager import PluginManager
 from host.plugins.purging import Purger
@@ -47,17 +48,15 @@ from host.plugins.services import ServiceRegistry
 from host.plugins.stage import Limits, Stage
 from host.plugins.wishes import MIGRATIONS as WISH_MIGRATIONS
 from host.plugins.wishes import WishStore
-from host.providers import Asker, ProviderRegistry, Registered
+from host.providers import Asker, ProviderRegistry
 from host.realtime import Broadcasting
 from host.settings import SettingsStore
-from host.web.exchange import RequestRecord
 from host.web.layer import WebLayer
 from host.web.login import login_endpoints
-from host.web.tools import Deed
 from plugin_sdk import Command, DatabaseUnavailable, Principal
 from plugin_sdk.management import PluginEntry, PublishedRoute
 
-__all__ = ["Host", "open_engine"]
+__all__ = ["Host"]
 
 _RESERVE = 2
 """Worker threads that stay for plugins which hold none."""
@@ -149,6 +148,7 @@ class Host:
         self._host_routes = login_endpoints(
             self.access, self.clock, Gate("host", logins), self._emit
         )
+        recorder = Recorder(self.audit, self.logs)
         self.web = WebLayer(
             self.access,
             self.logs.logger("web"),
@@ -156,9 +156,9 @@ class Host:
             host_routes=self._host_routes,
             allowed_hosts=lambda: self.names.allowed,
             listening=[address(text)[0] for text in config.listen],
-            on_request=self._log_request,
+            on_request=recorder.request,
             recording=lambda: self.logs.access_enabled,
-            on_deed=self._note_deed,
+            on_deed=recorder.deed,
         )
 
     def _build_plugins(self) -> None:
@@ -187,9 +187,16 @@ class Host:
             bundled=self._bundled,
             given=self._given,
         )
+        switch = Switch(
+            registry=self.registry,
+            services=self._services,
+            web=self.web,
+            bus=self.bus,
+            jobs=self.jobs,
+        )
         stage = Stage(
-            offer=self._offer,
-            publish=self._publish,
+            offer=switch.offer,
+            publish=switch.publish,
             withdrawn=lambda: self._withdrawn(),
             emit=self._emit,
             log_for=self.logs.plugin_logger,
@@ -366,34 +373,6 @@ class Host:
         except DatabaseUnavailable as error:
             self.log.warning("Others learn later that this process has ended: %s", error)
 
-    # The switch
-
-    def _offer(self, catalog: Catalog) -> None:
-        registered = [
-            Registered(published.plugin_id, each.type, each.name, each.implementation)
-            for published in catalog.plugins.values()
-            for each in published.providers
-        ]
-        self.registry.publish(registered)
-        offered: dict[str, object] = {}
-        for published in catalog.plugins.values():
-            offered.update(published.services)
-        self._services.publish(offered)
-
-    def _publish(self, catalog: Catalog) -> None:
-        self._offer(catalog)
-        self.web.publish(catalog)
-        subscribers, kinds = [], []
-        for published in catalog.plugins.values():
-            gate = published.gate
-            for each in published.subscriptions:
-                call = fenced(gate, each.handler)
-                subscribers.append(Subscriber(published.plugin_id, each.event, call))
-            for job in published.jobs:
-                kinds.append(JobKind(published.plugin_id, job, fenced(gate, job.handler)))
-        self.bus.subscribe(subscribers)
-        self.jobs.declare(kinds)
-
     def commands(self) -> list[tuple[str, bool, Command]]:
         """Plugin id, whether it is bundled, and command, of all active plugins."""
         found: list[tuple[str, bool, Command]] = []
@@ -447,29 +426,6 @@ class Host:
         self.installer.follow()
         self.installer.take_left()
 
-    def _note_deed(self, deed: Deed) -> None:
-        self.audit.note(
-            deed.action,
-            summary=deed.summary,
-            principal=deed.principal,
-            plugin_id=deed.plugin_id,
-            peer=deed.peer,
-        )
-
-    def _log_request(self, record: RequestRecord) -> None:
-        self.logs.access(
-            AccessRecord(
-                record.method,
-                record.path,
-                record.status,
-                record.duration,
-                size=record.size,
-                peer=record.peer,
-                plugin=record.plugin_id,
-                request=record.request_id,
-            )
-        )
-
     def _known_listeners(self) -> list[str]:
         return self._listeners or self.presence.last_listeners()
 
@@ -478,25 +434,6 @@ class Host:
 
     def entry(self, plugin_id: str) -> PluginEntry:
         return self.manager.entry(plugin_id)
-
-
-def open_engine(config: Config) -> Engine:
-    """The engine that keeps the data of a host with this configuration.
-
-    Raises ConfigurationError for a URL that cannot be used, DatabaseUnavailable for a server that
-    does not answer; neither repeats the password."""
-    durability: Literal["full", "normal"] = "normal" if config.durability == "normal" else "full"
-    if not config.database:
-        return SqliteEngine(config.data_dir, durability)
-    try:
-        from host.db.postgresql import PostgresqlEngine
-    except ImportError as error:
-        raise ConfigurationError(
-            "A PostgreSQL database needs psycopg: install stagebox[postgres].", key="database"
-        ) from error
-    engine = PostgresqlEngine(config.database, durability)
-    engine.check()
-    return engine
 
 
 def _is_loopback(url: str) -> bool:
