@@ -20,7 +20,7 @@ class Leaked(AssertionError):
 
 
 @contextmanager
-def leak_check(patience: float = 10.0) -> Iterator[None]:
+def leak_check(patience: float = 3.0) -> Iterator[None]:
     """Raises Leaked unless the block ends all threads and closes all sockets that it made::
 
         with leak_check():
