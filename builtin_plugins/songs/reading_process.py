@@ -11,12 +11,19 @@ import os
 import pickle
 import struct
 import sys
+from contextlib import suppress
 from typing import Any, BinaryIO, Final
 
 from builtin_plugins.songs.reading import read_song
 from plugin_sdk import SongFormat
 
-__all__ = ["LENGTH", "main", "receive", "send"]
+if sys.platform != "win32":
+    import resource
+
+__all__ = ["LENGTH", "MAX_MEMORY", "bound_memory", "main", "receive", "send"]
+
+MAX_MEMORY: Final = 4 * 1024**3
+"""Bytes of addresses: a pack's largest chart takes about one of these four gigabytes."""
 
 LENGTH: Final = struct.Struct(">I")
 
@@ -35,9 +42,20 @@ def receive(stream: BinaryIO) -> Any:
     return pickle.loads(stream.read(LENGTH.unpack(head)[0]))  # noqa: S301 - of our own process
 
 
+def bound_memory(most: int = MAX_MEMORY) -> None:
+    """What needs more raises MemoryError, before the machine runs out of it."""
+    if sys.platform == "win32":
+        return
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    with suppress(ValueError, OSError):  # a system without such a limit
+        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+
+
 def main() -> None:
     """The first message holds pickled readers by name; what could be made of them is answered.
     Then tasks ``(format, path, root, mtime)`` are answered one by one."""
+    bound_memory()
     source, target = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a reader prints is no answer
     readers: dict[str, SongFormat] = {}

@@ -41,6 +41,8 @@ class Sleepy(FakeSongFormat):
             time.sleep(600)
         if "crashes" in source.path.name:
             os._exit(3)
+        if "eats" in source.path.name:
+            bytearray(6 * 1024**3)
         if "fails" in source.path.name:
             raise ZeroDivisionError("secret detail")
         found = super().metadata(source)
@@ -210,10 +212,10 @@ def test_one_song_never_stops_the_others(
 ) -> None:
     monkeypatch.setattr("builtin_plugins.songs.scanning.READING_SECONDS", 2.0)
     library = make_library(SleepyFormats)
-    for name in ("a hangs", "b crashes", "c fails", "d", "e", "f beyond", "g"):
+    for name in ("a hangs", "b crashes", "c fails", "d", "e", "f beyond", "g", "h eats"):
         FakeSongFormat.write(library.folder / f"{name}.sleepy", title=name)
     status = library.scan()
-    assert counters(status) == {"added": 3, "failed": 4}
+    assert counters(status) == {"added": 3, "failed": 5}
     assert library.titles("sort=title") == ["d", "e", "g"]
     assert counters(library.scan()) == {"unchanged": 3}
     assert not any("secret detail" in each["message"] for each in status["failures"])
