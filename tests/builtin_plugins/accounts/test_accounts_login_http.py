@@ -9,37 +9,50 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from builtin_plugins.accounts.permissions import CORE
+from host.testing import TestHost
 from plugin_sdk.testing import request
+
+from .conftest import People
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 HOUR = 60 * 60 * 1000
 
 
-@pytest.fixture
-def alice(people):
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """For tests that lock nobody and change no setting. Élodie is there."""
+    with TestHost(tmp_path_factory.mktemp("accounts")) as host:
+        people = People(host)
+        people.set_up()
+        people.add("Élodie")
+        yield people
+
+
+@pytest.fixture(scope="module")
+def alice(shared):
     """Id and token of Alice, as in the seed."""
-    return people.add("Alice")
+    return shared.add("Alice")
 
 
-def test_the_login_of_the_seed(people, alice):
+def test_the_login_of_the_seed(shared, alice):
     body = {"profileName": "Alice", "pin": "1234"}
-    reply = people.host.post("/api/auth/login", json=body)
+    reply = shared.host.post("/api/auth/login", json=body)
     assert reply.status == 200
     answer = reply.json()
     assert list(answer) == ["token", "expiresAt", "profile"]
     assert UUID.fullmatch(answer["token"])
     assert isinstance(answer["expiresAt"], int)
-    assert answer["profile"] == people.host.get(f"/api/profiles/{alice[0]}").json()
+    assert answer["profile"] == shared.host.get(f"/api/profiles/{alice[0]}").json()
     assert answer["profile"]["name"] == "Alice"
     assert reply.headers["cache-control"] == "no-store"
 
 
-def test_the_session_of_the_seed(people, alice):
+def test_the_session_of_the_seed(shared, alice):
     profile_id, token = alice
-    reply = people.session(token)
+    reply = shared.session(token)
     assert reply.status == 200
     answer = reply.json()
-    profile = people.host.get(f"/api/profiles/{profile_id}").json()
+    profile = shared.host.get(f"/api/profiles/{profile_id}").json()
     session = answer["session"]
     assert answer == {"session": session, "profile": profile, "permissions": []}
     assert session == {
@@ -51,42 +64,42 @@ def test_the_session_of_the_seed(people, alice):
     }
 
 
-def test_the_session_of_an_administrator_lists_what_the_groups_grant(people):
-    assert people.session(people.admin).json()["permissions"] == list(CORE)
-    _, token = people.add("Ann", "Hello:Wave", "admin", "aa:x")
-    assert people.session(token).json()["permissions"] == ["ADMIN", "aa:x", "hello:wave"]
+def test_the_session_of_an_administrator_lists_what_the_groups_grant(shared):
+    assert shared.session(shared.admin).json()["permissions"] == list(CORE)
+    _, token = shared.add("Ann", "Hello:Wave", "admin", "aa:x")
+    assert shared.session(token).json()["permissions"] == ["ADMIN", "aa:x", "hello:wave"]
 
 
-def test_logout_ends_that_token_only(people, alice):
-    other = people.token("Alice")
-    reply = people.host.post("/api/auth/logout", token=alice[1])
+def test_logout_ends_that_token_only(shared, alice):
+    token, other = shared.token("Alice"), shared.token("Alice")
+    reply = shared.host.post("/api/auth/logout", token=token)
     assert (reply.status, reply.content) == (204, b"")
-    assert not people.alive(alice[1])
-    assert people.alive(other)
-    assert people.host.post("/api/auth/logout", token=alice[1]).status == 401
+    assert not shared.alive(token)
+    assert shared.alive(other)
+    assert shared.host.post("/api/auth/logout", token=token).status == 401
 
 
 @pytest.mark.parametrize("spelling", ["Bearer {}", "bearer {}", "BEARER   {}  "])
-def test_spellings_of_the_header(people, alice, spelling):
+def test_spellings_of_the_header(shared, alice, spelling):
     headers = {"Authorization": spelling.format(alice[1])}
-    assert people.host.get("/api/auth/session", headers=headers).status == 200
+    assert shared.host.get("/api/auth/session", headers=headers).status == 200
 
 
 @pytest.mark.parametrize(
     "header",
     ["", "Bearer", "Bearer ", "Basic {}", "{}", "Bearer {}x", "Token {}", "Bearer ü", "Bearer a b"],
 )
-def test_other_tokens_are_nobody(people, alice, header):
+def test_other_tokens_are_nobody(shared, alice, header):
     headers = {"Authorization": header.format(alice[1]).encode().decode("latin-1")}
-    reply = people.host.get("/api/auth/session", headers=headers)
+    reply = shared.host.get("/api/auth/session", headers=headers)
     assert (reply.status, reply.json()["error"]) == (401, "UNAUTHORIZED")
     assert reply.headers["www-authenticate"] == "Bearer"
-    assert people.host.get("/api/profiles", headers=headers).status == 200
+    assert shared.host.get("/api/profiles", headers=headers).status == 200
 
 
-def test_a_token_in_upper_case_or_in_the_query_is_nobody(people, alice):
-    assert not people.alive(alice[1].upper())
-    assert people.host.get(f"/api/auth/session?token={alice[1]}").status == 401
+def test_a_token_in_upper_case_or_in_the_query_is_nobody(shared, alice):
+    assert not shared.alive(alice[1].upper())
+    assert shared.host.get(f"/api/auth/session?token={alice[1]}").status == 401
 
 
 @pytest.mark.parametrize(
@@ -105,22 +118,22 @@ def test_a_token_in_upper_case_or_in_the_query_is_nobody(people, alice):
         {},
     ],
 )
-def test_malformed_logins(people, alice, body):
-    reply = people.host.post("/api/auth/login", json=body)
+def test_malformed_logins(shared, alice, body):
+    reply = shared.host.post("/api/auth/login", json=body)
     assert (reply.status, reply.json()["error"]) == (400, "INVALID_REQUEST")
 
 
-def test_logins_are_read_by_their_content(people, alice):
+def test_logins_are_read_by_their_content(shared, alice):
     content = b'{"profileName": "Alice", "pin": "1234"}'
     for kind in ("text/plain", "application/x-www-form-urlencoded", "application/json"):
         headers = {"Content-Type": kind}
-        reply = people.host.post("/api/auth/login", content=content, headers=headers)
+        reply = shared.host.post("/api/auth/login", content=content, headers=headers)
         assert reply.status == 200
-    assert people.host.post("/api/auth/login", content=b"x" * 65537).status == 413
+    assert shared.host.post("/api/auth/login", content=b"x" * 65537).status == 413
 
 
-def test_wrong_pin_and_unknown_name_get_the_same_answer(people, alice):
-    wrong, unknown = people.login("Alice", "4321"), people.login("Nobody", "1234")
+def test_wrong_pin_and_unknown_name_get_the_same_answer(shared, alice):
+    wrong, unknown = shared.login("Alice", "4321"), shared.login("Nobody", "1234")
     assert wrong.status == unknown.status == 401
     assert wrong.content == unknown.content
     assert wrong.json()["error"] == "INVALID_CREDENTIALS"
@@ -130,13 +143,12 @@ def test_wrong_pin_and_unknown_name_get_the_same_answer(people, alice):
 
 
 @pytest.mark.parametrize("name", ["ÉLODIE", "élodie", "E\u0301lodie", "  Élodie "])
-def test_spellings_of_a_name(people, name):
-    people.add("Élodie")
-    assert people.login(name).status == 200
+def test_spellings_of_a_name(shared, name):
+    assert shared.login(name).status == 200
 
 
-def test_any_number_of_sessions_and_each_survives_a_restart(people, alice):
-    tokens = [alice[1], *(people.token("Alice") for _ in range(5))]
+def test_any_number_of_sessions_and_each_survives_a_restart(people):
+    tokens = [people.admin, *(people.token("Admin") for _ in range(5))]
     assert len(set(tokens)) == 6
     people.host.restart()
     assert [people.alive(token) for token in tokens] == [True] * 6

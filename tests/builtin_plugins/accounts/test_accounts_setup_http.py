@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from builtin_plugins.accounts.permissions import CORE
+from host.testing import TestHost
 from plugin_sdk import Forbidden
 from plugin_sdk.testing import request
 
@@ -14,8 +15,15 @@ JSON = {"Content-Type": "application/json"}
 FIRST = {"name": "Admin", "pin": "1234", "recoveryPhrase": "my phrase"}
 
 
-def test_a_fresh_host_is_not_configured(host):
-    reply = host.get("/api/setup/status")
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory):
+    """A host that is not set up, for tests that leave it so."""
+    with TestHost(tmp_path_factory.mktemp("fresh")) as host:
+        yield host
+
+
+def test_a_fresh_host_is_not_configured(fresh):
+    reply = fresh.get("/api/setup/status")
     assert (reply.status, reply.json()) == (200, {"configured": False, "profiles": 0})
     assert reply.headers["cache-control"] == "no-store"
 
@@ -81,17 +89,17 @@ def test_it_is_over_afterwards_whatever_is_sent(people):
         ({"content": b" " * (1024 * 1024 + 1), "headers": JSON}, 413, "PAYLOAD_TOO_LARGE"),
     ],
 )  # fmt: skip
-def test_what_is_refused_leaves_the_first_run_open(host, sent, status, code):
-    reply = host.post("/api/setup/init", **sent)
+def test_what_is_refused_leaves_the_first_run_open(fresh, sent, status, code):
+    reply = fresh.post("/api/setup/init", **sent)
     assert (reply.status, reply.json()["error"]) == (status, code)
-    assert host.get("/api/setup/status").json()["configured"] is False
-    assert host.post("/api/setup/init", json=FIRST).status == 201
+    assert fresh.get("/api/setup/status").json()["configured"] is False
 
 
 def test_every_problem_is_listed(host):
     reply = host.post("/api/setup/init", json={"name": " ", "pin": 1234, "avatarId": 1.0})
     paths = [each["path"] for each in reply.json()["details"]]
     assert paths == ["name", "pin", "recoveryPhrase", "avatarId"]
+    assert host.post("/api/setup/init", json=FIRST).status == 201
 
 
 def test_the_last_of_two_equal_keys_counts(host):
@@ -166,14 +174,14 @@ def test_however_often_another_machine_asks_it_hears_why_not(context, plugin):
         ("/api/admin/permission-groups/1", {"PATCH", "DELETE", "OPTIONS"}),
     ],
 )
-def test_methods_of_each_path(host, path, methods):
-    reply = host.options(path)
+def test_methods_of_each_path(fresh, path, methods):
+    reply = fresh.options(path)
     assert (reply.status, reply.content) == (200, b"")
     assert {each.strip() for each in reply.headers["allow"].split(",")} == methods
-    refused = host.put(path, json={})
+    refused = fresh.put(path, json={})
     assert (refused.status, refused.json()["error"]) == (405, "METHOD_NOT_ALLOWED")
-    assert host.get(path + "/").status == 404
+    assert fresh.get(path + "/").status == 404
     if "HEAD" in methods and path != "/api/auth/session":
-        got, head = host.get(path), host.head(path)
+        got, head = fresh.get(path), fresh.head(path)
         assert (head.status, head.content) == (got.status, b"")
         assert head.headers["content-length"] == str(len(got.content))
