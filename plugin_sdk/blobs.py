@@ -86,7 +86,9 @@ class Blobs(Protocol):
         """The whole content; raises NotFound."""
         ...
 
-    def exists(self, key: str) -> bool: ...
+    def exists(self, key: str) -> bool:
+        """Whether `get` would find it."""
+        ...
 
     def delete(self, key: str) -> bool:
         """False when there was nothing to delete."""

@@ -86,11 +86,17 @@ class Table(Protocol):
         is made from table and columns unless given."""
         ...
 
-    def add_column(self, name: str, column: Column | ColumnType) -> Table: ...
+    def add_column(self, name: str, column: Column | ColumnType) -> Table:
+        """Rows that are there get its default, or NULL. Raises Invalid without such a table."""
+        ...
 
-    def drop(self) -> None: ...
+    def drop(self) -> None:
+        """With its rows, indexes and search. Raises Invalid when there is no such table."""
+        ...
 
-    def exists(self) -> bool: ...
+    def exists(self) -> bool:
+        """As this thread sees it: inside of a transaction also what that made."""
+        ...
 
     def insert(self, row: Mapping[str, Any]) -> Any:
         """Inserts and returns the primary key (a tuple for several columns). Raises Conflict
@@ -106,7 +112,9 @@ class Table(Protocol):
         """Inserts, or updates the given columns of the row with that primary key; returns it."""
         ...
 
-    def upsert_all(self, rows: Iterable[Mapping[str, Any]]) -> int: ...
+    def upsert_all(self, rows: Iterable[Mapping[str, Any]]) -> int:
+        """As `upsert`, in batches and all or none; returns how many rows were given."""
+        ...
 
     def get(self, key: Any) -> Row | None:
         """The row with that primary key (a tuple for several columns)."""
@@ -121,9 +129,14 @@ class Table(Protocol):
         select: str = "*",
         limit: int | None = None,
         offset: int | None = None,
-    ) -> list[Row]: ...
+    ) -> list[Row]:
+        """The rows for which ``where`` (SQL with ``:named`` parameters) holds, all of them
+        without. ``order_by`` and ``select`` are SQL of yours, never of a client."""
+        ...
 
-    def count_where(self, where: str | None = None, params: Parameters | None = None) -> int: ...
+    def count_where(self, where: str | None = None, params: Parameters | None = None) -> int:
+        """How many rows `rows_where` would give; it looks at each of them."""
+        ...
 
     def update(self, key: Any, values: Mapping[str, Any]) -> bool:
         """False when there is no such row."""
@@ -162,7 +175,9 @@ class Database(Protocol):
         """
         ...
 
-    def query(self, sql: str, params: Parameters | None = None) -> list[Row]: ...
+    def query(self, sql: str, params: Parameters | None = None) -> list[Row]:
+        """All rows of a statement, each a dictionary by column; also of a write with RETURNING."""
+        ...
 
     def iterate(self, sql: str, params: Parameters | None = None) -> Iterator[Row]:
         """As `query`, row by row from one consistent state, in constant memory; close it (or
@@ -185,13 +200,17 @@ class Database(Protocol):
         """Runs one statement; returns the number of rows that it changed."""
         ...
 
-    def executemany(self, sql: str, params: Iterable[Parameters]) -> int: ...
+    def executemany(self, sql: str, params: Iterable[Parameters]) -> int:
+        """A statement for each set of parameters, all or none; returns how many rows changed."""
+        ...
 
     def snapshot(self) -> AbstractContextManager[None]:
         """Inside, all reads of this thread see one state of the data. Writing is refused."""
         ...
 
-    def table(self, name: str) -> Table: ...
+    def table(self, name: str) -> Table:
+        """The words for one table, whether it exists or not."""
+        ...
 
     def tables(self) -> list[str]:
         """Names of the plugin's own tables."""

@@ -212,7 +212,9 @@ class ApiCatalog(Protocol):
         """Grows whenever the routes change."""
         ...
 
-    def routes(self) -> Sequence[PublishedRoute]: ...
+    def routes(self) -> Sequence[PublishedRoute]:
+        """Those of the host and of all active plugins."""
+        ...
 
 
 class PluginDataReader(Protocol):

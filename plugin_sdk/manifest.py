@@ -56,6 +56,8 @@ def manifest_schema() -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Author:
+    """Who made the plugin; ``email`` is shown as it is written."""
+
     name: str
     email: str | None = None
     url: str | None = None
@@ -63,6 +65,8 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class ProviderDeclaration:
+    """A provider that the manifest announces: the hook ``providers`` must give exactly these."""
+
     type: str
     name: str
     description: str = ""

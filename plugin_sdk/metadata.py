@@ -68,6 +68,8 @@ class MediaMetadata:
 
 @dataclass(frozen=True, slots=True)
 class EpisodeMetadata:
+    """One episode of a season; ``still_url`` is a picture from it."""
+
     episode_number: int
     name: str | None = None
     overview: str | None = None
@@ -78,6 +80,8 @@ class EpisodeMetadata:
 
 @dataclass(frozen=True, slots=True)
 class SeasonMetadata:
+    """What `MetadataProvider.fetch_season` answers."""
+
     season_number: int
     name: str | None = None
     overview: str | None = None
@@ -132,4 +136,5 @@ class MetadataProvider(ABC):
         return None
 
     def close(self) -> None:
-        return None
+        """Gives back what the instance holds; called when whoever made it is done with it."""
+        return

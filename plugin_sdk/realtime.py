@@ -33,9 +33,14 @@ class Connection(Protocol):
         with 1013 because more than ``max_queue`` bytes were waiting."""
         ...
 
-    def send_json(self, value: Any) -> bool: ...
+    def send_json(self, value: Any) -> bool:
+        """As `send`, a JSON value as text."""
+        ...
 
-    def close(self, code: int = 1000, reason: str = "") -> None: ...
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Ends the connection after what is queued. Raises Invalid for a code that may not be sent
+        (RFC 6455, 7.4), and for a reason of more than 123 bytes."""
+        ...
 
     def on_message(self, callback: Callable[[str | bytes], object]) -> None:
         """Called for each message, one after the other, on a thread of the host. The last callback
