@@ -97,6 +97,15 @@ def people(host: TestHost, set_up: Callable[[TestHost], People]) -> People:
     return set_up(host)
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
+    """As ``people``, for tests that lock nobody, change no setting and leave Admin as he is."""
+    with TestHost(tmp_path_factory.mktemp("accounts")) as host:
+        people = People(host)
+        people.set_up()
+        yield people
+
+
 @pytest.fixture
 def clock_file(tmp_path: Path) -> Path:
     """Holds the seconds by which the clock of `moved_people` is off."""

@@ -9,29 +9,21 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from builtin_plugins.accounts.permissions import CORE
-from host.testing import TestHost
 from plugin_sdk.testing import request
-
-from .conftest import People
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 HOUR = 60 * 60 * 1000
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    """For tests that lock nobody and change no setting. Élodie is there."""
-    with TestHost(tmp_path_factory.mktemp("accounts")) as host:
-        people = People(host)
-        people.set_up()
-        people.add("Élodie")
-        yield people
-
-
-@pytest.fixture(scope="module")
 def alice(shared):
     """Id and token of Alice, as in the seed."""
     return shared.add("Alice")
+
+
+@pytest.fixture(scope="module")
+def elodie(shared):
+    return shared.add("Élodie")
 
 
 def test_the_login_of_the_seed(shared, alice):
@@ -143,7 +135,7 @@ def test_wrong_pin_and_unknown_name_get_the_same_answer(shared, alice):
 
 
 @pytest.mark.parametrize("name", ["ÉLODIE", "élodie", "E\u0301lodie", "  Élodie "])
-def test_spellings_of_a_name(shared, name):
+def test_spellings_of_a_name(shared, elodie, name):
     assert shared.login(name).status == 200
 
 

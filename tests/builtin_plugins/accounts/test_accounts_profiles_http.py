@@ -42,18 +42,18 @@ def test_the_profile_of_the_seed(people):
 
 
 @pytest.mark.parametrize("id", ["0", "-1", "x", "1.0", "1e0", "%201", "%D9%A3", "+1", "00"])
-def test_malformed_ids(people, id):
+def test_malformed_ids(shared, id):
     for method in ("GET", "PATCH", "DELETE"):
-        reply = people.host.request(method, f"/api/profiles/{id}", token=people.admin)
+        reply = shared.host.request(method, f"/api/profiles/{id}", token=shared.admin)
         assert (reply.status, reply.json()["error"]) == (400, "INVALID_REQUEST")
 
 
 @pytest.mark.parametrize("id", ["2", "9223372036854775807", "9" * 30, "9" * 5000])
-def test_ids_that_nobody_has(people, id):
-    host = people.host
+def test_ids_that_nobody_has(shared, id):
+    host = shared.host
     assert host.get(f"/api/profiles/{id}").status == 404
-    assert host.patch(f"/api/profiles/{id}", json={"avatarId": 1}, token=people.admin).status == 404
-    assert host.delete(f"/api/profiles/{id}", token=people.admin).status == 404
+    assert host.patch(f"/api/profiles/{id}", json={"avatarId": 1}, token=shared.admin).status == 404
+    assert host.delete(f"/api/profiles/{id}", token=shared.admin).status == 404
 
 
 @pytest.mark.parametrize("name", ["bob", " BOB ", "Bob"])
@@ -135,13 +135,13 @@ def test_nobody_changes_an_administrator_from_below(people):
         ({"content": b" " * (1024 * 1024 + 1), "headers": JSON}, 413, "PAYLOAD_TOO_LARGE"),
     ],
 )  # fmt: skip
-def test_bodies_that_are_refused(people, sent, status, code):
-    reply = people.host.post("/api/profiles", token=people.admin, **sent)
+def test_bodies_that_are_refused(shared, sent, status, code):
+    reply = shared.host.post("/api/profiles", token=shared.admin, **sent)
     assert (reply.status, reply.json()["error"]) == (status, code)
 
 
-def test_fields_come_before_the_missing_profile(people):
-    reply = people.host.patch("/api/profiles/99", json={"pin": "1"}, token=people.admin)
+def test_fields_come_before_the_missing_profile(shared):
+    reply = shared.host.patch("/api/profiles/99", json={"pin": "1"}, token=shared.admin)
     assert (reply.status, reply.json()["details"][0]["path"]) == (400, "pin")
 
 
@@ -320,6 +320,6 @@ def test_of_racing_creations_and_renames_one_succeeds(people):
         assert sorted(pool.map(rename, range(4))) == [200, 409, 409, 409]
 
 
-def test_an_unknown_token_on_an_open_route_is_nobody(people):
-    assert people.host.get("/api/profiles", token="nonsense").status == 200
-    assert people.host.get("/api/profiles/1", token="nonsense").status == 200
+def test_an_unknown_token_on_an_open_route_is_nobody(shared):
+    assert shared.host.get("/api/profiles", token="nonsense").status == 200
+    assert shared.host.get("/api/profiles/1", token="nonsense").status == 200
