@@ -6,6 +6,8 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from builtin_plugins.media.patterns import PatternTooSlow
@@ -84,12 +86,13 @@ class Tree:
                     raise FolderFailed("Listing the scan root took longer than 10 minutes")
                 if not _is_text(entry.name):
                     continue
-                if _is_directory(entry, follow=self._rules.follow):
+                linked = entry.is_symlink()
+                if _leads_on(entry, follow=self._rules.follow) if linked else entry.is_dir():
                     if self._rules.enters(entry.name) and self._rules.begins_with(entry.name):
                         folders.append(entry.name)
                 elif not films and self._rules.is_film(entry.name):
-                    linked = entry.is_symlink()
-                    films = self._film(entry, self._real_root, (), linked=linked) is not None
+                    real = self._real_root
+                    films = self._film(entry, self.root, real, (), linked=linked) is not None
         folders.sort()
         return ([ROOT] if films else []) + folders, entries
 
@@ -121,7 +124,7 @@ class Tree:
         else:
             path = os.path.join(self.root, folder)  # noqa: PTH118
             facts = os.lstat(path)
-            real = f"{self._real_root.rstrip('/')}/{folder}"
+            real = _below(self._real_root, folder)
             if self._rules.follow and stat.S_ISLNK(facts.st_mode):
                 real, facts = os.path.realpath(path), os.stat(path)  # noqa: PTH116
             if not stat.S_ISDIR(facts.st_mode):  # it was one when it was listed
@@ -129,7 +132,7 @@ class Tree:
             if real not in self._visited:
                 self._visited.add(real)
                 self._walk(path, real, folder, deadline, found)
-        found.sort(key=lambda each: each.path)
+        found.sort(key=itemgetter(0))
         return found
 
     def _walk(
@@ -153,33 +156,41 @@ class Tree:
     ) -> Iterator[FoundFile]:
         """The films of one directory; its sub-directories are added to ``below``."""
         rules = self._rules
-        with os.scandir(path) as listing:
-            entries = list(listing)
-        if time.monotonic() > deadline:
-            raise FolderFailed("Reading the folder took longer than 5 minutes")
-        directories: list[os.DirEntry[str]] = []
-        for entry in entries:
-            name = entry.name
-            linked = entry.is_symlink()
-            if _is_directory(entry, follow=rules.follow):
-                if below is not None and _is_text(name) and rules.enters(name):
-                    directories.append(entry)
-            elif rules.is_film(name):
-                film = self._film(entry, real, folders, linked=linked)
-                if film is not None:
-                    yield film
+        directories: list[tuple[str, bool]] = []
+        with _opened(path) as opened:
+            with os.scandir(opened) as listing:
+                entries = list(listing)
+            if time.monotonic() > deadline:
+                raise FolderFailed("Reading the folder took longer than 5 minutes")
+            for entry in entries:
+                name = entry.name
+                linked = entry.is_symlink()
+                if _leads_on(entry, follow=rules.follow) if linked else entry.is_dir():
+                    if below is not None and _is_text(name) and rules.enters(name):
+                        directories.append((name, linked))
+                elif rules.is_film(name):
+                    film = self._film(entry, path, real, folders, linked=linked)
+                    if film is not None:
+                        yield film
         # In order, so that of two links to one directory it is always the same that leads there.
-        for entry in sorted(directories, key=lambda each: each.name):
-            inner = f"{real.rstrip('/')}/{entry.name}"
-            if entry.is_symlink():
-                inner = os.path.realpath(entry.path)
+        for name, linked in sorted(directories):
+            leading, inner = _below(path, name), _below(real, name)
+            if linked:
+                inner = os.path.realpath(leading)
             if below is not None and inner not in self._visited:
                 self._visited.add(inner)
-                below.append((entry.path, inner, (*folders, entry.name)))
+                below.append((leading, inner, (*folders, name)))
 
     def _film(
-        self, entry: os.DirEntry[str], real: str, folders: tuple[str, ...], *, linked: bool
+        self,
+        entry: os.DirEntry[str],
+        folder: str,
+        real: str,
+        folders: tuple[str, ...],
+        *,
+        linked: bool,
     ) -> FoundFile | None:
+        """``folder`` is the path of the directory that the entry is in, ``real`` its real path."""
         rules = self._rules
         if not _is_text(entry.name):
             self.skipped += 1
@@ -197,26 +208,42 @@ class Tree:
             raise
         if not stat.S_ISREG(facts.st_mode) or not rules.fits(facts.st_size):
             return None
-        resolved = f"{real.rstrip('/')}/{entry.name}"
+        path = _below(folder, entry.name)
+        resolved = path if folder == real else _below(real, entry.name)
         if linked:
-            resolved = os.path.realpath(entry.path)
+            resolved = os.path.realpath(path)
             if not rules.follow and not resolved.startswith(self._real_root.rstrip("/") + "/"):
                 return None
-        if not _is_text(resolved):
+        if resolved is not path and not _is_text(resolved):
             return None
-        path = entry.path
         return FoundFile(path, resolved, folders, entry.name, facts.st_size, facts.st_mtime_ns)
 
 
-def _is_directory(entry: os.DirEntry[str], *, follow: bool) -> bool:
-    """A link that leads in a circle, or to where we may not look, leads nowhere: it must not cost
-    the folder that it lies in."""
+@contextmanager
+def _opened(path: str) -> Iterator[int | str]:
+    """A directory as `os.scandir` takes it: open where it can, for then what is in it need not be
+    looked for by its whole path, one file after the other."""
+    if os.scandir not in os.supports_fd:
+        yield path
+        return
+    opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK)
     try:
-        return entry.is_dir(follow_symlinks=follow)
+        yield opened
+    finally:
+        os.close(opened)
+
+
+def _below(path: str, name: str) -> str:
+    return f"{path}{name}" if path.endswith("/") else f"{path}/{name}"
+
+
+def _leads_on(link: os.DirEntry[str], *, follow: bool) -> bool:
+    """Whether a link leads to a directory. One that leads in a circle, or to where we may not
+    look, leads nowhere: it must not cost the folder that it lies in."""
+    try:
+        return link.is_dir(follow_symlinks=follow)
     except OSError:
-        if entry.is_symlink():
-            return False
-        raise
+        return False
 
 
 def _is_text(name: str) -> bool:

@@ -5,6 +5,7 @@ even ask the database for them (media contract, 7.5, 13)."""
 from __future__ import annotations
 
 import hashlib
+import marshal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,8 +28,16 @@ class Remembered:
 
 def digest_of(kind: str, found: Sequence[FoundFile]) -> str:
     """Of all that a scan compares; equal digests mean equal files."""
-    facts = [(each.path, each.resolved, each.size, each.mtime_ns) for each in found]
-    return hashlib.blake2b(f"{kind}{facts!r}".encode(), digest_size=16).hexdigest()
+    facts = [
+        (each.path, each.size, each.mtime_ns)
+        if each.resolved == each.path
+        else (each.path, each.size, each.mtime_ns, each.resolved)
+        for each in found
+    ]
+    # The quickest way to unambiguous bytes, twice as quick as repr; 2 is the last version in which
+    # equal values have equal bytes. Another Python that writes others costs one closer look.
+    content = kind.encode() + marshal.dumps(facts, 2)
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def create_memory(database: Database) -> None:

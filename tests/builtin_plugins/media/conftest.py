@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from builtin_plugins.media import discovery
 from host.testing import TestHost
 from plugin_sdk import (
     EpisodeMetadata,
@@ -273,15 +273,15 @@ def plant() -> Callable[..., Path]:
 @pytest.fixture
 def lose(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
     """Makes a folder vanish between the listing of its root and its own."""
-    real = os.scandir
+    real = discovery._opened
 
     def make(folder: Path) -> None:
-        def scandir(path: Any) -> Any:
-            if str(path) == str(folder):
+        def opened(path: str) -> Any:
+            if path == str(folder):
                 raise FileNotFoundError(path)
             return real(path)
 
-        monkeypatch.setattr("builtin_plugins.media.discovery.os.scandir", scandir)
+        monkeypatch.setattr(discovery, "_opened", opened)
 
     return make
 
