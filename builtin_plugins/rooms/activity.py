@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from typing import Final
 
-from plugin_sdk import Database, Logger
+from plugin_sdk import Database, Logger, StageboxError
 
 __all__ = ["Activity"]
 
@@ -37,12 +37,16 @@ class Activity:
             self._start()
 
     def flush(self) -> None:
-        """Writes what was noted."""
+        """Writes what was noted; what cannot be written now is kept for the next time."""
         with self._lock:
             seen, self._seen = self._seen, {}
         rows = [{"room": room, "key": key, "at": at} for (room, key), at in list(seen.items())]
-        for start in range(0, len(rows), _BATCH):
-            self._db.executemany(_WRITE, rows[start : start + _BATCH])
+        try:
+            for start in range(0, len(rows), _BATCH):
+                self._db.executemany(_WRITE, rows[start : start + _BATCH])
+        except StageboxError:
+            self._seen = {**seen, **self._seen}
+            raise
 
     def close(self) -> None:
         """Writes for the last time."""

@@ -11,7 +11,7 @@ from builtin_plugins.rooms.groups import OpenGroups
 from builtin_plugins.rooms.people import People
 from builtin_plugins.rooms.removal import remove_room
 from builtin_plugins.rooms.roles import Roles
-from builtin_plugins.rooms.writing import Writing
+from builtin_plugins.rooms.writing import PATIENCE, Writing
 from plugin_sdk import Context
 
 __all__ = ["Core"]
@@ -31,9 +31,9 @@ class Core:
         self.bans = Bans(self.db, self.groups, self.writing, self.clock)
         self.deletions = Deletions(self.db, self.groups, self.writing)
 
-    def transaction(self) -> AbstractContextManager[None]:
-        """All or nothing; hooks are called after the outermost one."""
-        return self.writing.transaction()
+    def transaction(self, patience: float = PATIENCE) -> AbstractContextManager[None]:
+        """All or nothing; hooks are called after the outermost one. See `Writing.transaction`."""
+        return self.writing.transaction(patience)
 
     def saved(self, kind: str, id: str, doc: Any) -> None:
         """Event ``rooms.saved`` and, after the commit, hook ``rooms_saved``."""

@@ -179,7 +179,8 @@ class Files:
                 "blob_key": blob_key,
             }
             try:
-                self._db.table("files").insert(row)
+                with self._core.transaction():
+                    self._db.table("files").insert(row)
             except Conflict:  # the id is taken: draw again
                 continue
             return file_id, blob_key

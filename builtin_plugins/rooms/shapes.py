@@ -90,7 +90,7 @@ _SHAPES: Final[Mapping[str, _Shape]] = {
         "path",
         _OF_ROOM,
         body=_FILE,
-        errors=(413, 503),
+        errors=(503,),
     ),
     "challenge": _Shape(
         "getAuthTokenChallenge",
@@ -106,17 +106,16 @@ _SHAPES: Final[Mapping[str, _Shape]] = {
         "open",
         "",
         body=_object(requests={**_array(_ENTRY), "maxItems": 1000}),
-        errors=(400, 413),
     ),
     "post_message": _Shape(
         "postMessage",
         {"message": _MESSAGE},
         body=_object(data=_BASE64, signature=_BASE64, timestamp=_INT),
-        errors=(413, 429),
+        errors=(429,),
     ),
     "messages": _Shape("listMessages", {"messages": _array(_MESSAGE)}, query=_PAGE),
     "delete_message": _Shape("deleteMessage", {}, path={"message_id": _INT}),
-    "delete_messages": _Shape("deleteMessages", {}, body=_object(ids=_array(_INT)), errors=(413,)),
+    "delete_messages": _Shape("deleteMessages", {}, body=_object(ids=_array(_INT))),
     "deletions": _Shape("listDeletedMessages", {"ids": _array(_DELETION)}, query=_PAGE),
     "moderators": _Shape("listModerators", {"moderators": _array(_KEY)}),
     "add_moderator": _Shape(
@@ -132,7 +131,7 @@ _SHAPES: Final[Mapping[str, _Shape]] = {
     "ban_and_delete_all": _Shape("banMemberAndDeleteAll", {}, "moderator", body=_PERSON),
     "unban": _Shape("unbanMember", {}, "moderator", path=_OF_KEY),
     "member_count": _Shape("countMembers", {"member_count": _INT}),
-    "add_file": _Shape("addFile", {"result": _INT}, body=_FILE, errors=(413, 503)),
+    "add_file": _Shape("addFile", {"result": _INT}, body=_FILE, errors=(503,)),
     "file": _Shape("getFile", {"result": _BASE64}, path={"file_id": _INT}, errors=(503,)),
 }
 
@@ -143,8 +142,10 @@ def described(name: str) -> dict[str, Any]:
     errors = set(shape.errors)
     if shape.room:
         errors |= {404}
-    if shape.room in ("header", "optional") or shape.body is not None:
+    if shape.room in ("header", "optional"):
         errors |= {400}
+    if shape.body is not None:
+        errors |= {400, 413}
     if shape.who != "open":
         errors |= {401, 403}
     extra: dict[str, Any] = {"parameters": _parameters(shape)}

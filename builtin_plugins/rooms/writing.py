@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final
 
-from plugin_sdk import Context
+from plugin_sdk import Context, DatabaseUnavailable
 
-__all__ = ["Writing"]
+__all__ = ["PATIENCE", "Writing"]
+
+PATIENCE: Final = 60.0
+"""Seconds that a write waits for those of other processes: posts wait for an import, which may
+take longer than the database lets anybody wait (local REST contract, 10)."""
+_WAITED: Final = 5.0
+"""Seconds; a refusal after less was none for want of a turn."""
 
 
 class _Pending(threading.local):
@@ -30,17 +37,32 @@ class Writing:
         self._pending = _Pending()
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All or nothing; nests by savepoints, whose hooks are forgotten when they are undone."""
+    def transaction(self, patience: float = PATIENCE) -> Iterator[None]:
+        """All or nothing; nests by savepoints, whose hooks are forgotten when they are undone.
+        Raises DatabaseUnavailable when the database answers so at once, or has let us wait for
+        ``patience`` seconds."""
         hooks = self._pending.hooks
         mark = len(hooks)
         with self.gathered():
             try:
-                with self._context.db.transaction():
+                with ExitStack() as stack:
+                    self._enter(stack, patience)
                     yield
             except BaseException:
                 del hooks[mark:]
                 raise
+
+    def _enter(self, stack: ExitStack, patience: float) -> None:
+        deadline = time.monotonic() + patience
+        while True:
+            began = time.monotonic()
+            try:
+                stack.enter_context(self._context.db.transaction())
+                return
+            except DatabaseUnavailable:
+                now = time.monotonic()
+                if now - began < _WAITED or now > deadline:
+                    raise
 
     @contextmanager
     def gathered(self) -> Iterator[None]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -16,9 +15,9 @@ from builtin_plugins.rooms.local.rows import Rows
 from builtin_plugins.rooms.local.saving import told_id
 from builtin_plugins.rooms.local.shapes import KINDS, Located, check
 from builtin_plugins.rooms.local.sources import LineSource, ObjectSource, Row, Source
-from plugin_sdk import DatabaseUnavailable, Invalid, StageboxError, Unavailable
+from plugin_sdk import Invalid, StageboxError, Unavailable
 
-__all__ = ["in_turn", "run_import"]
+__all__ = ["run_import"]
 
 _BY: Final = "cli"
 _OTHERS: Final = frozenset({"pluginData", "meta"})
@@ -26,8 +25,7 @@ _OTHERS: Final = frozenset({"pluginData", "meta"})
 _BEHIND_ROOMS: Final = frozenset(KINDS) - _OTHERS - {"room"}
 _TOLD: Final = 1000
 _PATIENCE: Final = 600.0
-_WAITED: Final = 1.0
-"""Seconds; a refusal after less was none for want of a turn."""
+"""Seconds that an import waits for another."""
 _LINE_FORMS: Final = (".jsonl", ".ndjson")
 
 # What --replace takes away: all but what belongs to open groups.
@@ -59,28 +57,11 @@ def run_import(core: Core, texts: Any, file: str, stdin: BinaryIO, replace: bool
         if texts is None and kinds & _OTHERS:
             raise Unavailable("The file has plugin data or meta, but plugin_data is switched off.")
         cleared = kinds if replace else frozenset[str]()
-        in_turn(core, lambda: _import_rooms(core, source, cleared, counts))
+        with core.transaction(_PATIENCE):
+            _import_rooms(core, source, cleared, counts)
         if kinds & _OTHERS:
             _import_others(texts, source, cleared)
     return json.dumps(counts)
-
-
-def in_turn(core: Core, work: Callable[[], object]) -> None:
-    """Does it in a transaction, after whoever writes now: another import may take longer than the
-    database lets anybody wait. Raises DatabaseUnavailable when that answers at once, or has let
-    us wait for ten minutes."""
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        began, inside = time.monotonic(), False
-        try:
-            with core.transaction():
-                inside = True
-                work()
-                return
-        except DatabaseUnavailable:
-            waited = time.monotonic() - began > _WAITED
-            if inside or not waited or time.monotonic() > deadline:
-                raise
 
 
 def _import_rooms(

@@ -6,9 +6,12 @@ import base64
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from plugin_sdk import DatabaseUnavailable
 
 LOW_ORDER = "05e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"
 
@@ -167,6 +170,26 @@ def test_a_first_claim_makes_a_member(rooms: Any, refused: Callable[..., int]) -
     assert seen > member["last_seen_at"] + 99_000
     user = rooms.db.table("users").get(alice.key)
     assert json.loads(user["doc"])["displayName"] == alice.key
+
+
+def test_activity_that_cannot_be_written_is_kept(
+    rooms: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = rooms.add()
+    alice = rooms.client(room)
+    activity = rooms.plugin.activity
+    alice.poll(room)
+
+    def away(*_arguments: Any) -> None:
+        raise DatabaseUnavailable
+
+    monkeypatch.setattr(activity, "_db", SimpleNamespace(executemany=away))
+    with pytest.raises(DatabaseUnavailable):
+        activity.flush()
+    monkeypatch.undo()
+    assert rooms.db.table("members").get((room, alice.key))["last_seen_at"] is None
+    activity.flush()
+    assert rooms.db.table("members").get((room, alice.key))["last_seen_at"]
 
 
 def test_five_messages_in_sixteen_seconds(rooms: Any, refused: Callable[..., int]) -> None:

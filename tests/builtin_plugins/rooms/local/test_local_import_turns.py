@@ -1,69 +1,84 @@
-"""An import waits for whoever writes; and what a save tells others."""
+"""Writes wait for whoever writes; and what a save tells others."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar
 
 import pytest
 
-from builtin_plugins.rooms.local import importing
+from builtin_plugins.rooms import writing
 from plugin_sdk import DatabaseUnavailable, Invalid, Plugin, hookimpl
 
 
 class Busy:
-    """A core whose transactions begin when others have ended theirs; each try takes a while."""
+    """A plugin's context whose transactions begin when others have ended theirs; each try takes a
+    while."""
 
-    def __init__(self, clock: Any, refusals: int, takes: float) -> None:
-        self.clock = clock
+    def __init__(self, refusals: int, takes: float) -> None:
         self.refusals = refusals
         self.takes = takes
+        self.now = 0.0
+
+    @property
+    def db(self) -> Busy:
+        return self
+
+    def monotonic(self) -> float:
+        return self.now
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         if self.refusals:
             self.refusals -= 1
-            self.clock.now += self.takes
+            self.now += self.takes
             raise DatabaseUnavailable
         yield
 
 
-class Clock:
-    now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
 @pytest.mark.parametrize(
-    ("refusals", "takes", "done"), [(3, 10.0, True), (99, 10.0, False), (1, 0.1, False)]
+    ("refusals", "takes", "patience", "done"),
+    [
+        (3, 10.0, None, True),
+        (9, 10.0, None, False),
+        (9, 10.0, 600.0, True),
+        (99, 10.0, 600.0, False),
+        (1, 0.1, None, False),
+    ],
 )
-def test_an_import_waits_for_its_turn(
-    monkeypatch: pytest.MonkeyPatch, refusals: int, takes: float, done: bool
+def test_who_writes_waits_for_the_turn(
+    monkeypatch: pytest.MonkeyPatch,
+    refusals: int,
+    takes: float,
+    patience: float | None,
+    done: bool,
 ) -> None:
-    clock = Clock()
-    monkeypatch.setattr(importing, "time", clock)
+    busy: Any = Busy(refusals, takes)
+    monkeypatch.setattr(writing, "time", busy)
     worked: list[int] = []
-    core: Any = Busy(clock, refusals, takes)
-    if done:
-        importing.in_turn(core, lambda: worked.append(1))
-    else:
-        with pytest.raises(DatabaseUnavailable):
-            importing.in_turn(core, lambda: worked.append(1))
+    arguments = () if patience is None else (patience,)
+    with (
+        nullcontext() if done else pytest.raises(DatabaseUnavailable),
+        writing.Writing(busy).transaction(*arguments),
+    ):
+        worked.append(1)
     assert worked == [1] * done
 
 
-def test_work_that_fails_is_not_tried_again() -> None:
+def test_work_that_fails_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    busy: Any = Busy(0, 0)
+    monkeypatch.setattr(writing, "time", busy)
     tried: list[int] = []
 
     def work() -> None:
-        tried.append(1)
-        raise DatabaseUnavailable
+        with writing.Writing(busy).transaction():
+            tried.append(1)
+            busy.now += 30
+            raise DatabaseUnavailable
 
-    core: Any = Busy(Clock(), 0, 0)
     with pytest.raises(DatabaseUnavailable):
-        importing.in_turn(core, work)
+        work()
     assert tried == [1]
 
 
