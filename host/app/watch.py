@@ -56,8 +56,8 @@ class Watch:
                     self._beat()
                 counter = self._db.change_counter()
                 if counter != seen:
-                    seen = counter
                     self._changed()
+                    seen = counter  # last: what failed is tried again
                 reported = False
             except Exception as error:  # a database that is away for a while: try again
                 if not reported:

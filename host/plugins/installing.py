@@ -365,7 +365,6 @@ class Installer:
         generation = self._manager.wishes.generation()
         if generation == self._generation:
             return
-        self._generation = generation
         for plugin_id in self._manager.register.ids():
             record = self._manager.register.record(plugin_id)
             if record.running is None or record.found.source != "folder":
@@ -379,6 +378,7 @@ class Installer:
                     self.reload(plugin_id)
             except (OSError, AttributeError, StageboxError) as error:
                 self._log.error("Plugin %s was not upgraded here: %s", plugin_id, error)
+        self._generation = generation
 
     def recover(self) -> None:
         """At start: an upgrade that a crash cut short is undone, data included; not one that

@@ -97,6 +97,7 @@ class PluginManager:
         ``serving`` is False in a command that runs beside a server: nothing is noted then."""
         with self.change:
             self._serving = serving
+            generation = self.wishes.generation()  # first: what changes amid the start is followed
             wishes = self._all_wishes()
             if serving:
                 self._blame_crashes(wishes)
@@ -119,7 +120,7 @@ class PluginManager:
                         self._publish()
             self.bundled_started.set()
             self._publish()
-            self._generation = self.wishes.generation()
+            self._generation = generation
             for plugin_id, wish in wishes.items():
                 known = self.register.find(plugin_id)
                 if known is not None:
@@ -247,18 +248,19 @@ class PluginManager:
             self._tell("host.plugin_failed", plugin_id, code=fault.code)
 
     def follow(self) -> None:
-        """Follows wishes that another process stored; one small query when there are none."""
+        """Follows wishes that another process stored; one small query when there are none. Raises
+        DatabaseUnavailable: what was not followed then is at the next call."""
         with self.change:
             generation = self.wishes.generation()
             if generation == self._generation:
                 return
-            self._generation = generation
             self.register.look(packages=True)
-            for plugin_id, wish in self._all_wishes().items():
+            for plugin_id, wish in self.wishes.all().items():
                 record = self.register.find(plugin_id)
                 if record is not None:
                     self._follow(plugin_id, record, wish)
             self._retry_waiting()
+            self._generation = generation
 
     def _follow(self, plugin_id: str, record: Record, wish: Wish) -> None:
         outcome = self.wishes.outcome(plugin_id)
