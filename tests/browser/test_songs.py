@@ -141,6 +141,37 @@ def test_a_long_list(open_page: Callable[..., Any], url: str) -> None:
     assert watched.complaints == []
 
 
+def test_a_scan_leaves_the_list_where_it_is(open_page: Callable[..., Any], url: str) -> None:
+    watched = open_page(url, "/songs")
+    page = watched.page
+    expect(page.locator("#sign-in")).to_be_visible()
+    wait(page, "() => document.querySelectorAll('.song').length > 5")
+    told = []
+
+    def scanning(route: Any) -> None:
+        status = route.fetch().json()
+        told.append(len(told))
+        running = len(told) < 5
+        status |= {"running": running, "total": 9, "added": len(told), "startedAt": "now"}
+        route.fulfill(json={**status, "finishedAt": None if running else "then"})
+
+    page.route("**/api/scan-status", scanning)
+    page.evaluate("() => { document.getElementById('list').scrollTop = 56 * 600; }")
+    wait(page, "() => document.querySelector(\".song[data-index='601']\")")
+    page.evaluate("() => document.getElementById('look').click()")
+    wait(page, "() => document.getElementById('look').disabled")
+    wait(page, "() => !document.getElementById('look').disabled")
+    assert len(told) >= 5
+    wait(page, "() => document.querySelector(\".song[data-index='601']\")")
+    assert page.evaluate("() => document.getElementById('list').scrollTop") == 56 * 600
+
+    page.locator("#rail button").first.focus()
+    for key in ("End", "Home", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    wait(page, "() => document.querySelector('.song.active small')?.innerText[0] === 'A'")
+    assert watched.complaints == []
+
+
 def test_playing(open_page: Callable[..., Any], url: str) -> None:
     watched = open_page(url, "/songs")
     page = watched.page
@@ -182,6 +213,15 @@ def test_playing(open_page: Callable[..., Any], url: str) -> None:
     wait(page, "() => document.getElementById('mix').paused")
     wait(page, "() => document.activeElement.id === 'list'")
     assert watched.complaints == []
+
+    page.keyboard.press("Enter")
+    wait(page, "() => document.getElementById('mix').readyState >= 1")
+    page.evaluate("() => document.getElementById('mix').play()")
+    page.locator("input[name=q]").fill("")
+    wait(page, "() => document.getElementById('count').innerText === '3,001 songs'")
+    page.locator(".song").first.click()  # made up: it has no sound
+    wait(page, "() => !document.getElementById('silent').hidden")
+    assert page.evaluate("() => document.getElementById('mix').paused"), "the last song goes on"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

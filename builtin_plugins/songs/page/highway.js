@@ -1,5 +1,6 @@
 /** Draws a chart on a canvas: strings as lanes, time from right to left. */
 const SECONDS = 4; // in sight
+const MOST = 24; // strings, whatever a chart says
 const PAST = 0.12; // of the width, left of the line where notes are played
 const COLOURS = ["#ff5b5b", "#ffd43b", "#4dabf7", "#ffa94d", "#69db7c", "#b197fc", "#f783ac", "#66d9e8"];
 
@@ -47,7 +48,7 @@ export class Highway {
     const height = canvas.height;
     pen.clearRect(0, 0, width, height);
     if (!this.chart) return;
-    const strings = this.chart.song.stringCount;
+    const strings = Math.min(MOST, this.chart.song.stringCount);
     const scale = (width * (1 - PAST)) / SECONDS;
     const view = {
       now, width, height, scale, strings,

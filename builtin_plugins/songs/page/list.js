@@ -28,7 +28,7 @@ export class SongList {
 
   forget() {
     this.pages = new Map();
-    this.total = 0;
+    this.total = null; // not known
     this.round = (this.round ?? 0) + 1;
   }
 
@@ -43,6 +43,17 @@ export class SongList {
     if (round === this.round) this.redraw();
   }
 
+  /** Asks again, as after a scan, and stays where it is. */
+  async renew() {
+    const round = this.round;
+    const number = Math.floor(this.list.scrollTop / HEIGHT / SIZE);
+    const answer = await this.fetch(number, SIZE);
+    if (round !== this.round) return;
+    this.forget();
+    this.take(number, answer);
+    this.redraw();
+  }
+
   song(index) {
     const page = this.pages.get(Math.floor(index / SIZE));
     return Array.isArray(page) ? page[index % SIZE] : undefined;
@@ -53,14 +64,7 @@ export class SongList {
     const round = this.round;
     const asked = this.fetch(number, SIZE).then((answer) => {
       if (round !== this.round) return [];
-      this.pages.delete(number); // the newest is kept longest
-      this.pages.set(number, answer.songs);
-      if (this.pages.size > KEPT) this.pages.delete(this.pages.keys().next().value);
-      if (this.total !== answer.total || number === 0) {
-        this.total = answer.total;
-        this.rows.style.height = `${this.total * HEIGHT}px`;
-        this.counted(this.total);
-      }
+      this.take(number, answer);
       return answer.songs;
     }).catch((error) => {
       this.pages.delete(number);
@@ -69,6 +73,16 @@ export class SongList {
     });
     this.pages.set(number, asked);
     return asked;
+  }
+
+  take(number, { songs, total }) {
+    this.pages.delete(number); // the newest is kept longest
+    this.pages.set(number, songs);
+    if (this.pages.size > KEPT) this.pages.delete(this.pages.keys().next().value);
+    if (this.total === total) return;
+    this.total = total;
+    this.rows.style.height = `${total * HEIGHT}px`;
+    this.counted(total);
   }
 
   fetch(page, size) {

@@ -37,6 +37,7 @@ export class Player {
 
   /** Opens a song of the list; it plays when the listener wants it to. */
   async open(song) {
+    this.silence();
     this.song = song;
     this.path = `/api/tracks/${song.trackId}`;
     find("player").hidden = false;
@@ -54,6 +55,15 @@ export class Player {
     await Promise.all([this.sound(song), this.chart(null), this.loops()]).catch(trouble);
   }
 
+  /** What was played before is heard no more; taking its address away does not do that. */
+  silence() {
+    this.mix.pause();
+    this.mix.removeAttribute("src");
+    this.mix.load();
+    for (const stem of this.stems) stem.audio.pause();
+    this.stems = [];
+  }
+
   close() {
     this.mix.pause();
     find("player").hidden = true;
@@ -61,8 +71,6 @@ export class Player {
   }
 
   async sound(song) {
-    for (const stem of this.stems) stem.audio.pause();
-    this.stems = [];
     const [data, { stems }] = await Promise.all([
       ask(`${this.path}/data`), ask(`${this.path}/stems`),
     ]);
@@ -72,7 +80,6 @@ export class Player {
     find("silent").hidden = audible;
     this.mix.muted = false;
     if (audible) this.mix.src = `${this.path}/audio`;
-    else this.mix.removeAttribute("src");
     this.offerStems(stems.filter((stem) => stem.stemAudioFileStorageId));
   }
 

@@ -9,7 +9,7 @@ const REASONS = {
 };
 
 export class Scan {
-  /** `changed` is called when there may be other songs than before. */
+  /** `changed` is called when there may be other songs than before, with whether that was all. */
   constructor({ bar, text, button, failures, changed }) {
     Object.assign(this, { bar, text, button, failures, changed });
     this.seen = 0;
@@ -32,7 +32,7 @@ export class Scan {
     this.show(status);
     const news = status.added + status.changed + status.removed;
     const ended = this.ended !== undefined && status.finishedAt !== this.ended;
-    if (ended || (status.running && news !== this.seen)) this.changed();
+    if (ended || (status.running && news !== this.seen)) this.changed(!status.running);
     this.seen = news;
     this.ended = status.finishedAt;
     // A scan that was asked for begins a moment later.

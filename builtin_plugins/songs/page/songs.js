@@ -11,6 +11,7 @@ const find = (id) => document.getElementById(id);
 const form = find("filters");
 const profile = document.body.dataset.profile;
 find("mine").hidden = !profile;
+find("sign-in").hidden = Boolean(profile);
 
 const player = new Player({
   profile,
@@ -37,7 +38,11 @@ const scan = new Scan({
   text: find("scanned"),
   button: find("look"),
   failures: find("failures"),
-  changed: () => refresh(),
+  changed: (ended) => {
+    find("shelf").hidden = false; // the list asks for what is in sight
+    list.renew().catch(trouble);
+    if (ended) offerTunings().catch(trouble);
+  },
 });
 
 function refresh() {
@@ -65,17 +70,37 @@ find("all").addEventListener("click", () => {
   form.elements.q.focus();
 });
 
-find("rail").append(...LETTERS.map((letter) => {
+const letters = LETTERS.map((letter, index) => {
   const button = document.createElement("button");
   button.type = "button";
   button.textContent = letter;
+  button.tabIndex = index ? -1 : 0; // one stop for all: arrows go on
   button.setAttribute("aria-label", letter === "#" ? "Artists without a letter" : `Artists with ${letter}`);
   button.addEventListener("click", () => list.jump(letter).catch(trouble));
+  button.addEventListener("focus", () => {
+    for (const each of letters) each.tabIndex = each === button ? 0 : -1;
+  });
   return button;
-}));
+});
+find("rail").append(...letters);
+find("rail").addEventListener("keydown", (event) => {
+  const here = letters.indexOf(document.activeElement);
+  const steps = { ArrowDown: here + 1, ArrowUp: here - 1, Home: 0, End: letters.length - 1 };
+  if (!(event.key in steps)) return;
+  event.preventDefault();
+  letters[steps[event.key]]?.focus();
+});
+
+async function offerTunings() {
+  const select = form.elements.tunings;
+  const chosen = select.value;
+  const tunings = await ask("/api/library/tuning-names");
+  select.length = 1;
+  for (const { name, count } of tunings) select.add(new Option(`${name} (${count})`, name));
+  if (chosen && !tunings.some(({ name }) => name === chosen)) select.add(new Option(chosen));
+  select.value = chosen;
+}
 
 refresh();
 scan.follow().catch(trouble);
-for (const { name, count } of await ask("/api/library/tuning-names").catch(() => [])) {
-  form.elements.tunings.add(new Option(`${name} (${count})`, name));
-}
+offerTunings().catch(trouble);
