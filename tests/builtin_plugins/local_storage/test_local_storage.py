@@ -18,8 +18,9 @@ from builtin_plugins.local_storage import index
 from builtin_plugins.local_storage import provider as module
 from builtin_plugins.local_storage.index import KeyIndex
 from builtin_plugins.local_storage.provider import LocalStorage
-from plugin_sdk import Conflict, Invalid, NotFound, Unavailable
+from plugin_sdk import Conflict, Unavailable
 from plugin_sdk.testing import FakeContext
+from tests.refusing_storage import RefusalTests
 
 SEGMENT = st.text(
     st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="/\\\x7f"), min_size=1
@@ -72,26 +73,8 @@ def test_each_blob_is_one_file(context: FakeContext, storage: LocalStorage) -> N
     assert list((context.paths.data / "incoming").iterdir()) == []
 
 
-@pytest.mark.parametrize("content_type", ["", "text/plain\r\nX: y", "text/plän", "t" * 256])
-def test_what_is_no_media_type_is_refused(storage: LocalStorage, content_type: str) -> None:
-    with pytest.raises(Invalid):
-        storage.put("a", io.BytesIO(), content_type)
-
-
-@pytest.mark.parametrize("key", ["", "/", "a//b", "../a", "a\\b", "a\x00", "\ud800", "k" * 513])
-def test_what_is_no_key_is_not_stored_and_not_found(storage: LocalStorage, key: str) -> None:
-    with pytest.raises(Invalid):
-        put(storage, key)
-    with pytest.raises(NotFound):
-        storage.stat(key)
-    assert storage.delete(key) is False
-
-
-@pytest.mark.parametrize(("start", "length"), [(-1, None), (0, -1)])
-def test_a_negative_range_is_refused(storage: LocalStorage, start: int, length: int | None) -> None:
-    put(storage, "a")
-    with pytest.raises(Invalid):
-        storage.open("a", start, length)
+class TestRefusals(RefusalTests):
+    pass
 
 
 @settings(max_examples=30)

@@ -14,9 +14,10 @@ import pytest
 import builtin_plugins.s3_storage as s3_storage
 from builtin_plugins.s3_storage import uploads
 from builtin_plugins.s3_storage.provider import S3Storage
-from plugin_sdk import Invalid, NotFound, ProviderUnavailable, TooLarge
+from plugin_sdk import NotFound, ProviderUnavailable, TooLarge
 from plugin_sdk.testing import FakeContext
 from plugin_sdk.testing.streams import Broken, breaking, zeros
+from tests.refusing_storage import RefusalTests
 
 BUCKET = "stagebox-test"
 MIB = 1024 * 1024
@@ -56,28 +57,8 @@ def test_modified_is_of_the_hosts_clock(context: FakeContext, storage: S3Storage
     assert storage.stat("a").modified == context.clock.time()
 
 
-@pytest.mark.parametrize("content_type", ["", "text/plain\r\nX: y", "text/plän", "t" * 256])
-def test_what_is_no_media_type_is_refused(storage: S3Storage, content_type: str) -> None:
-    with pytest.raises(Invalid):
-        storage.put("a", io.BytesIO(), content_type)
-
-
-@pytest.mark.parametrize("key", ["", "/", "a//b", "../a", "a\\b", "a\x00", "\ud800", "k" * 513])
-def test_what_is_no_key_is_not_stored_and_not_found(storage: S3Storage, key: str) -> None:
-    with pytest.raises(Invalid):
-        put(storage, key)
-    with pytest.raises(NotFound):
-        storage.stat(key)
-    with pytest.raises(NotFound):
-        storage.open(key)
-    assert storage.delete(key) is False
-
-
-@pytest.mark.parametrize(("start", "length"), [(-1, None), (0, -1)])
-def test_a_negative_range_is_refused(storage: S3Storage, start: int, length: int | None) -> None:
-    put(storage, "a")
-    with pytest.raises(Invalid):
-        storage.open("a", start, length)
+class TestRefusals(RefusalTests):
+    pass
 
 
 # Parts
