@@ -47,6 +47,7 @@ from plugin_sdk import (
     migration,
     route,
 )
+from plugin_sdk.management import HostInfo
 
 __all__ = ["Drops", "plugin"]
 
@@ -102,7 +103,7 @@ class Drops(Plugin):
         self._acknowledgements = waiting = Acknowledgements(context, directories, sender)
         receiver = Receiver(context, documents, directories, cursors, inbox, waiting)
         self._rounds = rounds = Rounds(receiver, settings, clock, log)
-        turn = Turn(context.db, clock, "poll")
+        turn = Turn(context.db, clock, "poll", self._life)
         self._poller = poller = Poller(documents, rounds, waiting, turn, clock, log)
         self._drop = DropRoutes(context, directories, inbox, rounds, sender, poller.note)
         self._operator = OperatorCommands(documents, rounds)
@@ -258,6 +259,10 @@ class Drops(Plugin):
         if request.method == "OPTIONS" and request.path in ALLOWED:
             return empty(200, {"Allow": ALLOWED[request.path]})
         return None
+
+    def _life(self) -> str:
+        info: HostInfo = self.context.services.get("host.info")
+        return info.life
 
     def _changed(self, kind: Kind, path: str) -> None:
         if kind == "synced" or path in ("", "poll_interval"):

@@ -158,7 +158,14 @@ def document() -> Any:
 @pytest.fixture
 def context() -> Iterator[FakeContext]:
     with FakeContext.for_folder(Path(drops.__file__).parent) as context:
+        context.services.add("host.info", Info())
         yield context
+
+
+class Info:
+    """The part of host.info that is asked here."""
+
+    life = "first"
 
 
 @pytest.fixture

@@ -42,10 +42,14 @@ def context(context: FakeContext) -> FakeContext:
     return context
 
 
+def turn(context: FakeContext, life: str = "first") -> Turn:
+    return Turn(context.db, context.clock, "test", lambda: life)
+
+
 class TestTurns:
     @pytest.fixture
     def two(self, context: FakeContext, plugin: Drops) -> tuple[Turn, Turn]:
-        return tuple(Turn(context.db, context.clock, "test") for _ in range(2))  # type: ignore[return-value]
+        return turn(context), turn(context)
 
     def test_one_has_it_and_keeps_it(self, context: FakeContext, two: tuple[Turn, Turn]) -> None:
         one, other = two
@@ -71,6 +75,16 @@ class TestTurns:
         context.clock.advance(2)
         assert other.have()
         assert not one.have()
+
+    def test_nobody_waits_for_those_of_an_earlier_life(
+        self, context: FakeContext, plugin: Drops
+    ) -> None:
+        assert turn(context).have()
+        again, beside = (turn(context, "second") for _ in range(2))
+        assert again.have()
+        assert not beside.have()
+        again.give_up()
+        assert beside.have()
 
     def test_a_clock_that_was_set_back(self, context: FakeContext, two: tuple[Turn, Turn]) -> None:
         one, other = two
