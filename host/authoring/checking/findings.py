@@ -33,6 +33,8 @@ _ERRORS: Final = {
     "manifest-invalid": "See the keys of plugin.json in the guide for plugins.",
     "manifest-missing-key": "A manifest needs id, name, version and sdk.",
     "manifest-unknown-key": "Correct the spelling, or remove the key.",
+    "manifest-id": 'Write lower-case letters, digits, "_", "-" and ".", with a letter first, best '
+    "with a word of yours in front: ada.notes.",
     "manifest-id-reserved": "Choose another id, best with a word of yours in front: ada.notes.",
     "manifest-version": "Write three numbers, as 1.0.0, and a, b or rc with a number if it is a "
     "preview: 1.0.0rc1.",
@@ -43,6 +45,7 @@ _ERRORS: Final = {
     "websocket, commands and paths.",
     "settings-schema": "``settings`` is a JSON Schema (2020-12) of an object.",
     "settings-default-unfit": "Make the default a value that its own schema allows.",
+    "prefix-taken": "Choose another, or leave it out: below /api/plugins/<id> you are alone.",
     "page-missing": "Put the file into the plugin's folder, or correct its path, which is relative "
     "to that folder.",
     # Code

@@ -11,8 +11,16 @@ from typing import Any, Final
 from host.authoring.checking.findings import Finding
 from host.authoring.checking.positions import lines_of_members
 from host.authoring.checking.subject import Subject
-from host.plugins.manifests import MANIFEST_NAME, ManifestInvalid, check_manifest, sdk_fits
-from plugin_sdk import Invalid, Problem, parse_json
+from host.plugins.conflicts import claim_conflict
+from host.plugins.discovery import find_installed
+from host.plugins.manifests import (
+    MANIFEST_NAME,
+    ManifestInvalid,
+    ManifestReader,
+    check_manifest,
+    sdk_fits,
+)
+from plugin_sdk import Invalid, Manifest, Problem, parse_json
 from plugin_sdk.manifest import MAX_MANIFEST_BYTES, SDK_VERSION
 
 __all__ = ["check_manifest_file"]
@@ -45,9 +53,29 @@ def check_manifest_file(subject: Subject) -> Iterator[Finding]:
             name = f'"{problem.path}" ' if problem.path else "The manifest "
             text = problem.message if problem.message.startswith('"') else name + problem.message
             where = _line(lines, problem.path)
+            if problem.path == "id" and "pattern" in text:
+                text = f'"{document["id"]}" is no plugin id.'
             yield subject.finding(_rule(problem, document), _sentence(text), path, where)
-    for rule, message, member in _habits(subject.document):
+    for rule, message, member in (*_habits(subject.document), *_taken(subject.manifest)):
         yield subject.finding(rule, message, path, _line(lines, member))
+
+
+def _taken(manifest: Manifest | None) -> Iterator[tuple[str, str, str]]:
+    """What built-in plugins have already: rule, message and member."""
+    if manifest is None:
+        return
+    built_in = {each.id: each.folder for each in find_installed([]) if each.bundled}
+    if manifest.id in built_in:
+        text = f'"{manifest.id}" is a plugin of Stagebox, which would win.'
+        yield "manifest-id-reserved", text, "id"
+        return
+    reader = ManifestReader()
+    claims = {
+        key: reader.read(folder, bundled=True).claims for key, folder in built_in.items() if folder
+    }
+    fault = claim_conflict(manifest, claims, ())
+    if fault is not None:
+        yield "prefix-taken", fault.message, "routes"
 
 
 def _syntax(subject: Subject, path: Path, content: bytes) -> Iterator[Finding]:
@@ -89,7 +117,7 @@ def _rule(problem: Problem, document: Any) -> str:
         reserved = isinstance(document, dict) and document.get("id") in (
             "host", "permissions", "providers",
         )  # fmt: skip
-        return "manifest-id-reserved" if reserved else "manifest-invalid"
+        return "manifest-id-reserved" if reserved else "manifest-id"
     if "is not in the plugin's folder" in message:
         return "page-missing"
     if "must begin with" in message and top == "permissions":

@@ -71,7 +71,7 @@ def test_an_id_that_is_none_is_refused(tmp_path, plugin_id):
 
 
 def test_the_id_of_a_built_in_is_refused_since_that_would_win(tmp_path):
-    with pytest.raises(Conflict, match='"ada.media"'):
+    with pytest.raises(Conflict, match=r'"ada\.media"'):
         scaffold("media", tmp_path / "media")
     assert not (tmp_path / "media").exists()
 

@@ -72,6 +72,13 @@ MISTAKES = [
     in_manifest("manifest-invalid", '"name": "Notes"', '"name": ""', '"name": ""'),
     in_manifest("manifest-missing-key", '  "sdk": ">=1,<2",\n', "", "", 1),
     in_manifest("manifest-unknown-key", '"license"', '"licence"', '"licence"'),
+    in_manifest("manifest-id", '"id": "ada.notes"', '"id": "Ada.Notes"', '"id"'),
+    in_manifest(
+        "prefix-taken",
+        '"license"',
+        '"routes": {"prefix": "/api/v1"},\n  "license"',
+        '"routes"',
+    ),
     in_manifest("manifest-id-reserved", '"id": "ada.notes"', '"id": "host"', '"id"'),
     in_manifest("manifest-version", "0.1.0", "0.1", '"version"'),
     in_manifest("manifest-sdk", ">=1,<2", ">=9", '"sdk"'),
