@@ -16,8 +16,8 @@ from plugin_sdk import Clock, Database, NotFound, Row
 __all__ = ["Items"]
 
 NEWEST: Final = 10
-FOUND: Final = 20
 SHOWN: Final = 10
+"""Of a search; of the twenty of each kind that come into question the last ten never show."""
 
 _MEDIA: Final = ", ".join(
     f"m.{name} AS m_{name}"
@@ -90,7 +90,7 @@ class Items:
 
     def search(self, query: str) -> dict[str, Any]:
         """Titles that hold the text literally; ten in all, films and shows in turn (5.2)."""
-        params = {"text": folded(query), "limit": FOUND}
+        params = {"text": folded(query), "limit": SHOWN}
         movies = self._db.query(
             f"{_MOVIES} WHERE {_MATCHING} ORDER BY m.folded, m.id, v.id LIMIT :limit",
             {**params, "type": MOVIE},
