@@ -232,10 +232,25 @@ class Responder:
         send(resp, rendered)
 
 
-class Refuser:
-    """Answers what nobody declared: an unknown path or method, in the shape of the path's owner."""
+class _Handless:
+    """What answers in an owner's name without a handler; its guard may refuse that, too."""
 
     max_body: Final = 1024 * 1024
+
+    def __init__(self, owner: Owner, guard: Guard | None, shown: str) -> None:
+        self.owner = owner
+        self._shown = shown
+        self._guard = guard
+
+    def _refusal(self, req: falcon.Request) -> Rendered | None:
+        exchange: Exchange = req.env[EXCHANGE]
+        exchange.plugin_id = self.owner.plugin_id
+        exchange.shown = self._shown
+        return None if self._guard is None else self._guard.refusal(req)
+
+
+class Refuser(_Handless):
+    """Answers what nobody declared: an unknown path or method, in the shape of the path's owner."""
 
     def __init__(
         self,
@@ -245,41 +260,29 @@ class Refuser:
         guard: Guard | None = None,
         shown: str = "",
     ) -> None:
-        self.owner = owner
-        self._shown = shown
+        super().__init__(owner, guard, shown)
         self._make = make
         self._tools = tools
-        self._guard = guard
 
     def __call__(self, req: falcon.Request, resp: falcon.Response, **_captured: str) -> None:
-        exchange: Exchange = req.env[EXCHANGE]
-        exchange.plugin_id = self.owner.plugin_id
-        exchange.shown = self._shown
-        refusal = None if self._guard is None else self._guard.refusal(req)
+        refusal = self._refusal(req)
         if refusal is None:
-            request = bare_request(req.env, req.path, req.params, exchange.id)
+            request = bare_request(req.env, req.path, req.params, req.env[EXCHANGE].id)
             refusal = self._tools.errors.render(self._make(), request, self.owner)
         send(resp, refusal)
 
 
-class Options:
+class Options(_Handless):
     """Answers OPTIONS: which methods there are, to everybody."""
-
-    max_body: Final = 1024 * 1024
 
     def __init__(
         self, owner: Owner, allow: str, guard: Guard | None = None, shown: str = ""
     ) -> None:
-        self.owner = owner
-        self._shown = shown
+        super().__init__(owner, guard, shown)
         self._allow = allow
-        self._guard = guard
 
     def __call__(self, req: falcon.Request, resp: falcon.Response, **_captured: str) -> None:
-        exchange: Exchange = req.env[EXCHANGE]
-        exchange.plugin_id = self.owner.plugin_id
-        exchange.shown = self._shown
-        refusal = None if self._guard is None else self._guard.refusal(req)
+        refusal = self._refusal(req)
         if refusal is not None:
             send(resp, refusal)
             return
