@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from host.db import HostDatabase
-from host.processes import is_running
-from plugin_sdk import Clock, Migration
+from host.jobs.owners import process_gone, this_machine, this_process
+from plugin_sdk import Clock, Migration, Row
 from plugin_sdk.database import Database
 
 __all__ = ["BEAT_SECONDS", "MIGRATIONS", "Presence", "Serving"]
@@ -40,7 +39,7 @@ MIGRATIONS = (Migration("app_001_hosts", _create),)
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """A serving host. ``listeners`` are URLs."""
+    """A serving host. ``machine`` is a name for people, ``listeners`` are URLs."""
 
     machine: str
     pid: int
@@ -48,12 +47,16 @@ class Serving:
 
 
 class Presence:
-    """This host's row in the table, and a look at the others."""
+    """This host's row in the table, and a look at the others.
+
+    A row names machine, boot and start of its process, not the machine alone: two machines may
+    have one name, and a process id is used again."""
 
     def __init__(self, database: HostDatabase, clock: Clock) -> None:
         self.id = secrets.token_hex(8)
         self._db = database
         self._clock = clock
+        self._machine = this_machine()
 
     def announce(self, listeners: Sequence[str], started_at: int) -> None:
         """This process serves now; rows of hosts that are long gone are removed."""
@@ -63,7 +66,7 @@ class Presence:
             table.upsert(
                 {
                     "id": self.id,
-                    "machine": socket.gethostname(),
+                    "machine": f"{self._machine}|{this_process().partition(' ')[2]}",
                     "pid": os.getpid(),
                     "listeners": list(listeners),
                     "started_at": started_at,
@@ -94,24 +97,19 @@ class Presence:
         rows = self._db.query(
             "SELECT * FROM _stagebox_hosts WHERE id <> :id ORDER BY started_at", {"id": self.id}
         )
-        here = socket.gethostname()
         return [
-            Serving(row["machine"], row["pid"], tuple(row["listeners"]))
+            Serving(row["machine"].partition("|")[0], row["pid"], tuple(row["listeners"]))
             for row in rows
-            if not row["stopped"] and self._alive(row["machine"] == here, row)
+            if self._alive(row)
         ]
 
-    def _alive(self, same_machine: bool, row: dict[str, int]) -> bool:
-        if same_machine:
-            return row["pid"] != os.getpid() and is_running(row["pid"])
-        return row["beat_at"] > self._clock.ms() - _SILENT_MS
-
-    def is_alive(self, id: str) -> bool:
-        """Whether the host of that id serves."""
-        row = self._db.table("_stagebox_hosts").get(id)
-        if row is None or row["stopped"]:
+    def _alive(self, row: Row) -> bool:
+        if row["stopped"]:
             return False
-        return id == self.id or self._alive(row["machine"] == socket.gethostname(), row)
+        machine, _, started = row["machine"].rpartition("|")
+        if machine == self._machine:
+            return row["pid"] != os.getpid() and not process_gone(f"{row['pid']} {started}")
+        return bool(row["beat_at"] > self._clock.ms() - _SILENT_MS)
 
     def last_listeners(self) -> list[str]:
         """Addresses of the host that began to serve last, running or not."""

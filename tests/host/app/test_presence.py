@@ -1,0 +1,78 @@
+"""Who serves on a database: other processes, other machines, and those that are gone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from host.app.presence import MIGRATIONS, Presence
+from host.db import HostDatabase
+from host.jobs.owners import this_machine, this_process
+from host.testing import open_engine
+from plugin_sdk.testing import FakeClock
+
+NAME = this_machine().partition("|")[0]
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[HostDatabase]:
+    engine = open_engine(tmp_path)
+    engine.open("host").migrate(MIGRATIONS)
+    yield engine.open("host")
+    engine.close()
+
+
+@pytest.fixture
+def serving(
+    database: HostDatabase, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str, str, FakeClock], Presence]:
+    """Announces as a process of that machine with that id and start would."""
+
+    def announce(machine: str, process: str, clock: FakeClock) -> Presence:
+        with monkeypatch.context() as patch:
+            patch.setattr("host.app.presence.this_machine", lambda: machine)
+            patch.setattr("host.app.presence.this_process", lambda: process)
+            patch.setattr(os, "getpid", lambda: int(process.split()[0]))
+            presence = Presence(database, clock)
+            presence.announce(["http://x"], 1)
+        return presence
+
+    return announce
+
+
+def test_a_machine_of_the_same_name_is_another(
+    database: HostDatabase, serving: Callable[..., Presence]
+) -> None:
+    clock = FakeClock()
+    away = serving(f"{NAME}|another-boot|pid:[1]", "1 77", clock)
+    here = Presence(database, clock)
+    assert [(each.machine, each.pid) for each in here.others()] == [(NAME, 1)]
+    here.announce(["http://here"], 2)
+    assert here.others(), "a start forgets nobody who serves"
+    clock.advance(15)
+    away.beat()
+    clock.advance(15)
+    assert here.others()
+    clock.advance(10)
+    assert here.others() == [], "it has been silent for too long"
+
+
+def test_a_process_of_this_machine_is_known_to_be_gone_at_once(
+    database: HostDatabase, serving: Callable[..., Presence]
+) -> None:
+    clock = FakeClock()
+    pid = os.getppid()
+    _, _, started = this_process().partition(" ")
+    serving(this_machine(), f"{pid} {int(started) - 1}", clock)
+    assert Presence(database, clock).others() == [], "another process has its number now"
+
+
+def test_who_stops_is_not_there(database: HostDatabase, serving: Callable[..., Presence]) -> None:
+    clock = FakeClock()
+    away = serving("elsewhere|boot|pid:[1]", "1 77", clock)
+    assert Presence(database, clock).others()
+    away.leave()
+    assert Presence(database, clock).others() == []
