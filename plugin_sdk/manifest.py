@@ -14,7 +14,6 @@ from plugin_sdk.access import Permission
 __all__ = [
     "CAPABILITIES",
     "DEFAULT_PREFIX",
-    "MAX_ID_LENGTH",
     "MAX_MANIFEST_BYTES",
     "SDK_VERSION",
     "Author",
@@ -28,7 +27,6 @@ SDK_VERSION: Final = "1.0.0"
 """The version of this SDK; a manifest's ``sdk`` is a PEP 440 specifier set over it."""
 
 MAX_MANIFEST_BYTES: Final = 256 * 1024
-MAX_ID_LENGTH: Final = 64
 
 DEFAULT_PREFIX: Final = "/api/plugins/"
 """Routes of a plugin that claims no prefix answer below this and its id."""

@@ -20,7 +20,6 @@ from plugin_sdk import NotFound, Request, Response
 __all__ = ["Asset", "Assets", "find_packaged"]
 
 _IMMUTABLE: Final = "public, max-age=31536000, immutable"
-_WORTHWHILE: Final = 1024
 
 
 def find_packaged(package: str, path: str) -> Path | None:

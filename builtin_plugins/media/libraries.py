@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from unicodedata import combining, normalize
 
@@ -17,7 +17,6 @@ from plugin_sdk import Clock, Conflict, Database, NotFound, Row
 __all__ = ["TYPES", "Libraries", "slug_of"]
 
 TYPES: Final = ("MOVIE", "TV_SHOW", "MUSIC", "COMIC")
-Tell = Callable[[str, str, str], object]
 
 _MEDIA: Final = (
     " FROM library_file l JOIN movie v ON v.file_id = l.file_id",
