@@ -7,6 +7,7 @@ import json
 import time
 import zipfile
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -214,6 +215,14 @@ def test_a_backup_is_taken_listed_and_downloaded(backed_up):
     again = finished(backed_up, backed_up.post("/api/admin/backups", json={"name": "first.zip"}))
     assert again["state"] == "failed"
     assert "already" in again["error"]
+
+
+def test_a_backup_that_a_restored_host_finds_at_work_is_done(backed_up):
+    """The archive holds the row of the very job that wrote it, as one at work."""
+    before = backed_up.get("/api/admin/backups").json()["backups"]
+    run = SimpleNamespace(args={"name": "first.zip"}, attempt=2, progress=lambda *_: None)
+    assert backed_up.plugin("operations").run_backup(run)["name"] == "first.zip"
+    assert backed_up.get("/api/admin/backups").json()["backups"] == before
 
 
 def test_a_backup_has_a_name_of_its_own(host):
