@@ -18,7 +18,6 @@ _BY: Final = "cli"
 _MAX_NAME: Final = 200
 _DEFAULT_URL: Final = "http://127.0.0.1:8085"
 _ID: Final = Argument("ID", "The id of an open group")
-_NUMBERED: Final = "SELECT id FROM messages WHERE id >= :first AND id < :beyond"
 _KEY: Final = Argument("KEY", "A person: 05 and 64 hex digits")
 
 
@@ -38,8 +37,7 @@ class Administration(Plugin):
         with core.transaction():
             if core.db.table("rooms").get(id) is not None:
                 raise Conflict(f"There is a room {id} already, which is no open group.")
-            if self._numbered(id):
-                raise Conflict(f"There are messages named {id}-<number> already.")
+            core.groups.check_numbers(id)
             doc = {"id": id, "name": shown, "createdAt": core.clock.ms(), "openGroup": True}
             core.db.table("rooms").insert({"id": id, "name": shown, "doc": dump(doc)})
             core.groups.create(id, shown)
@@ -111,10 +109,3 @@ class Administration(Plugin):
             return public.rstrip("/")
         listeners = self.context.services.get("host.info").listeners()
         return str(listeners[0] if listeners else _DEFAULT_URL).rstrip("/")
-
-    def _numbered(self, room_id: str) -> bool:
-        """Whether a message elsewhere has an id that this room would give."""
-        prefix = f"{room_id}-"
-        span = {"first": f"{prefix}0", "beyond": f"{prefix}:"}  # ":" follows "9"
-        digits = (id[len(prefix) :] for id in self.core.db.values(_NUMBERED, span))
-        return any(text.isascii() and text.isdigit() for text in digits)

@@ -15,7 +15,7 @@ from builtin_plugins.rooms.groups import OpenGroups
 from builtin_plugins.rooms.writing import Writing
 from plugin_sdk import Database, Row
 
-__all__ = ["Deletions", "chunks"]
+__all__ = ["Deletions"]
 
 _CHUNK: Final = 400
 """Numbers in one statement; shorter lists are filled up, so that the statements stay the same."""
@@ -38,7 +38,7 @@ _AUTHORS: Final = f"SELECT DISTINCT sender_id FROM messages WHERE {_IN}"
 _DOC: Final = "UPDATE messages SET doc = :doc WHERE id = :id"
 
 
-def chunks(room_id: str, numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
+def _chunks(room_id: str, numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
     """Parameters ``room`` and ``n0`` to ``n399`` of the statements above."""
     for start in range(0, len(numbers), _CHUNK):
         part = list(numbers[start : start + _CHUNK])
@@ -59,11 +59,11 @@ class Deletions:
         ascending. ``by`` is a key, ``cli`` or the id of a plugin. Beyond 1,000 messages in one
         call ``rooms.messages_deleted`` tells of all, and there is no ``rooms.saved`` of each."""
         wanted = sorted(set(server_ids))
-        rows = [row for part in chunks(room_id, wanted) for row in self._db.query(_LIVING, part)]
+        rows = [row for part in _chunks(room_id, wanted) for row in self._db.query(_LIVING, part)]
         if not rows:
             return []
         numbers = sorted(row["server_id"] for row in rows)
-        for part in chunks(room_id, numbers):
+        for part in _chunks(room_id, numbers):
             self._db.execute(_BURY, part)
         self._append(room_id, numbers)
         few = len(rows) <= _EVENT  # thousands of events of one call would take longer than it
@@ -79,7 +79,7 @@ class Deletions:
         wanted = sorted(set(server_ids))
         have = {
             number
-            for part in chunks(room_id, wanted)
+            for part in _chunks(room_id, wanted)
             for number in self._db.values(_RECORDED, part)
         }
         fresh = [number for number in wanted if number not in have]
@@ -89,7 +89,7 @@ class Deletions:
     def authors(self, room_id: str, server_ids: Sequence[int]) -> Iterator[str]:
         """Who wrote these messages, deleted ones included; looked up while they are asked for, so
         that the first stranger ends it."""
-        for part in chunks(room_id, server_ids):
+        for part in _chunks(room_id, server_ids):
             yield from self._db.values(_AUTHORS, part)
 
     def _append(self, room_id: str, numbers: Sequence[int]) -> None:

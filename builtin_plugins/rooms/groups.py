@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import closing
 from typing import Any, Final
 
 from builtin_plugins.rooms.names import is_room_id
 from plugin_sdk import Conflict, Database, Invalid, Row
 
-__all__ = ["COUNTERS", "OpenGroups"]
+__all__ = ["OpenGroups"]
 
-COUNTERS: Final = (
+_COUNTERS: Final = (
     "last_server_id",
     "last_deletion_id",
     "last_timestamp",
@@ -28,6 +30,8 @@ _BUMP: Final = {
     name: f"UPDATE open_groups SET {name} = {name} + 1 WHERE id = :room"  # noqa: S608  # constants
     for name in ("roles_version", "counts_version")
 }
+_IN_RANGE: Final = "SELECT id FROM messages WHERE id >= :first AND id < :beyond"
+_DIGITS: Final = re.compile(r"[0-9]+")
 _FOLDED: Final = """
     SELECT id FROM open_groups WHERE folded = :folded
     UNION ALL SELECT id FROM retired_rooms WHERE folded = :folded AND id <> :id
@@ -58,7 +62,7 @@ class OpenGroups:
         of another room, a removed one too, in letter case only."""
         self.check_new(room_id)
         retired = self._db.table("retired_rooms").get(room_id)
-        kept = {column: retired[column] for column in COUNTERS} if retired else {}
+        kept = {column: retired[column] for column in _COUNTERS} if retired else {}
         row: dict[str, Any] = {"id": room_id, "folded": room_id.lower(), "name": name, **kept}
         self._db.table("open_groups").insert(row)
         if retired:
@@ -74,6 +78,15 @@ class OpenGroups:
         if other is not None:
             raise Conflict(f"The id {room_id} differs from that of {other} in letter case only.")
 
+    def check_numbers(self, room_id: str) -> None:
+        """Raises Conflict when messages elsewhere have ids that this room would give."""
+        prefix = f"{room_id}-"
+        span = {"first": f"{prefix}0", "beyond": f"{prefix}:"}  # ":" follows "9"
+        rows: Any = self._db.iterate(_IN_RANGE, span)
+        with closing(rows):
+            if any(_DIGITS.fullmatch(row["id"], len(prefix)) for row in rows):
+                raise Conflict(f"There are messages named {prefix}<number> already.")
+
     def rename(self, room_id: str, name: str) -> None:
         self._db.execute(
             "UPDATE open_groups SET name = :name WHERE id = :id", {"id": room_id, "name": name}
@@ -83,7 +96,7 @@ class OpenGroups:
         """Takes the room from the open-group face and keeps its counters for its next life."""
         row = self.row(room_id)
         if row is not None:
-            kept = {column: row[column] for column in COUNTERS}
+            kept = {column: row[column] for column in _COUNTERS}
             # A list that somebody has cached must not fit to the next life.
             kept["roles_version"] += 1
             kept["counts_version"] += 1

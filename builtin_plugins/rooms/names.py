@@ -11,7 +11,6 @@ from plugin_sdk import Invalid
 __all__ = [
     "MAX_SERVER_ID",
     "Key",
-    "RoomId",
     "decode_base64",
     "is_key",
     "is_room_id",
@@ -21,7 +20,6 @@ __all__ = [
     "query_integer",
 ]
 
-RoomId = NewType("RoomId", str)
 Key = NewType("Key", str)
 """A person: ``05`` and 64 hex digits, in lower case."""
 

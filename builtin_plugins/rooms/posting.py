@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from builtin_plugins.rooms.access import Access, Caller
 from builtin_plugins.rooms.core import Core
-from builtin_plugins.rooms.names import decode_base64, json_integer
+from builtin_plugins.rooms.names import MAX_SERVER_ID, decode_base64, json_integer
 from builtin_plugins.rooms.signatures import SIGNATURE_BYTES, verify
 from builtin_plugins.rooms.spans import SECOND_MS, span_ms
 from plugin_sdk import (
@@ -29,12 +29,12 @@ _TOGETHER: Final = 64
 """Posts that are committed at once, at most."""
 _MOST_SKIPPED: Final = 2**63 - 1
 """Rows that a database can pass over."""
-_DRAW: Final = """
+_DRAW: Final = f"""
     UPDATE open_groups SET last_server_id = last_server_id + 1, last_timestamp =
         CASE WHEN last_timestamp >= :now THEN last_timestamp + 1 ELSE :now END
-    WHERE id = :room AND counts_version = :version AND last_server_id < 2147483647
+    WHERE id = :room AND counts_version = :version AND last_server_id < {MAX_SERVER_ID}
     RETURNING last_server_id, last_timestamp
-"""
+"""  # noqa: S608  # a constant
 _INSERT: Final = """
     INSERT INTO messages (id, room_id, sender_id, timestamp, server_id, data, signature)
     VALUES (:id, :room, :sender, :timestamp, :server_id, :data, :signature)

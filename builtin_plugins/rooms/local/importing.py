@@ -74,16 +74,11 @@ def _import_rooms(
     told = sum(counts.values()) <= _TOLD
     for kinds in ({"room"}, _BEHIND_ROOMS):
         for row in source.rows(kinds):
-            stored = rows.put(row.kind, check(*row_order(row)), row.where)
+            stored = rows.put(row.kind, check(row.kind, row.doc, row.where), row.where)
             if told and stored is not None:
                 core.saved(row.kind, told_id(row.kind, stored), stored)
     rows.finish()
     core.writing.tell("rooms.imported", counts)
-
-
-def row_order(row: Row) -> tuple[str, Any, str]:
-    """As `check` takes it."""
-    return row.kind, row.doc, row.where
 
 
 @contextmanager
@@ -130,7 +125,7 @@ def _check_all(source: Source) -> dict[str, int]:
         if row.kind == "meta":
             _check_meta(row)
         else:
-            check(*row_order(row))
+            check(row.kind, row.doc, row.where)
         counts[KINDS[row.kind].member] += 1
     return counts
 

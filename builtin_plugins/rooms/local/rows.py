@@ -42,7 +42,6 @@ _PUT_MESSAGE: Final = """
 _PLAIN_IN_ROOM: Final = (
     "SELECT id FROM messages WHERE room_id = :room AND server_id IS NULL LIMIT 1"
 )
-_IN_RANGE: Final = "SELECT id, room_id FROM messages WHERE id >= :first AND id < :beyond"
 _TAKEN: Final = "SELECT id FROM users WHERE oder_id = :oder_id AND id <> :id"
 _DISPLACE: Final = "UPDATE users SET oder_id = :aside WHERE id = :id"
 _ASIDE: Final = "\x1f"
@@ -230,11 +229,8 @@ class Rows:
         self._flush()
         if self._db.value(_PLAIN_IN_ROOM, {"room": id}) is not None:
             raise Located(f"{where}.openGroup", "must not be true: the room has unsigned messages")
-        beyond = {"first": f"{id}-0", "beyond": f"{id}-:"}  # ":" comes behind the digits
-        for row in self._db.iterate(_IN_RANGE, beyond):
-            if row["room_id"] != id and _NUMBERED.fullmatch(row["id"]):
-                raise Located(f"{where}.id", f"there are messages named {id}-<number> already")
         try:
+            self._core.groups.check_numbers(id)
             self._core.groups.create(id, doc["name"])
         except (Invalid, Conflict) as error:
             raise Located(f"{where}.id", error.message) from None

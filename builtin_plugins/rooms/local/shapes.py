@@ -80,10 +80,6 @@ def _objects(value: Any) -> str | None:
     return None if fits else "must be an array of objects"
 
 
-def _any(_value: Any) -> str | None:
-    return None
-
-
 def _filename(value: Any) -> str | None:
     if not isinstance(value, str):
         return "must be a text"

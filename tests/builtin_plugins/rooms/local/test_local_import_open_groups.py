@@ -76,6 +76,14 @@ def test_a_plain_room_with_messages_stays_plain(local: Any) -> None:
     assert said.startswith("rooms[0].id")
 
 
+def test_numbers_of_another_room_are_no_hindrance(local: Any) -> None:
+    room = local.room()
+    other = {"id": f"{room}-1", "name": "x", "openGroup": True}
+    local.take_in({"rooms": [other], "messages": [posted(f"{room}-1", 2)]})
+    local.take_in({"rooms": [{**other, "id": room}], "messages": [posted(room, 1)]})
+    assert local.ids("rooms", room, "messages") == [f"{room}-1"]
+
+
 def test_messages_of_open_groups(local: Any) -> None:
     room = local.room()
     rooms = [{"id": room, "name": "Open", "openGroup": True}]
