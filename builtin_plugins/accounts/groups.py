@@ -9,7 +9,7 @@ from typing import Any, Final
 from builtin_plugins.accounts.freshness import Freshness
 from builtin_plugins.accounts.grants import Grants
 from builtin_plugins.accounts.names import name_key
-from builtin_plugins.accounts.permissions import in_order
+from builtin_plugins.accounts.permissions import canonical, in_order
 from builtin_plugins.accounts.profiles import ProfileStore
 from plugin_sdk import (
     ADMIN,
@@ -142,6 +142,8 @@ class GroupStore:
     def granted(self, plugin_id: str) -> list[tuple[int, str]]:
         """The permissions of a plugin that groups hold: group and permission."""
         prefix = f"{plugin_id}:"
+        if canonical(f"{prefix}any") is None:  # no id of a plugin, nor perhaps any text to ask for
+            return []
         rows = self._permissions.rows_where(
             "substr(permission, 1, :length) = :prefix",
             {"length": len(prefix), "prefix": prefix},

@@ -281,3 +281,25 @@ def test_a_group_of_ten_thousand(people):
     reply = people.host.patch(f"{PATH}/{group}", json={"profileIds": [1]}, token=people.admin)
     assert reply.status == 200
     assert db.value("SELECT count(*) FROM profiles WHERE granted LIKE '%UPLOAD%'") == 1
+
+
+def test_what_groups_hold_of_a_plugin_is_counted_and_purged(context, plugin):
+    plugin._first_run.init({"name": "Admin", "pin": "1234", "recoveryPhrase": "my phrase"})
+    with context.db.transaction():
+        plugin._groups.insert("Editors", [1], ["notes:write", "notes:read", "notes.more:read"])
+
+    def held(plugin_id):
+        return plugin.holds(plugin_id)["permissions granted to groups"]
+
+    assert [held(each) for each in ("notes", "notes.more", "note", "n_tes", "Notes")] == [
+        2,
+        1,
+        0,
+        0,
+        0,
+    ]
+    assert [held(each) for each in ("", "a\0b", "notes:", "x" * 5000)] == [0] * 4
+    assert plugin.purge("notes", "data") == 0
+    assert plugin.purge("notes", "all") == 2
+    assert plugin.purge("a\0b", "all") == 0
+    assert (held("notes"), held("notes.more")) == (0, 1)
