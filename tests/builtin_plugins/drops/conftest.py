@@ -18,13 +18,13 @@ from host.testing import TestHost
 from plugin_sdk import HttpReply
 from plugin_sdk.testing import FakeContext
 
-S_PRIV = bytes(range(0x01, 0x21)).hex()
+S_PRIV = bytes(range(0x01, 0x21))
 S_PUB = "07a37cbc142093c8b755dc1b10e86cb426374ad16aa853ed0bdfc0b2b86d1c7c"
-R_PRIV = bytes(range(0x21, 0x41)).hex()
+R_PRIV = bytes(range(0x21, 0x41))
 R_PUB = "5869aff450549732cbaaed5e5df9b30a6da31cb0e5742bad5ad4a1a768f1a67b"
 
 BOX = "http://localhost:5000/1234567890123456789012345678901234567890123"
-ALICE = {"alias": "Alice", "keys": {"private_key": S_PRIV.upper()}, "drops": [BOX]}
+ALICE = {"alias": "Alice", "keys": {"private_key": S_PRIV.hex().upper()}, "drops": [BOX]}
 BOB = {"alias": "Bob", "public_key": R_PUB, "my_identity": S_PUB}
 FRESH = {"poll_interval": 1000, "drop_last_update": "", "module_data": {}}
 EMPTY = {

@@ -19,9 +19,8 @@ from host.testing import TestHost
 from plugin_sdk import HttpReply
 from plugin_sdk.testing import FakeContext, HttpRequest, request
 
-S_PRIV, R_PRIV = bytes(range(0x01, 0x21)), bytes(range(0x21, 0x41))
-S_PUB = "07a37cbc142093c8b755dc1b10e86cb426374ad16aa853ed0bdfc0b2b86d1c7c"
-R_PUB = "5869aff450549732cbaaed5e5df9b30a6da31cb0e5742bad5ad4a1a768f1a67b"
+from .conftest import R_PRIV, R_PUB, S_PRIV, S_PUB
+
 BOX = "http://box.example/" + "a" * 43
 THEIRS = "http://their.example/" + "b" * 43
 DOCUMENT = {

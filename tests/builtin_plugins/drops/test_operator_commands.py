@@ -13,7 +13,8 @@ from builtin_plugins.drops.documents import Given
 from plugin_sdk import StageboxError
 from plugin_sdk.testing import FakeCommandIO
 
-R_PUB = "5869aff450549732cbaaed5e5df9b30a6da31cb0e5742bad5ad4a1a768f1a67b"
+from .conftest import R_PUB
+
 BOX = "http://box.example/" + "a" * 43
 
 

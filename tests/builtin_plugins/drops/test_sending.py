@@ -15,9 +15,8 @@ from builtin_plugins.drops.sealing import Opener, Recipient
 from plugin_sdk import HttpReply, Response, StageboxError, TextBody, UpstreamFailed, hookimpl
 from plugin_sdk.testing import FakeContext, HttpRequest, request
 
-S_PRIV, R_PRIV = bytes(range(0x01, 0x21)), bytes(range(0x21, 0x41))
-S_PUB = "07a37cbc142093c8b755dc1b10e86cb426374ad16aa853ed0bdfc0b2b86d1c7c"
-R_PUB = "5869aff450549732cbaaed5e5df9b30a6da31cb0e5742bad5ad4a1a768f1a67b"
+from .conftest import R_PRIV, R_PUB, S_PRIV, S_PUB
+
 OTHER = "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a"
 ONE, TWO, THREE = (f"http://box.example/{letter * 43}" for letter in "abc")
 GOOD = {"model_object": "chat", "data": {"text": "hi"}, "time_stamp": 1443484800000}

@@ -25,7 +25,7 @@ def test_items_are_completed(client):
     assert alice["id"] == 1
     assert alice["created"] > 1_700_000_000
     assert (alice["updated"], alice["deleted"]) == (0, 0)
-    assert alice["keys"] == {"private_key": S_PRIV, "public_key": S_PUB}
+    assert alice["keys"] == {"private_key": S_PRIV.hex(), "public_key": S_PUB}
     bob = found["contacts"][0]
     assert bob["keys"] == {"public_key": R_PUB}
     assert (bob["drop_urls"], bob["module_data"]) == ([], {})
@@ -62,7 +62,7 @@ def test_ids_follow_the_largest(client):
         ({"identities": [{**ALICE, "drops": [BOX, BOX + "x"]}]}, ["identities.0.drops.1"]),
         ({"identities": [{**ALICE, "email": None}]}, ["identities.0.email"]),
         (
-            {"identities": [{**ALICE, "keys": {"private_key": S_PRIV, "public_key": R_PUB}}]},
+            {"identities": [{**ALICE, "keys": {"private_key": S_PRIV.hex(), "public_key": R_PUB}}]},
             ["identities.0.keys.public_key"],
         ),
         ({"identities": [ALICE, ALICE]}, ["identities.1.keys"]),
@@ -161,7 +161,7 @@ def test_what_is_replaced_stays_in_the_history(client):
     newest = history.entries("synced")[0]["id"]
     assert history.get("synced", newest)["identities"][0]["alias"] == "Alice"
     lost = history.get("identity", history.entries("identity")[0]["id"])
-    assert lost["keys"]["private_key"] == S_PRIV
+    assert lost["keys"]["private_key"] == S_PRIV.hex()
     for number in range(105):
         history.keep("settings", json.dumps({"n": number}))
     assert len(history.entries("settings")) == 100
