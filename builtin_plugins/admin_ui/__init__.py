@@ -66,7 +66,8 @@ class AdminDesk(Plugin):
     def _show(self, page: DeskPage | None, request: Request, **values: Any) -> Response:
         """Of no page at all the visitor is told, with the menu beside."""
         if not self._known(request):
-            return Response.redirect(f"/admin/sign-in?next={quote(request.path)}", 303)
+            wanted = request.path if "token" in request.query else request.target
+            return Response.redirect(f"/admin/sign-in?next={quote(wanted)}", 303)
         held = self._held(request)
         values = {
             "held": [name for name in PERMISSIONS if name in held],

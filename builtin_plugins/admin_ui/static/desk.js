@@ -37,7 +37,7 @@ export async function ask(path, { method, body, form } = {}) {
 }
 
 export function toTheDoor() {
-  location.assign(`/admin/sign-in?next=${encodeURIComponent(location.pathname)}`);
+  location.assign(`/admin/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
 /** An element: `el("p", { class: "x", onclick: f }, "text", child)`; null children are left out. */

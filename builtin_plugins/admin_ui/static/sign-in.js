@@ -7,7 +7,7 @@ if (status && !status.configured) location.replace("/admin/setup");
 /** Where the visitor wanted to go: a page of this host, whatever the address says. */
 function wanted() {
   const next = new URLSearchParams(location.search).get("next") ?? "";
-  return /^\/(?!\/)[\w./-]*$/.test(next) ? next : "/admin";
+  return /^\/(?!\/)[\w./-]*(\?[\w.=&%-]*)?$/.test(next) ? next : "/admin";
 }
 
 async function enter(profileName, pin) {
