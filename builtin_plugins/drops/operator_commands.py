@@ -48,8 +48,7 @@ class OperatorCommands:
         if action == "list":
             if what is not None or drops:
                 return _usage(io, "stagebox drops identity list")
-            for item in self._synced()["identities"]:
-                io.print(_dump(_without_private_key(item)))
+            io.print(_dump(list(map(_without_private_key, self._synced()["identities"]))))
             return 0
         if what is None or (drops and action != "new"):
             needed = {"new": "ALIAS [--drop URL]...", "export": "ID", "import": "FILE"}[action]

@@ -42,7 +42,9 @@ def test_identities_go_out_and_come_in(plugin: Drops, tmp_path: Path) -> None:
     assert box.startswith("http://one.example/drops/")
     second = json.loads(run(plugin, "identity", "new", "Bob", drop=(BOX,)))
     assert (second["id"], second["drops"]) == (2, [BOX])
-    assert "private_key" not in run(plugin, "identity", "list")
+    listed = run(plugin, "identity", "list")
+    assert [each["alias"] for each in json.loads(listed)] == ["Alice", "Bob"]
+    assert "private_key" not in listed
     exported = json.loads(run(plugin, "identity", "export", "1"))
     assert list(exported) == [
         "alias",
