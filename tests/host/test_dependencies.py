@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
@@ -52,3 +53,22 @@ def test_what_is_imported_is_declared_and_nothing_else() -> None:
 def test_each_has_a_lower_bound_and_no_upper_one(group: str) -> None:
     for each in required(*([group] if group else [])).values():
         assert {bound.operator for bound in each.specifier} == {">="}, str(each)
+
+
+def test_what_is_optional_is_not_needed_to_start() -> None:
+    """Whoever installs the package alone has no pytest, no PostgreSQL driver and the like."""
+    program = """
+import importlib, sys
+from importlib.metadata import entry_points
+
+for name in ("pytest", "psycopg", "botocore", "granian", "hypothesis"):
+    sys.modules[name] = None  # importing it fails
+import host.cli, host.server
+for entry in entry_points(group="stagebox.plugins"):
+    if entry.module.startswith("builtin_plugins."):
+        importlib.import_module(entry.module)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

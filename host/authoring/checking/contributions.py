@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from host.authoring.checking.findings import Finding
-from host.authoring.checking.probe import CONTRIBUTIONS
+from host.authoring.checking.kinds import CONTRIBUTIONS
 from host.authoring.checking.subject import Subject
 from host.events import check_pattern
 from host.plugins.conflicts import METHODS, route_conflict

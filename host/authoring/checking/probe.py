@@ -20,34 +20,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from plugin_sdk import (
-    Command,
-    Job,
-    Migration,
-    Page,
-    Panel,
-    Plugin,
-    Provider,
-    RequestFilter,
-    Route,
-    Subscription,
-    WebSocketRoute,
-)
+from host.authoring.checking.kinds import CONTRIBUTIONS
+from plugin_sdk import Migration, Plugin, Route, WebSocketRoute
 from plugin_sdk.testing import FakeContext
 
-__all__ = ["CONTRIBUTIONS", "Probe"]
-
-CONTRIBUTIONS: Final = {
-    "routes": (Route, WebSocketRoute),
-    "providers": (Provider,),
-    "subscriptions": (Subscription,),
-    "jobs": (Job,),
-    "migrations": (Migration,),
-    "commands": (Command,),
-    "pages": (Page, Panel),
-    "filters": (RequestFilter,),
-}
-"""What each hook gives."""
+__all__ = ["Probe"]
 
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
 _EFFECTS: Final = {
