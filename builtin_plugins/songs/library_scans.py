@@ -66,6 +66,7 @@ class Scans:
         """Once after each start. A run that the last process could not end goes on now: it lists
         the folder anew."""
         settings = self._context.settings
+        self._state.notice_folder(self._folder)
         if settings["scanOnStart"] and settings["dlcDir"] and self._state.present() is None:
             self.request("incremental")
 
@@ -86,7 +87,7 @@ class Scans:
         if "dlcDir" not in names:
             return
         before, self._folder = self._folder, _folder(self._context)
-        if self._folder and self._folder != before:
+        if self._folder != before and self._state.notice_folder(self._folder) and self._folder:
             self.request("incremental")
 
     def by_command(self, io: CommandIO, mode: Mode) -> int:

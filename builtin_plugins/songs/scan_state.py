@@ -14,6 +14,7 @@ Mode = Literal["incremental", "full"]
 
 _NAME: Final = "scan"
 _DONE: Final = "scanned"
+_FOLDER: Final = "folder"
 BEAT_SECONDS: Final = 5.0
 """A run is heard of at least so often."""
 _SILENT_MS: Final = 30_000
@@ -139,6 +140,14 @@ class ScanState:
                 state = self._begun(wished, command=state["command"])
             self._write(state)
             return wished
+
+    def notice_folder(self, folder: str) -> bool:
+        """Whether the song folder is another one than was noticed last: all processes hear of a
+        change, and one of them sees to it."""
+        with self._db.transaction():
+            row = self._db.table("states").get(_FOLDER)
+            self._db.table("states").upsert({"name": _FOLDER, "value": folder})
+        return row is None or row["value"] != folder
 
     def reset(self) -> None:
         """Forgets the last run."""

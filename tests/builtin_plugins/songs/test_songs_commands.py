@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from builtin_plugins.songs.identity import track_id_of
+from builtin_plugins.songs.library_scans import Scans
 from builtin_plugins.songs.presence import Presence
 from builtin_plugins.songs.scan_state import ScanState
 from plugin_sdk import Conflict
@@ -317,6 +318,24 @@ def test_scans_from_time_to_time(book: Any, folder: Path) -> None:
         book.plugin.look(FakeJobRun())
         book.context.jobs.run_all()
         assert (begun() != first) is again
+
+
+def test_of_two_processes_one_sees_to_another_folder(book: Any, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("a", "b")]
+    for each in folders:
+        each.mkdir()
+    scans, context = book.plugin._scans, book.context
+    other = Scans(context, book.index, book.plugin._state, scans._scanner)
+    context.settings.on_change(other.settings_changed)  # as in another process
+
+    def begun(folder: Path | str) -> int:
+        before = len(book.told("songs.scan_started"))
+        context.settings.update({"dlcDir": str(folder)})
+        context.jobs.run_all()
+        return len(book.told("songs.scan_started")) - before
+
+    assert [begun(each) for each in (*folders, folders[0], "", folders[0])] == [1, 1, 1, 0, 1]
+    assert begun(f"{folders[0]}/") == 0
 
 
 def test_a_wish_is_not_lost(book: Any) -> None:
