@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -52,3 +53,20 @@ def test_nothing_is_missed(
     a.host.plugins.enable("folder")
     wait_until(lambda: answers() == 200)
     assert amid == [], "the first look failed"
+
+
+def test_one_that_failed_here_is_tried_again_once_it_works_elsewhere(
+    make_host: Callable[..., TestHost], write_plugin: Callable[..., Any]
+) -> None:
+    """A worker that answered "try again" has noted its success before the others look."""
+    host = make_host()
+    folder = write_plugin("folder", "raise RuntimeError('not yet')")
+    host.host.plugins.install(folder)
+    host.enable("folder")
+    assert host.entry("folder").state == "errored"
+    module = host.data_dir / "plugins" / "folder" / "__init__.py"
+    module.write_text(textwrap.dedent(CODE))
+    wishes = host.host.manager.wishes
+    wishes.acted("folder", wishes.set("folder", True).version, "active", None)
+    host.host.manager.follow()
+    assert host.get("/api/plugins/folder/hello").json() == 1
