@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -63,12 +65,23 @@ def _from_path(host: Host, source: Path, yes: bool, dry_run: bool) -> None:
     yes = _agreed(change, present, yes, dry_run)
     if dry_run:
         return
-    with fetched(change) as ready, ready.installed():
+    with _saying_how(), fetched(change) as ready, ready.installed():
         if host.presence.others():
             _install_in_server(host, source, yes)
         else:
             host.plugins.install(source, accept_additions=yes)
     _done(host, plan.manifest)
+
+
+@contextmanager
+def _saying_how() -> Iterator[None]:
+    """To what waits for a word, how it is given here."""
+    try:
+        yield
+    except Conflict as error:
+        if error.code != "CONFIRMATION_NEEDED":
+            raise
+        raise Conflict(f"{error.message} --yes confirms it.", code=error.code) from None
 
 
 def _change_for(host: Host, plan: InstallPlan, present: Packages) -> Change:

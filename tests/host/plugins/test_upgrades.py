@@ -8,7 +8,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from host.cli.main import main
 from plugin_sdk import Conflict, Invalid
 
 V1 = """
@@ -170,6 +172,12 @@ def test_an_upgrade_is_held_against_what_was_agreed_to_and_not_what_lies_there(
     with pytest.raises(Conflict) as caught:
         host.host.plugins.install(newer)
     assert caught.value.code == "CONFIRMATION_NEEDED"
+    command = ["plugin", "install", str(newer), "--data-dir", str(host.data_dir)]
+    done = CliRunner().invoke(main, command)
+    assert (done.exit_code, "http. Confirm this to go on. --yes confirms it." in done.output) == (
+        1,
+        True,
+    )
     host.host.plugins.install(newer, accept_additions=True)
     host.restart()
     assert host.entry("notes").state == "active"
