@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from builtin_plugins.songs.facts import Arrangement, SongFacts, Stem
 from builtin_plugins.songs.index import Found, LibraryIndex
 from builtin_plugins.songs.tables import create_orders, drop_orders
-from plugin_sdk import Clock, Conflict, Database, Settings
+from plugin_sdk import Clock, Conflict, Database, Invalid, Settings
 
 __all__ = ["fill"]
 
@@ -106,8 +106,10 @@ _Value = TypeVar("_Value")
 
 
 def fill(db: Database, index: LibraryIndex, clock: Clock, settings: Settings, count: int) -> int:
-    """Adds songs without files; how many there are then. Raises Conflict while a song folder is
-    set: the next scan would take them away."""
+    """Adds songs without files; how many there are then. Raises Invalid for less than one, and
+    Conflict while a song folder is set: the next scan would take them away."""
+    if count < 1:
+        raise Invalid(f"COUNT is how many songs to add, so 1 or more, not {count}.")
     if settings["dlcDir"]:
         raise Conflict("dlcDir is set: made-up songs are for a library without a song folder.")
     last = db.value("SELECT max(id) FROM songs") or 0

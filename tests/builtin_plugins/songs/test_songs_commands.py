@@ -15,7 +15,7 @@ from builtin_plugins.songs.identity import track_id_of
 from builtin_plugins.songs.library_scans import Scans
 from builtin_plugins.songs.presence import Presence
 from builtin_plugins.songs.scan_state import ScanState
-from plugin_sdk import Conflict
+from plugin_sdk import Conflict, Invalid
 from plugin_sdk.testing import FakeCommandIO, FakeJobRun, FakeSongFormat
 
 
@@ -82,6 +82,8 @@ def test_filling(book: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len({song["title"] for song in page["songs"]}) == 150
     artists = [song["artist"].casefold() for song in page["songs"]]
     assert artists == sorted(artists)
+    with pytest.raises(Invalid):
+        run(book, "fill", count=-5)
     book.context.settings.update({"dlcDir": "/somewhere"})
     with pytest.raises(Conflict):
         run(book, "fill", count=1)
