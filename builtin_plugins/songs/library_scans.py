@@ -18,6 +18,11 @@ __all__ = ["JOB", "Scans", "scan_state"]
 JOB: Final = "scan"
 _MINUTE_MS: Final = 60_000
 _LOOK_SECONDS: Final = 0.2
+_ADVICE: Final = {
+    "NO_LIBRARY_FOLDER": "No song folder is set, or it is not there: "
+    "stagebox settings set songs dlcDir FOLDER",
+    "LIBRARY_UNREADABLE": "The song folder (the setting dlcDir) cannot be read by this user.",
+}
 _COUNTERS: Final = ("added", "changed", "removed", "unchanged", "failed")
 
 
@@ -104,7 +109,8 @@ class Scans:
             io.error(f"{failure['file']}: {failure['message']}")
         if status["status"] != "error":
             return 0
-        io.error(f"The scan failed: {status['error']}")
+        advice = _ADVICE.get(status["error"], "The log of the host says more.")
+        io.error(f"The scan failed: {status['error']}. {advice}")
         return 1
 
     def _run_here(self, mode: Mode) -> None:
