@@ -341,7 +341,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
 
     def again(self) -> None:
         """Has the first request carried out once more. Any thread."""
-        self.server.add_task(self)
+        self.server.task_dispatcher.add_task(self)
 
     def _task(self, request: Parser) -> Any:
         if request.error is not None:

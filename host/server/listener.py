@@ -12,7 +12,7 @@ from waitress.server import TcpWSGIServer
 from host.errors import ConfigurationError
 from host.server.channel import Channel
 from host.server.site import Site
-from host.server.workers import Workers
+from host.server.workers import Task, Workers
 
 __all__ = ["Listener", "resolve"]
 
@@ -90,6 +90,11 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]  # waitress ships no types
 
     def pull_trigger(self) -> None:
         self.site.poller.wake()
+
+    def add_task(self, task: Task) -> None:
+        """A connection has a request to be answered. The I/O thread, or the worker that answered
+        the one before it; any other calls ``task_dispatcher.add_task``."""
+        self.task_dispatcher.leave(task)
 
     # ---- I/O thread
 

@@ -15,7 +15,7 @@ from host.server.listener import Listener, resolve
 from host.server.poller import Poller
 from host.server.process import SwitchInterval, raise_file_limit
 from host.server.site import BodyLimit, Gateway, RenderError, Site
-from host.server.workers import Workers
+from host.server.workers import PATIENCE_SECONDS, Workers
 from host.web.handshake import WebSocketApplication
 from plugin_sdk.context import Logger
 
@@ -151,7 +151,9 @@ class Server:
         next_check = 0.0
         while not self._ended:
             try:
-                self._poller.turn(self._interval)
+                behind = self._workers.behind
+                self._poller.turn(PATIENCE_SECONDS if behind else self._interval)
+                self._workers.attend()
             except Exception:
                 self._log.exception("The I/O loop stumbled; it goes on.")
                 time.sleep(0.1)  # should it stumble again and again
