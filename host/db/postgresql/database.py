@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from threading import get_ident
@@ -91,6 +92,7 @@ class PostgresqlDatabase(Sessions):
         with self.transaction():
             while batch := list(islice(rows, _BATCH)):
                 total += self._write(sql, [self._bound(sql, row) for row in batch], _changed)
+            self._note_filled(total)
         return total
 
     def tables(self) -> list[str]:
@@ -147,6 +149,7 @@ class PostgresqlDatabase(Sessions):
                 self._change_schema(lambda link: copies.put_back(link, self._schema, path))
         finally:
             self._patient = before
+        self._statistics.refresh()
         self._server.sweep()
 
     def describe(self) -> list[TableDescription]:
@@ -210,7 +213,9 @@ class PostgresqlDatabase(Sessions):
         return self._write(sql, [self._positional(sql, values)], _changed)
 
     def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
-        return self._write(sql, [self._positional(sql, row) for row in rows], _changed)
+        changed = self._write(sql, [self._positional(sql, row) for row in rows], _changed)
+        self._note_filled(changed)
+        return changed
 
     def run_returning(self, sql: str, values: Sequence[Any]) -> Sequence[Any]:
         row = self._write(
@@ -224,6 +229,9 @@ class PostgresqlDatabase(Sessions):
 
     def read_one(self, sql: str, values: Sequence[Any]) -> Row | None:
         return self._fetch(sql, self._positional(sql, values), Link.row)
+
+    def _note_filled(self, rows: int) -> None:
+        self.after_commit(partial(self._statistics.filled, rows))
 
     def _bound(self, sql: str, params: Parameters | None) -> Call:
         self._statements.kind(sql)

@@ -18,6 +18,7 @@ from host.db.postgresql.link import Link
 from host.db.postgresql.names import schema_of
 from host.db.postgresql.server import Server
 from host.db.postgresql.state import StateCalls
+from host.db.postgresql.statistics import Statistics
 from host.db.postgresql.texts import Texts
 from host.db.postgresql.wire import PATIENCE, Call, Result
 from host.db.shape_cache import ShapeCache
@@ -95,6 +96,7 @@ class Sessions(SqlDatabase):
         self._wrote = False
         self._changed_schema = False
         self._state = StateCalls(self._schema, name)
+        self._statistics = Statistics(server, self._schema, name)
 
     def single_write(self) -> AbstractContextManager[None]:
         return nullcontext() if self._owner == get_ident() else _Single(self)
