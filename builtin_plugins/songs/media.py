@@ -36,6 +36,7 @@ __all__ = ["Media", "reader_of", "reading", "source_of"]
 _HEADERS: Final = {"Cache-Control": "no-cache"}
 _PNG: Final = "image/png"
 _LOCKS: Final = 256
+_PATIENCE: Final = 3
 
 
 def reader_of(context: Context, song: Song) -> SongFormat:
@@ -135,12 +136,16 @@ class Media:
             "OR (o.kind <> 'upload' AND (t.id IS NULL OR o.signature <> s.signature)))" + condition,
             {} if song_id is None else {"song": song_id},
         )
-        try:
-            for row in rows:
+        failures = 0
+        for row in rows:
+            try:
                 self._context.blobs.delete(row["key"])
                 self._db.table("objects").delete(row["key"])
-        except (StageboxError, OSError) as error:
-            self._context.log.warning("Stored copies are removed later: %s", error)
+            except (StageboxError, OSError) as error:
+                self._context.log.warning("A stored copy is removed later: %s", error)
+                failures += 1
+                if failures == _PATIENCE:  # it is the store, and no single object
+                    return
 
     # Copies
 

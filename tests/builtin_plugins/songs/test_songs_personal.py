@@ -293,18 +293,26 @@ def test_a_store_that_fails_does_not_fail_the_deletion(
 ) -> None:
     track = book.add("a")
     number = book.ask("GET", "track", track)["id"]
-    row = {"key": f"audio_{track}", "song": number, "signature": "1", "kind": "sound"}
-    book.context.db.table("objects").insert(row)
+    objects = book.context.db.table("objects")
+    for key in ("audio", "cover", "stem"):
+        objects.insert({"key": key, "song": number, "signature": "1", "kind": "sound"})
+    delete = book.context.blobs.delete
 
     def refuse(key: str) -> bool:
-        raise OSError("the disk is gone")
+        if key in ("audio", *refused):
+            raise OSError("the disk is gone")
+        return bool(delete(key))
 
+    refused = ["cover", "stem"]
     with monkeypatch.context() as patch:
         patch.setattr(book.context.blobs, "delete", refuse)
         book.ask("DELETE", "delete_track", track)
-    assert book.context.db.table("objects").count_where() == 1
+        assert objects.count_where() == 3
+        refused.clear()
+        book.plugin._media.sweep()  # one that stays keeps no other
+        assert objects.count_where() == 1
     book.plugin._media.sweep()
-    assert book.context.db.table("objects").count_where() == 0
+    assert objects.count_where() == 0
 
 
 def test_who_asks_for_favourites_is_somebody(book: Any) -> None:
