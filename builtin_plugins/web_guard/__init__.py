@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from builtin_plugins.web_guard.limiter import RateLimiter, counted_as, peer_behind
+from builtin_plugins.web_guard.limiter import RateLimiter, counted_as, listed_proxies, peer_behind
 from builtin_plugins.web_guard.origins import OriginRules
 from builtin_plugins.web_guard.rates import Rates
 from plugin_sdk import Forbidden, Plugin, RateLimited, Request, RequestFilter, Response, Verdict
@@ -63,7 +63,7 @@ class WebGuard(Plugin):
             settings["allowLocalhostOrigins"],
             settings["allowLanOrigins"],
         )
-        self._trusted = frozenset(settings["trustedProxies"])
+        self._trusted = listed_proxies(settings["trustedProxies"])
         self._exempt = tuple(path.rstrip("/") for path in settings["rateLimitExempt"])
         self._exempt_loopback: bool = settings["exemptLoopback"]
 

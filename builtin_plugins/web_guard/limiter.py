@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Final
 
-__all__ = ["Count", "RateLimiter", "counted_as", "peer_behind"]
+__all__ = ["Count", "RateLimiter", "counted_as", "listed_proxies", "peer_behind"]
 
 _MAX_KEYS: Final = 100_000
 
@@ -87,6 +88,11 @@ def counted_as(peer: str) -> str:
             return str(address.ipv4_mapped)
         return str(IPv6Network((int(address) >> 64 << 64, 64)))
     return str(address)
+
+
+def listed_proxies(texts: Iterable[str]) -> frozenset[str]:
+    """Addresses of proxies, whichever way they are written; what is no address is none."""
+    return frozenset(found for each in texts if (found := _canonical(each.strip())) is not None)
 
 
 def peer_behind(peer: str, forwarded: str | None, trusted: frozenset[str]) -> str:

@@ -176,7 +176,7 @@ def test_this_machine_is_exempt_unless_that_is_changed(host):
 
 
 def test_a_trusted_proxy_speaks_for_its_clients(limited):
-    limited.host.settings.update("web_guard", {"trustedProxies": ["127.0.0.1"]})
+    limited.host.settings.update("web_guard", {"trustedProxies": ["::FFFF:7f00:1"]})
     for _ in range(3):
         limited.get("/api/v1/movies", headers={"X-Forwarded-For": "198.51.100.7"})
     again = {"X-Forwarded-For": "203.0.113.1, 198.51.100.7"}

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from builtin_plugins.web_guard import limiter as limiter_module
-from builtin_plugins.web_guard.limiter import RateLimiter, counted_as, peer_behind
+from builtin_plugins.web_guard.limiter import RateLimiter, counted_as, listed_proxies, peer_behind
 from builtin_plugins.web_guard.origins import OriginRules
 from builtin_plugins.web_guard.rates import Rates
 from plugin_sdk.testing import FakeLog
@@ -120,6 +120,11 @@ def test_an_ipv6_address_counts_with_its_network(peer, key):
 )
 def test_only_trusted_proxies_speak_for_others(peer, forwarded, behind):
     assert peer_behind(peer, forwarded, frozenset({"192.0.2.1", "192.0.2.2"})) == behind
+
+
+def test_proxies_may_be_written_in_any_way():
+    listed = listed_proxies(["FD00:0:0::1", "::ffff:192.0.2.1", " 192.0.2.2 ", "proxy.example", ""])
+    assert listed == {"fd00::1", "192.0.2.1", "192.0.2.2"}
 
 
 # Counting
