@@ -96,7 +96,7 @@ REACTION: Final = _shape(
 )
 ATTACHMENT: Final = _shape(
     "Attachment",
-    "id messageId size mime",
+    "id messageId size",
     id=_TEXT,
     messageId=_TEXT,
     filename=_TEXT,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
 from builtin_plugins.rooms.documents import MESSAGE_DOC, dump
-from builtin_plugins.rooms.local.finished import member_doc
+from builtin_plugins.rooms.local.finished import exported_attachment, member_doc
 from plugin_sdk import Database, Invalid
 
 __all__ = ["export"]
@@ -28,6 +29,12 @@ _LISTS: Final = (
     ("attachments", "SELECT doc FROM attachments ORDER BY message_id, id"),
     ("bans", "SELECT doc FROM bans ORDER BY room_id, user_id"),
 )
+
+_TEXTS: Final[Mapping[str, Callable[[dict[str, Any]], str]]] = {
+    "members": lambda row: dump(member_doc(row)),
+    "attachments": lambda row: exported_attachment(row["doc"]),
+}
+"""How a row is written where its ``doc`` is not all."""
 
 
 def export(database: Database, texts: Any, file: str | None, write: Write) -> None:
@@ -47,17 +54,13 @@ def _write(database: Database, texts: Any, write: Write) -> None:
     with database.snapshot():
         for name, sql in _LISTS:
             write(f',\n"{name}":'.encode())
-            _write_list((_text(row) for row in database.iterate(sql)), write)
+            text = _TEXTS.get(name, itemgetter("doc"))
+            _write_list((text(row) for row in database.iterate(sql)), write)
     write(b',\n"pluginData":')
     _write_list((dump(row) for row in (texts.rows() if texts is not None else ())), write)
     write(b',\n"meta":')
     write(dump(texts.metas() if texts is not None else {}).encode())
     write(b"}\n")
-
-
-def _text(row: dict[str, Any]) -> str:
-    doc: str | None = row.get("doc")
-    return dump(member_doc(row)) if doc is None else doc
 
 
 def _write_list(texts: Iterable[str], write: Write) -> None:

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from builtin_plugins.rooms.documents import dump
+
 __all__ = [
     "attachment_doc",
     "ban_doc",
+    "exported_attachment",
     "member_doc",
     "message_doc",
     "reaction_doc",
@@ -48,6 +52,14 @@ def attachment_doc(doc: Mapping[str, Any]) -> Doc:
     return {name: value for name, value in doc.items() if not _withheld(name, value)}
 
 
+def exported_attachment(text: str) -> str:
+    """The object's text, fit for an import: members that an import wants, but that were withheld,
+    have a value that is withheld again."""
+    doc = json.loads(text)
+    missing = [name for name in ("filename", "mime") if name not in doc]
+    return dump({**doc, **dict.fromkeys(missing, "file:")}) if missing else text
+
+
 def member_doc(row: Mapping[str, Any]) -> Doc:
     """A membership as an import has it, of its row."""
     names = {"role": "role", "joined_at": "joinedAt", "last_seen_at": "lastSeenAt"}
@@ -61,5 +73,7 @@ def _timed(doc: Mapping[str, Any], now: int) -> Doc:
 
 
 def _withheld(name: str, value: Any) -> bool:
+    if name in ("id", "messageId"):  # names, whatever they look like
+        return False
     hidden = name.lower().endswith("path")
     return hidden or (isinstance(value, str) and _PLACE.match(value) is not None)

@@ -252,6 +252,17 @@ def test_attachments_hide_places(local: Any) -> None:
     assert local.get("messages", room, "attachments") == []
 
 
+def test_names_are_no_places_and_what_is_exported_goes_in_again(local: Any) -> None:
+    room = local.room()
+    doc = {"messageId": f"file:{room}", "size": 1, "mime": "file:x", "filename": "file:a.png"}
+    local.take_in({"attachments": [{**doc, "id": f"file:{room}"}]})
+    shown = [{"id": f"file:{room}", "messageId": f"file:{room}", "size": 1}]
+    assert local.get("messages", f"file:{room}", "attachments") == shown
+    local.take_in(local.give_out())
+    assert local.get("messages", f"file:{room}", "attachments") == shown
+    assert local.store.remove_attachment(f"file:{room}")
+
+
 def test_all_attachments_in_the_order_of_their_messages(local: Any) -> None:
     room = local.room()
     for id, timestamp in ((f"{room}m1", 9), (f"{room}m2", 5)):
