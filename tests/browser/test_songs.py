@@ -146,7 +146,7 @@ def test_a_scan_leaves_the_list_where_it_is(open_page: Callable[..., Any], url: 
     page = watched.page
     expect(page.locator("#sign-in")).to_be_visible()
     wait(page, "() => document.querySelectorAll('.song').length > 5")
-    told = []
+    told: list[int] = []
 
     def scanning(route: Any) -> None:
         status = route.fetch().json()

@@ -337,7 +337,8 @@ def test_of_two_processes_one_sees_to_another_folder(book: Any, tmp_path: Path) 
         context.jobs.run_all()
         return len(book.told("songs.scan_started")) - before
 
-    assert [begun(each) for each in (*folders, folders[0], "", folders[0])] == [1, 1, 1, 0, 1]
+    changes: list[Path | str] = [*folders, folders[0], "", folders[0]]
+    assert [begun(each) for each in changes] == [1, 1, 1, 0, 1]
     assert begun(f"{folders[0]}/") == 0
 
 
