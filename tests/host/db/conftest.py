@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from host.db import Engine, HostDatabase
@@ -33,6 +34,18 @@ def postgresql(postgresql_url: str) -> Iterator[PostgresqlEngine]:
     yield engine
     engine.close()
     assert engine.connections == 0, "a connection was left open"
+
+
+@pytest.fixture
+def ask(postgresql_url: str) -> Iterator[Callable[..., list[tuple[Any, ...]]]]:
+    """Another connection to the same database of PostgreSQL."""
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+
+        def run(sql: str) -> list[tuple[Any, ...]]:
+            cursor = connection.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+        yield run
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 
 from host.db import HostDatabase
 from host.db.postgresql import PostgresqlEngine
+from tests.notes import make_notes
 
 pytestmark = pytest.mark.one_engine
 
@@ -18,11 +19,6 @@ def engine(postgresql: PostgresqlEngine) -> PostgresqlEngine:
     return postgresql
 
 
-def _notes(database: HostDatabase) -> None:
-    database.table("notes").create({"id": "integer", "text": "text"}, pk="id", if_not_exists=True)
-    database.table("notes").insert({"text": "a"})
-
-
 def _prepared(database: Any) -> list[str]:
     """What is prepared on the connection that the next statement takes."""
     rows = database.query("SELECT statement FROM pg_prepared_statements ORDER BY prepare_time")
@@ -30,7 +26,7 @@ def _prepared(database: Any) -> list[str]:
 
 
 def test_statements_are_prepared_at_their_second_use(database: HostDatabase) -> None:
-    _notes(database)
+    make_notes(database)
     sql = "SELECT text FROM notes WHERE id = :id"
     for number in range(5):
         assert database.value(sql, {"id": 1}) == "a"
@@ -49,7 +45,7 @@ def test_nulls_do_not_multiply_plans(database: HostDatabase) -> None:
 
 
 def test_few_statements_stay_prepared(database: HostDatabase) -> None:
-    _notes(database)
+    make_notes(database)
     for number in range(400):
         for _ in range(2):
             assert database.value(f"SELECT {number} FROM notes") == number
@@ -58,7 +54,7 @@ def test_few_statements_stay_prepared(database: HostDatabase) -> None:
 
 
 def test_plans_follow_another_process(postgresql_url: str, database: HostDatabase) -> None:
-    _notes(database)
+    make_notes(database)
     table = database.table("notes")
     for _ in range(3):
         assert database.one("SELECT * FROM notes") == {"id": 1, "text": "a"}
@@ -83,7 +79,7 @@ def test_plans_follow_another_process(postgresql_url: str, database: HostDatabas
 
 
 def test_plans_follow_a_transactions_own_changes(database: HostDatabase) -> None:
-    _notes(database)
+    make_notes(database)
     sql = "SELECT * FROM notes"
     with database.transaction():
         for _ in range(3):

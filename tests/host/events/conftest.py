@@ -11,7 +11,7 @@ import pytest
 from host.clock import SystemClock
 from host.db import Engine
 from host.events import EventBus, Subscriber
-from plugin_sdk import Event
+from plugin_sdk import Event, Events
 
 LOG = logging.getLogger("stagebox.test.events")
 
@@ -81,3 +81,9 @@ def rows(engine: Engine) -> Callable[[str], int]:
         return value
 
     return count
+
+
+@pytest.fixture
+def rooms(bus: EventBus, engine: Engine) -> Events:
+    """What the plugin ``rooms`` emits with."""
+    return bus.emitter("rooms", engine.open("rooms"))
