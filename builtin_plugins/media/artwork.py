@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Final
@@ -56,6 +57,7 @@ class Pictures:
         self._blobs = blobs
         self._http = http
         self._log = log
+        self._decoding = threading.Lock()
 
     def keep(
         self, url: str | None, stored: str | None = None, source: str | None = None
@@ -67,7 +69,7 @@ class Pictures:
             return None
         try:
             content = self.download(url)
-            _, extension = checked_picture(content)
+            extension = self._extension(content)
             name = f"{hashlib.sha256(content).hexdigest()[:32]}.{extension}"
             if not self._is_fresh(f"{_FOLDER}{name}"):
                 self._blobs().put(f"{_FOLDER}{name}", content, FORMATS[extension])
@@ -78,6 +80,12 @@ class Pictures:
             self._log.info("A picture was not kept, its address is: %s", error)
             return url
         return URL_PREFIX + name
+
+    def _extension(self, content: bytes) -> str:
+        """Of a picture that can be decoded; raises ValueError. One at a time: look-ups are many,
+        and 40 megapixels take 160 megabytes."""
+        with self._decoding:
+            return checked_picture(content)[1]
 
     def collect(self, used: Callable[[Sequence[str]], Collection[str]], run: JobRun) -> int:
         """Deletes the pictures of which ``used`` does not name the addresses; returns how many.

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image
 
-from builtin_plugins.media.artwork import checked_picture
+from builtin_plugins.media.artwork import Pictures, checked_picture
 from builtin_plugins.media.swatches import NAMES, colours, named_swatches, swatches_of
+from plugin_sdk import HttpReply
+from plugin_sdk.testing import FakeContext
 
 
 def flat(size: tuple[int, int], colour: tuple[int, int, int]) -> Image.Image:
@@ -124,3 +128,30 @@ def test_pictures_that_are_too_large():
     Image.new("1", (8000, 5001)).save(file, "PNG")
     with pytest.raises(ValueError, match="40 megapixels"):
         checked_picture(file.getvalue())
+
+
+def test_pictures_are_decoded_one_at_a_time(monkeypatch):
+    """Many look-ups at once would take gigabytes for large ones."""
+    context = FakeContext("media")
+    address = "https://img.example/a.png"
+    content = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(content, "PNG")
+    context.http.answer("GET", address, HttpReply(200, {}, content.getvalue()))
+    meeting = threading.Barrier(2)
+    met = []
+
+    def decode(content):
+        try:
+            meeting.wait(0.2)
+            met.append(True)
+        except threading.BrokenBarrierError:
+            meeting.reset()
+        return checked_picture(content)
+
+    monkeypatch.setattr("builtin_plugins.media.artwork.checked_picture", decode)
+    pictures = Pictures(lambda: context.blobs, context.http, context.log)
+    with ThreadPoolExecutor(2) as pool:
+        kept = list(pool.map(pictures.keep, [address, address]))
+    assert kept[0] == kept[1]
+    assert kept[0].startswith("/api/v1/image/")
+    assert met == []
