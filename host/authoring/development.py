@@ -105,7 +105,7 @@ class Development:
 
     def _complain(self, error: StageboxError) -> None:
         active = self._source.id in self._host.manager.catalog.plugins
-        rest = " The version before goes on." if active else ""
+        rest = " The version before goes on." if active else " Mend it: saving tries it again."
         message = self._traces.named(error.message)
         self._say(f"{self._source.id} was not loaded: {message}{rest}")
         for problem in error.details:

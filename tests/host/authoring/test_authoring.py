@@ -194,6 +194,7 @@ def test_a_project_may_begin_with_a_mistake(tmp_path, develop):
     module.write_text("raise RuntimeError('not yet')")
     development, said, client = develop(tmp_path / "notes")
     assert "not yet" in said[-1]
+    assert said[-1].endswith("Mend it: saving tries it again.")
     assert development.page().endswith(str(client.base_url.port))
     module.write_text(good)
     assert eventually(lambda: client.get("/notes").status_code == 200)
