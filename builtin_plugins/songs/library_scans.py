@@ -166,7 +166,7 @@ def scan_state(context: Context) -> ScanState:
 
 def _presence(context: Context) -> Presence:
     """Of the command that scans."""
-    return Presence(context.paths.data / "scan.lock")
+    return Presence(lambda: context.paths.data)
 
 
 def _folder(context: Context) -> str:

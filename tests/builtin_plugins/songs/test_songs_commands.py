@@ -184,26 +184,30 @@ def test_the_state_is_that_of_one_life(book: Any) -> None:
 
 
 def test_the_end_of_a_process_shows(tmp_path: Path) -> None:
-    presence = Presence(tmp_path / "scan.lock")
+    presence = Presence(lambda: tmp_path)
     with presence.kept() as mark:
         assert mark
-        assert not Presence(tmp_path / "scan.lock").is_gone(mark)
-        with Presence(tmp_path / "scan.lock").kept() as second:
+        assert not Presence(lambda: tmp_path).is_gone(mark)
+        with Presence(lambda: tmp_path).kept() as second:
             assert second == ""
         assert not presence.is_gone(mark)
     assert not presence.is_gone(mark)  # it said that it ended
     ends = (
         "import os, sys; from pathlib import Path\n"
         "from builtin_plugins.songs.presence import Presence\n"
-        "with Presence(Path(sys.argv[1])).kept() as mark:\n"
+        "with Presence(lambda: Path(sys.argv[1])).kept() as mark:\n"
         "    print(mark, flush=True); os._exit(9)\n"
     )
-    command = [sys.executable, "-c", ends, str(tmp_path / "scan.lock")]
+    command = [sys.executable, "-c", ends, str(tmp_path)]
     mark = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     assert mark
     assert presence.is_gone(mark)
     assert not presence.is_gone("")
     assert not presence.is_gone("another")
+    nowhere = Presence(lambda: tmp_path / "nowhere")
+    with nowhere.kept() as mark:
+        assert mark == ""
+    assert not nowhere.is_gone("any")
 
 
 def test_a_wish_outlives_a_run_that_fails(
