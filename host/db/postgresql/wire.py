@@ -120,6 +120,7 @@ class Wire:
     def forget_plans(self) -> None:
         """The schema was changed: statements are prepared anew."""
         self._prepared.clear()
+        self._types.clear()  # else nothing would take out those of statements that never return
         self._before = [_FORGET]
 
     def see_version(self, schema: str, version: int) -> None:

@@ -53,6 +53,18 @@ def test_few_statements_stay_prepared(database: HostDatabase) -> None:
     assert database.value("SELECT 1 FROM notes") == 1
 
 
+def test_what_is_known_of_statements_is_bounded(database: Any) -> None:
+    make_notes(database)
+    for number in range(600):
+        if number % 60 == 0:
+            database.execute(f"ALTER TABLE notes ADD COLUMN c{number} BIGINT")
+            assert database.one("SELECT * FROM notes")
+        assert database.value(f"SELECT {number} FROM notes WHERE id < :n", {"n": 9}) == number
+    links = database._pool._idle
+    assert links
+    assert max(len(link._types) for link in links) <= 260
+
+
 def test_plans_follow_another_process(postgresql_url: str, database: HostDatabase) -> None:
     make_notes(database)
     table = database.table("notes")
