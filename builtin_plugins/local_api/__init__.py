@@ -17,6 +17,7 @@ from plugin_sdk import (
     CommandIO,
     Event,
     Plugin,
+    ProviderUnavailable,
     Request,
     Response,
     command,
@@ -106,7 +107,12 @@ class LocalApi(Plugin):
 
     def _texts(self) -> Any:
         """The store of named texts. Raises ProviderUnavailable while plugin_data is off."""
-        return self.context.services.get("plugin_data.store")
+        texts = self.context.services.find("plugin_data.store")
+        if texts is None:
+            raise ProviderUnavailable(
+                "Meta is kept by plugin_data, which is switched off: enable that first."
+            )
+        return texts
 
 
 plugin = LocalApi

@@ -76,7 +76,6 @@ class Rooms(OpenFace, Administration, LocalFace):
         self.enable_local()
 
     def disable(self) -> None:
-        self.disable_local()
         self.activity.close()
 
     def guard(self, request: Request) -> None:

@@ -58,9 +58,6 @@ class LocalFace(Plugin):
             self.context.services.get("host.settings"), "local_api", "exposeOnLan"
         )
 
-    def disable_local(self) -> None:
-        return
-
     def guard_local(self, request: Request) -> None:
         """Asked for paths below /api/ before anything else. Raises Forbidden."""
         self._lan.check(request)

@@ -126,7 +126,7 @@ def test_commands_write_meta(plugin: local_api.LocalApi, texts: Texts) -> None:
 
 def test_commands_need_the_store(context: FakeContext, plugin: local_api.LocalApi) -> None:
     context.services.remove("plugin_data.store")
-    with pytest.raises(ProviderUnavailable):
+    with pytest.raises(ProviderUnavailable, match="plugin_data, which is switched off"):
         run(plugin, "set-meta", key="k", value="v")
 
 
