@@ -29,13 +29,15 @@ _DEFAULT_LANGUAGE: Final = "en-US"
 @dataclass(frozen=True, slots=True)
 class Found:
     """How a look-up ended: ``row`` is the name of the provider row that answered, ``source`` the
-    source of its ids. ``out``: every row had been left out, so nobody was asked."""
+    source of its ids. ``out``: every row had been left out, so nobody was asked. ``cut``: it is
+    to stop, and somebody was not asked yet."""
 
     metadata: MediaMetadata | None = None
     row: str = ""
     source: str = ""
     error: bool = False
     out: bool = False
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,8 @@ class Chain:
         for member in self._members:
             if query.kind not in member.provider.kinds or self._state(member).left_out:
                 continue
+            if asked and self._context.stopping:
+                return Found(cut=True)
             asked += 1
             language = member.row.config.get("language")
             wanted = MediaQuery(
@@ -140,8 +144,6 @@ class Chain:
             if answers.state == "answered" and isinstance(answers.value, MediaMetadata):
                 return Found(answers.value, member.row.name, member.provider.source)
             errors += answers.state == "error"
-            if self._context.stopping:
-                break
         return Found(error=bool(asked) and errors == asked, out=not asked)
 
     def season(self, row_name: str, ids: Mapping[str, str], number: int) -> SeasonFound | None:

@@ -126,8 +126,8 @@ class Lookups:
         if answer.artwork is None and answer.metadata is not None:
             self.kept.note(key, answer)
             answer = self._pictured(answer, answer.metadata, media_type, again=again)
-        if answer.metadata is None and self._stopped():
-            raise Stopped  # it may have been cut short
+        if answer.found.cut or (answer.found.error and self._stopped()):
+            raise Stopped
         self.kept.note(key, answer)
         return answer
 
@@ -151,8 +151,8 @@ class Lookups:
     def _season(self, key: Key, ids: Mapping[str, str]) -> SeasonFound | None:
         found = self.kept.season(key) or self.chain.season(key[0], ids, key[2])
         if found is not None:
-            if found.season is None and self._stopped():
-                raise Stopped  # it may have been cut short
+            if found.error and self._stopped():
+                raise Stopped
             self.kept.note(key, found)
         return found
 
