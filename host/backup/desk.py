@@ -126,8 +126,9 @@ def restore_pending(
             f"{done.databases} databases, {done.files} files and {done.blobs} blobs of "
             f"{done.created} are back."
         )
-    except StageboxError as error:
-        succeeded, message = False, f"{error.message} The data are those from before."
+    except (StageboxError, OSError) as error:
+        reason = error.message if isinstance(error, StageboxError) else f"{error}."
+        succeeded, message = False, f"{reason} The data are those from before."
     outcome = {
         "name": name,
         "succeeded": succeeded,

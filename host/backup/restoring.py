@@ -66,8 +66,8 @@ def restore(
             raise Conflict(f"{where} data already: add --replace to put the backup in their place.")
         _refuse_without_room(archive.manifest, config.data_dir)
         archive.check(progress)
-        new = swap.begin(config.data_dir)
         try:
+            new = swap.begin(config.data_dir)
             _build(archive, replace(config, data_dir=new, database=""), env, progress)
             if config.database:
                 _exchange_served(config, new, progress)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from host.backup import occupied, swap, take_backup
+from host.backup import occupied, restore_pending, swap, take_backup
 from host.backup.occupancy import alone
 from host.config import load_config
 from host.testing import TestHost
@@ -237,6 +237,31 @@ def test_a_full_disk_while_unpacking_changes_nothing(stopped, put_back, monkeypa
         with pytest.raises(Unavailable, match="No space left"):
             put_back(stopped.data_dir, replace_data=True)
     assert state_of(stopped.data_dir) == before
+
+
+def test_a_folder_that_cannot_be_made_changes_nothing(
+    stopped, put_back, monkeypatch, tmp_path
+) -> None:
+    """Said by the command; noted, and in nobody's way, at the start of a server."""
+    before = state_of(stopped.data_dir)
+    with monkeypatch.context() as patch:
+        patch.setattr("host.backup.swap.begin", _full)
+        with pytest.raises(Unavailable, match=r"No space left on device.*nothing was changed"):
+            put_back(stopped.data_dir, replace_data=True)
+    assert state_of(stopped.data_dir) == before
+    desk = tmp_path / "desk"
+    (desk / "backups").mkdir(parents=True)
+    (desk / "backups" / ".pending.json").write_text('{"name": "a.zip"}')
+    with monkeypatch.context() as patch:
+        patch.setattr("host.backup.desk.restore", _full)
+        outcome = restore_pending(load_config({"data_dir": str(desk)}, {}), {}, _full)
+    assert outcome is not None
+    assert (outcome.succeeded, "No space left" in outcome.message) == (False, True)
+    assert restore_pending(load_config({"data_dir": str(desk)}, {}), {}, _full) is None
+
+
+def _full(*_arguments, **_options):
+    raise OSError(28, "No space left on device")
 
 
 def test_nobody_works_on_data_that_are_being_restored_and_the_other_way_round(tmp_path):
