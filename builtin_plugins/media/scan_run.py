@@ -113,6 +113,7 @@ class ScanRun:
         self._ahead = KnownAhead(self._scan, shop.memory, job["library_id"])
         self._held: list[_Told | _Done] = []
         self._held_since = 0.0
+        self._listed: Sequence[str] = ()
 
     def _kind_of_scan(self, kind: str, rescan: bool) -> KindOfScan:
         shop = self._shop
@@ -151,7 +152,7 @@ class ScanRun:
         if position:
             self._tree.remember(self._walked(position))
         while position < job["total_folders"]:
-            names = self._shop.jobs.folders(job["id"], position, _AHEAD * size)
+            names = self._names(position, _AHEAD * size)
             if not names:
                 raise Overtaken
             self._ahead.read(names)
@@ -165,6 +166,12 @@ class ScanRun:
                     self._hold("batching", "Batch complete")
         self._commit_held()
         self._finish()
+
+    def _names(self, position: int, count: int) -> Sequence[str]:
+        """Of folders: as listed by this run, else as an earlier one kept them."""
+        if self._listed:
+            return self._listed[position : position + count]
+        return self._shop.jobs.folders(self.job["id"], position, count)
 
     def metadata_status(self, *, ended: bool = False) -> str:
         job = self.job
@@ -202,6 +209,7 @@ class ScanRun:
         if not entries and self._library_has_files():
             raise ScanFailed("Scan root is empty; nothing was removed")
         self._shop.jobs.set_folders(self.job, names)
+        self._listed = names
 
     def _library_has_files(self) -> bool:
         found = self._shop.db.value(
