@@ -26,7 +26,7 @@ from host.backup import BackupDesk
 from host.config import Config, address, load_config
 from host.errors import ConfigurationError
 from host.server import Server, server_of
-from host.server.elsewhere import GranianGateway, websocket_url
+from host.server.elsewhere import WAITING_THREADS, GranianGateway, websocket_url
 
 __all__ = ["serve_fleet"]
 
@@ -68,7 +68,7 @@ def serve_fleet(config: Config, flags: Mapping[str, Any], greet: Callable[[Host]
             port=port,
             interface=Interfaces.WSGI,
             workers=config.workers,
-            blocking_threads=config.threads,
+            blocking_threads=config.threads + WAITING_THREADS,
             http=HTTPModes.http1,
             websockets=False,
             log_enabled=False,
@@ -141,7 +141,13 @@ class Member:
         Finalize(None, worker.stop, exitpriority=_EXIT_PRIORITY)
         worker.start()
         web = host.web
-        return GranianGateway(web.gateway, web.upgrades, web.render_error, self.websockets)
+        return GranianGateway(
+            web.gateway,
+            web.upgrades,
+            web.render_error,
+            self.websockets,
+            threads=config.threads,
+        )
 
 
 class StopSignal:

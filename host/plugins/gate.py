@@ -84,7 +84,7 @@ class Gate:
         self._inside = 0
         self._held = 0
         self._waiting = 0
-        self._queue: deque[Callable[[], object]] = deque()
+        self._queue: deque[Callable[[], bool]] = deque()
         self._closed = False
         self._paused = False
         self._idle = threading.Condition(slots.lock)
@@ -108,10 +108,11 @@ class Gate:
         """How many calls are inside right now."""
         return self._inside
 
-    def enter(self, *, slot: bool = True, wake: Callable[[], object] | None = None) -> None:
+    def enter(self, *, slot: bool = True, wake: Callable[[], bool] | None = None) -> None:
         """Takes a lease. Raises Unavailable with ``retry_after`` when the plugin is being
         switched off, or has all the calls at once that it may have; in that case, with ``wake``,
-        Postponed: ``wake`` is called when there may be room.
+        Postponed: ``wake`` is called, once, when there may be room. It says whether the call will
+        be made again; if not, the next one is woken.
 
         ``slot`` is False for calls that run on threads of their own (events, jobs, sockets)."""
         slots = self._slots
@@ -138,12 +139,12 @@ class Gate:
         """Gives the lease back. ``failed``: the call ended in an exception nobody intended."""
         slots = self._slots
         tripped = False
-        wake = None
+        room = False
         with slots.lock:
             if slot:
                 self._held -= 1
                 slots.used -= 1
-                wake = self._next()
+                room = bool(self._queue)
             self._inside -= 1
             self.seconds += seconds
             if self.quarantine_failures:
@@ -152,13 +153,20 @@ class Gate:
                 self.failures += 1
             if self._inside == 0 and self._waiting:
                 self._idle.notify_all()
-        if wake is not None:
-            wake()
+        if room:
+            self._wake_next()
         if tripped and self._on_failures is not None:
             self._on_failures()
 
-    def _next(self) -> Callable[[], object] | None:
-        return self._queue.popleft() if self._queue else None
+    def _wake_next(self) -> None:
+        """One that waits, past those that have given up."""
+        woken = False
+        while not woken:
+            with self._slots.lock:
+                if not self._queue:
+                    return
+                wake = self._queue.popleft()
+            woken = wake()
 
     def _note(self, failed: bool) -> bool:
         now = self._now()
@@ -179,9 +187,7 @@ class Gate:
         with self._slots.lock:
             self._held -= 1
             self._slots.used -= 1
-            wake = self._next()
-        if wake is not None:
-            wake()
+        self._wake_next()
 
     def close(self) -> None:
         """No call enters any more."""

@@ -39,12 +39,13 @@ class Ticket:
         self._lock = threading.Lock()
         self._state = "running"
 
-    def wake(self) -> None:
-        """There may be room now."""
+    def wake(self) -> bool:
+        """There may be room now. False for one that is answered without it."""
         with self._lock:
             queued, self._state = self._state == "queued", "woken"
         if queued:
             self._channel.again()
+        return not self.late
 
     def begin(self) -> None:
         """A worker carries the request out, perhaps not for the first time."""
