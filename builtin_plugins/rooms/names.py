@@ -29,8 +29,8 @@ MAX_SERVER_ID: Final = 2**31 - 1
 _ROOM_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _KEY: Final = re.compile(r"05[0-9a-fA-F]{64}")
 _LOWER_KEY: Final = re.compile(r"05[0-9a-f]{64}")
-_DIGITS: Final = re.compile(r"(?P<sign>)0*(?P<digits>[0-9]+)")
-_SIGNED: Final = re.compile(r"(?P<sign>-?)0*(?P<digits>[0-9]+)")
+_DIGITS: Final = re.compile(r"()([0-9]+)")
+_SIGNED: Final = re.compile(r"(-?)([0-9]+)")
 _MIN: Final = -(2**63)
 _MAX: Final = 2**63 - 1
 _MAX_DIGITS: Final = len(str(_MAX))
@@ -71,9 +71,9 @@ def path_integer(text: str, name: str) -> int:
 
 def _integer(pattern: re.Pattern[str], text: str, name: str) -> int:
     match = pattern.fullmatch(text)
-    if match is not None and len(match["digits"]) <= _MAX_DIGITS:
-        number = int(match["sign"] + match["digits"])
-        if _MIN <= number <= _MAX:
+    if match is not None:
+        sign, digits = match[1], match[2].lstrip("0") or "0"
+        if len(digits) <= _MAX_DIGITS and _MIN <= (number := int(sign + digits)) <= _MAX:
             return number
     raise Invalid(f"{name} must be an integer.")
 
