@@ -45,7 +45,11 @@ _PATIENCE_SECONDS = 3.0
     help="waitress, or granian for several processes.  [default: waitress]",
 )
 @click.option("--workers", type=int, help="Processes, with granian.  [default: 2]")
-@click.option("--websocket-port", type=int, help="Where WebSockets are, with granian.")
+@click.option(
+    "--websocket-port",
+    type=int,
+    help="Where WebSockets are, with granian.  [default: the port behind that of --listen]",
+)
 @click.option("--threads", type=int, help="Worker threads, of each process.  [default: 16]")
 @click.option(
     "--allowed-host",
