@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from host.jobs.kinds import KindTable
+from host.jobs.kinds import JobKind, KindTable
 from host.jobs.owners import Owners
 from host.jobs.run import Reason, Run, describe, encode
 from host.jobs.store import Head, JobStore
 from host.jobs.workers import Workers
-from plugin_sdk import Clock, DatabaseUnavailable, JobState, Logger, Unavailable
+from plugin_sdk import Clock, DatabaseUnavailable, JobState, Logger, Row, Unavailable
 
 __all__ = ["Runner"]
 
@@ -52,6 +52,7 @@ class Runner:
         self._runs: dict[int, Run] = {}
         self._paused: dict[str, float] = {}
         self._stopping = threading.Event()
+        self._unsure = False  # whether there may be leases of ours that nobody here knows of
 
     # -- from the service
 
@@ -111,6 +112,17 @@ class Runner:
         with self._lock:
             return self._of(plugin_id)
 
+    def tidy(self) -> None:
+        """The database may have ended amid a commit, or before a job could be given back: what is
+        leased to this process and runs nowhere goes back to the queue."""
+        if not self._unsure:
+            return
+        with self._taking:
+            numbers = [run.lease.number for run in self.runs()]
+            if self._store.give_back(self._owners.id, numbers, self._clock.ms()):
+                self._workers.wake()
+            self._unsure = False
+
     def cancel(self, numbers: set[int]) -> None:
         for run in self.runs():
             if run.lease.number in numbers:
@@ -150,7 +162,7 @@ class Runner:
                 kind = self.kinds.get(head.kind)
                 if self._stopping.is_set() or kind is None or head.number is None:
                     continue
-                row = self._store.claim(head.number, kind, self._owners.id, self._clock.ms())
+                row = self._claimed(head.number, kind)
                 if row is not None:
                     run = Run(self._store, kind, row, self._changed)
                     with self._lock:
@@ -159,6 +171,13 @@ class Runner:
                         self._workers.wake()  # there may be more for another worker
                     return run
         return None
+
+    def _claimed(self, number: int, kind: JobKind) -> Row | None:
+        try:
+            return self._store.claim(number, kind, self._owners.id, self._clock.ms())
+        except DatabaseUnavailable:
+            self._unsure = True
+            raise
 
     def has_work(self) -> bool:
         """Whether some job's turn has come; one query."""
@@ -226,7 +245,8 @@ class Runner:
         try:
             self._store.requeue(run.lease, run.reached, self._clock.ms())
         except DatabaseUnavailable:
-            self._log.exception("Job %s stays leased until the lease runs out.", run.id)
+            self._unsure = True
+            self._log.exception("Job %s stays leased until the database answers.", run.id)
         self._workers.abandon(run.thread)
         with self._lock:
             self._runs.pop(run.lease.number, None)

@@ -87,6 +87,7 @@ class JobService:
             {
                 "take over from dead processes": self._look_after_others,
                 "look for cancelled jobs": self._follow_cancels,
+                "give back what nobody runs": self._runner.tidy,
                 "write progress": self._flush,
                 "keep the schedule": self._tick,
                 "look for jobs": self._look,
@@ -280,6 +281,9 @@ class JobService:
         try:
             info = self._store.get(run.id)
         except NotFound:  # purged or pruned
+            return
+        except DatabaseUnavailable:  # the run itself is more than what is told of it
+            self._tell(None)
             return
         self._tell(info)
 

@@ -7,7 +7,7 @@ for dead cannot touch what another one has begun again.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -58,13 +58,16 @@ PRUNE: Final = f"""DELETE FROM {JOBS} WHERE kind = :kind
         SELECT number FROM {JOBS}
         WHERE kind = :kind AND state IN ('succeeded', 'failed', 'cancelled')
         ORDER BY number DESC LIMIT 1 OFFSET :keep)"""
-_TAKE_OVER: Final = f"""UPDATE {JOBS} SET owner = NULL, losses = losses + 1,
+OWN: Final = f"SELECT number FROM {JOBS} WHERE state = 'running' AND owner = :owner"
+_BACK: Final = f"""UPDATE {JOBS} SET owner = NULL, losses = losses + 1,
     state = CASE WHEN cancel_requested = 1 THEN 'cancelled'
                  WHEN losses + 1 >= {_MAX_LOSSES} THEN 'failed' ELSE 'queued' END,
     error = CASE WHEN cancel_requested = 0 AND losses + 1 >= {_MAX_LOSSES} THEN :lost
                  ELSE error END,
     finished_at = CASE WHEN cancel_requested = 1 OR losses + 1 >= {_MAX_LOSSES} THEN :now END
-    WHERE state = 'running' AND owner NOT IN (SELECT id FROM {OWNERS})"""
+    WHERE state = 'running'"""
+_TAKE_OVER: Final = f"{_BACK} AND owner NOT IN (SELECT id FROM {OWNERS})"
+_GIVE_BACK: Final = f"{_BACK} AND owner = :owner AND number = :number"
 _LEASED: Final = (
     "WHERE number = :number AND state = 'running' AND owner = :owner AND attempt = :attempt"
 )
@@ -264,6 +267,16 @@ class JobStore:
     def take_over(self, now: int) -> int:
         """Puts jobs of owners that are gone back into the queue; how many there were."""
         return self.database.execute(_TAKE_OVER, {"now": now, "lost": _LOST})
+
+    def give_back(self, owner: str, runs: Collection[int], now: int) -> int:
+        """Puts jobs back into the queue that this owner has leased and does not run; how many."""
+        with self.database.transaction():
+            leased = {row["number"] for row in self.database.query(OWN, {"owner": owner})}
+            adrift = [{"number": number} for number in leased.difference(runs)]
+            for each in adrift:
+                values = {"owner": owner, "now": now, "lost": _LOST}
+                self.database.execute(_GIVE_BACK, {**each, **values})
+        return len(adrift)
 
     def cancels(self, owner: str) -> set[int]:
         """Running jobs of this owner that somebody wants cancelled."""
