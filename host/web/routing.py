@@ -214,13 +214,14 @@ class PathTable:
         if known is not None:
             return known
         chain = self._chain(uri)
-        if "\ufffd" not in uri or req is None or _is_utf8(req.env):
-            for routes in chain:
-                found = routes.find(uri)
-                if found is not None:
-                    if not found.fields:
-                        self._known[uri] = found
-                    return found
+        if "\ufffd" in uri and req is not None:
+            uri = _exact(req.env)
+        for routes in chain:
+            found = routes.find(uri)
+            if found is not None:
+                if not found.fields:
+                    self._known[uri] = found
+                return found
         return chain[0].unknown if chain else self._unknown
 
     def owner(self, path: str) -> Owner:
@@ -284,11 +285,8 @@ def _fits(template_segment: str, segment: str) -> bool:
     return template_segment == segment or "{" in template_segment
 
 
-def _is_utf8(environ: Mapping[str, Any]) -> bool:
-    """Whether the path is one; what is not names nothing (local REST API, 2)."""
+def _exact(environ: Mapping[str, Any]) -> str:
+    """The path with each byte that is no UTF-8 as a lone surrogate, where Falcon puts U+FFFD: it
+    equals no text that anybody keeps, so it names nothing (local REST API, 2)."""
     raw: str = environ["PATH_INFO"]
-    try:
-        raw.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return False
-    return True
+    return raw.encode("latin-1").decode("utf-8", "surrogateescape")

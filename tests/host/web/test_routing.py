@@ -158,9 +158,11 @@ def test_fields_are_decoded_once(site):
 
 
 def test_a_path_that_is_not_utf8_names_nothing(site):
-    site.add("hello", opened("GET", "/x/{id}"))
-    assert site.get("/api/plugins/hello/x/%FF").status == 404
-    assert site.get("/api/plugins/hello/x/%ED%A0%80").status == 404
+    site.add("hello", opened("GET", "/x/{id}"), opened("GET", "/y"))
+    assert site.get("/api/plugins/hello/x/%FF").json["params"] == {"id": "\udcff"}
+    surrogate = site.get("/api/plugins/hello/x/%ED%A0%80").json["params"]
+    assert surrogate == {"id": "\udced\udca0\udc80"}
+    assert site.get("/api/plugins/hello/%FF").status == 404
     honest = site.get("/api/plugins/hello/x/%EF%BF%BD")  # the replacement character itself
     assert honest.json["params"] == {"id": "\ufffd"}
 
