@@ -90,7 +90,7 @@ class OperatorCommands:
         try:
             accepted = self._routes.accept(Fields(sent, ""))
         except Invalid as error:
-            io.error(error.message)
+            io.error(_refusal(error, path))
             return 2
         job_id = accepted.job_id
         if self._servers.any_answers():
@@ -106,3 +106,10 @@ class OperatorCommands:
     def _wait(self, job_id: str) -> None:
         while (row := self._jobs.find(job_id)) is not None and row["status"] not in _ENDED:
             time.sleep(_LOOK_SECONDS)  # the server is another process: there is only looking
+
+
+def _refusal(error: Invalid, path: str) -> str:
+    """Names the folder, where that is what was refused."""
+    about = error.details[0].path if error.details else ""
+    unnamed = about == "path" and path not in error.message
+    return f"{error.message}: {path}" if unnamed else error.message

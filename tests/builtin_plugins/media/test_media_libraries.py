@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from plugin_sdk.testing import FakeCommandIO
+
 # Libraries
 
 
@@ -99,6 +101,19 @@ def test_paths_that_are_unsafe(client, path):
     assert client.refused("POST", "/scan/path", {"path": path}) == (
         "path: Invalid or unsafe file path"
     )
+
+
+def test_a_command_names_the_folder_that_is_refused(client, tmp_path):
+    media = client.host.plugin("media")
+    missing = str(tmp_path / "missing")
+    for path, name, said in (
+        ("relative", None, "Invalid or unsafe file path: relative\n"),
+        (missing, None, f"The path does not exist: {missing}\n"),
+        (missing, "", "name must have 1 to 255 characters\n"),
+    ):
+        terminal = FakeCommandIO()
+        assert media.scan_command(terminal, path, "movie", name) == 2
+        assert (terminal.errors, terminal.output) == (said, "")
 
 
 def test_paths_that_do_not_fit_the_disk(client, plant, tmp_path):
