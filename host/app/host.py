@@ -119,7 +119,7 @@ class Host:
             self.clock, self.logs.logger("events"), owner=self.jobs.owner, alive=self.jobs.alive
         )
         self._recovery = Recovery(self.bus, self._emitters, self.logs.logger("events"))
-        self.jobs.on_owners_lost = lambda _lost: self._recovery.wake()
+        self.jobs.on_owners_lost = lambda _lost: self._recover_events()
         self.realtime = Broadcasting(
             self.registry, self.engine.signals(), self.logs.logger("realtime")
         )
@@ -297,7 +297,6 @@ class Host:
         self.installer.recover()
         self.realtime.start()
         self.bus.start()
-        self.bus.recover("host", self.database)
         self.jobs.start()
         starting = threading.Thread(target=self._start_plugins, name="start", daemon=True)
         starting.start()
@@ -314,11 +313,12 @@ class Host:
         except Exception as error:  # a fault of ours: what has started is there all the same
             self.log.critical("Starting the plugins failed.", exc_info=error)
             self.manager.bundled_started.set()
+        self._resources.recovers = True
+        self._recover_events()
 
     def start_for_command(self) -> None:
         """Starts plugins so that one of their commands can run beside a server: no jobs run."""
         self.open()
-        self._resources.serving = False
         self.jobs.attend()
         self.realtime.start(listen=False)
         self.bus.start()
@@ -382,6 +382,12 @@ class Host:
         return found
 
     # Answers for the parts
+
+    def _recover_events(self) -> None:
+        """Has what dead processes left in the outboxes told; not before all plugins have started,
+        or those that start last would never hear of it."""
+        if self._resources.recovers:
+            self._recovery.wake()
 
     def _emitters(self) -> list[tuple[str, HostDatabase]]:
         """Who may have left events: the host, and the plugins at work."""

@@ -98,8 +98,9 @@ class EventBus:
     def recover(self, source: str, database: HostDatabase, *, others: bool = False) -> None:
         """Hands over what dead processes left in that outbox, at the latest when the bus starts.
 
-        To be called before this source emits; and, with ``others``, whenever another process is
-        found dead. It costs one look at the table when nothing is left. Raises
+        To be called before this source emits, unless it is new in this process; and, with
+        ``others``, when all who may want to hear are there and whenever another process is found
+        dead. It costs one look at the table when nothing is left. Raises
         DatabaseUnavailable.
         """
         channel = self._channel(source, database)

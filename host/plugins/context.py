@@ -64,8 +64,8 @@ class Resources:
     services: ServiceRegistry
     hooks: HookRegistry
     deprecations: DeprecationLog
-    serving: bool = True
-    """False in a command that runs beside a server."""
+    recovers: bool = False
+    """Whether events that a dead process left are told, now that whoever may want them is there."""
 
 
 class PluginContext(Context):

@@ -185,7 +185,7 @@ class Start:
     def _recover_events(self) -> None:
         """Hands over what a crash left in the plugin's outbox."""
         engine, plugin_id = self.resources.engine, self.manifest.id
-        if self.resources.serving and engine.exists(plugin_id):
+        if self.resources.recovers and engine.exists(plugin_id):
             self.resources.bus.recover(plugin_id, engine.open(plugin_id))
 
     def _import(self) -> type[Plugin]:

@@ -49,6 +49,26 @@ def test_events_of_a_dead_process_are_told(make_host, wait_until):
     wait_until(lambda: table.count_where() == 0)
 
 
+class Listener(Plugin):
+    """Starts after the host, and wants to hear what the host says."""
+
+    @event_handler("host.provider_changed")
+    def heard(self, event: Event) -> None:
+        self.context.data.set("heard", event.data["name"])
+
+
+def test_what_was_left_at_the_last_end_is_told_when_all_have_started(make_host, wait_until):
+    first = make_host(Listener)
+    first.host._emit("host.provider_changed", {"type": "x", "name": "first"})
+    wait_until(lambda: first.plugin("listener").context.data.get("heard") == "first")
+    table = first.host.database.table("_stagebox_outbox")
+    row = {"owner": "dead", "position": 1, "event_id": "e1", "at": 1}
+    data = json.dumps({"type": "x", "name": "second"})
+    table.insert({**row, "name": "host.provider_changed", "data": data})
+    first.restart()
+    wait_until(lambda: first.plugin("listener").context.data.get("heard") == "second")
+
+
 def test_jobs_of_a_dead_process_are_done(make_host, wait_until):
     a = make_host(Keeper)
     jobs = a.plugin("keeper").context.jobs
