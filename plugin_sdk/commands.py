@@ -17,7 +17,8 @@ class Argument:
     """An argument, or with a name that begins with ``--`` an option.
 
     The handler gets it by its name without dashes, inner ones as ``_``. A ``flag`` takes no value.
-    ``multiple`` gives a tuple. Without ``required`` a missing one is ``default``.
+    ``multiple`` gives a tuple. Without ``required`` a missing one is ``default``. Every command
+    takes ``--data-dir`` and ``--database``: these are the host's, and no names for your own.
     """
 
     name: str
