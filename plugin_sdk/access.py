@@ -50,7 +50,9 @@ class Principal:
 
     ``id`` is stable and unique over all auth providers (``profile-1``, ``user-alice-01``); it is
     empty for an anonymous caller. ``provider`` is the name of the auth provider that vouched.
-    ``user`` is what that provider adds about the person, as JSON values.
+    ``user`` is what that provider adds about the person, as JSON values. ``created_at`` and
+    ``expires_at`` are of the session, in milliseconds since the epoch, None where the provider
+    does not say; two that differ in these alone are equal.
     """
 
     id: str = ""
@@ -59,6 +61,8 @@ class Principal:
     profile_id: int | None = None
     permissions: frozenset[str] = frozenset()
     user: Mapping[str, Any] = field(default_factory=dict)
+    created_at: int | None = field(default=None, compare=False)
+    expires_at: int | None = field(default=None, compare=False)
 
     @property
     def signed_in(self) -> bool:

@@ -52,14 +52,14 @@ def session_answer(
     if token is None:  # the local administrator of a host that is not set up has no session
         raise Unauthenticated
     profile = None if who.profile_id is None else profiles.find(who.profile_id)
-    times = sessions.of(token)
+    own = sessions.of(token)
     answer: dict[str, Any] = {
         "session": {
             "token": token,
             "profileId": profile and profile["id"],
             "profileName": profile and profile["name"],
-            "createdAt": times and times["created_at"],
-            "expiresAt": times and times["expires_at"],
+            "createdAt": own["created_at"] if own else who.created_at,
+            "expiresAt": own["expires_at"] if own else who.expires_at,
         },
         "profile": profile,
         "permissions": in_order(who.permissions),

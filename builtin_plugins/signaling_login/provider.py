@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from builtin_plugins.signaling_login.credentials import Credentials, is_claimed
@@ -57,7 +58,10 @@ class SignalingLogin(AuthProvider):
 
     def identify(self, token: str) -> Principal | None:
         found = self._sessions.find(token)
-        return None if found is None else _principal(found.user, found.server)
+        if found is None:
+            return None
+        who = _principal(found.user, found.server)
+        return replace(who, created_at=found.created_at, expires_at=found.expires_at)
 
     def logout(self, token: str) -> bool:
         return self._sessions.end(token)

@@ -51,10 +51,11 @@ def create_life(db: Database) -> None:
 
 @dataclass(frozen=True, slots=True)
 class StoredToken:
-    """Who got a token, from which entry of the list, until when (ms since the epoch)."""
+    """Who got a token, from which entry of the list, when and until when (ms since the epoch)."""
 
     user: User
     server: str
+    created_at: int
     expires_at: int
 
 
@@ -94,7 +95,7 @@ class TokenTable:
             self._table.delete(row["id"])
             return None
         user = User(row["user_id"], row["username"], row["display_name"])
-        return StoredToken(user, row["server"], row["expires_at"])
+        return StoredToken(user, row["server"], row["created_at"], row["expires_at"])
 
     def delete(self, token: str) -> bool:
         """False when there was none."""

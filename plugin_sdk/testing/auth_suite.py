@@ -139,6 +139,7 @@ class AuthSuite:
         assert isinstance(known, Principal)
         assert (known.id, known.provider) == (login.principal.id, provider.name)
         assert known.permissions == login.principal.permissions
+        assert known.expires_at in (None, login.expires_at)
 
     def test_each_login_has_a_token_of_its_own(
         self, provider: AuthProvider, good_login: Mapping[str, Any]

@@ -229,7 +229,10 @@ def test_a_token_without_profile(make_host, write_plugin):
         """
         from plugin_sdk import AuthProvider, Login, Plugin, Principal, Provider
 
-        ALICE = Principal(id="user-alice", name="Alice", provider="strangers", user={"id": "a"})
+        ALICE = Principal(
+            id="user-alice", name="Alice", provider="strangers", user={"id": "a"},
+            created_at=2**40, expires_at=2**41,
+        )
 
         class Strangers(AuthProvider):
             name = "strangers"
@@ -250,8 +253,8 @@ def test_a_token_without_profile(make_host, write_plugin):
             "token": "stranger-token",
             "profileId": None,
             "profileName": None,
-            "createdAt": None,
-            "expiresAt": None,
+            "createdAt": 2**40,
+            "expiresAt": 2**41,
         },
         "profile": None,
         "permissions": [],

@@ -29,6 +29,15 @@ def test_the_oldest_token_goes_when_there_are_too_many(
     ]
 
 
+def test_a_token_says_since_when_and_until_when(
+    provider: SignalingLogin, context: FakeContext
+) -> None:
+    made = login(provider)
+    who = provider.identify(made.token)
+    assert who is not None
+    assert (who.created_at, who.expires_at) == (context.clock.ms(), made.expires_at)
+
+
 def test_expired_tokens_leave_the_disk(provider: SignalingLogin, context: FakeContext) -> None:
     token, _other = login(provider).token, login(provider).token
     context.clock.advance(3600)
