@@ -30,12 +30,15 @@ def negotiate(head: bytes, peer: str, scheme: str, site: Site) -> Answer | Socke
     judge = ServerProtocol(logger=site.hub.protocol_log)
     judge.receive_data(head)
     events = judge.events_received()
+    old = b" HTTP/1.0\r\n" in head  # websockets before 17 does not even read that
     if not events or not isinstance(events[0], Request):
+        if old:
+            return _upgrade_required({"Upgrade": "websocket"}, "/", site)
         return _malformed(judge, "/", site)
     request = events[0]
     handshake = _handshake(request, peer, scheme)
     response = judge.accept(request)
-    if isinstance(judge.handshake_exc, InvalidUpgrade) or b" HTTP/1.0\r\n" in head:
+    if isinstance(judge.handshake_exc, InvalidUpgrade) or old:
         return _upgrade_required({"Upgrade": "websocket"}, handshake.path, site)
     if handshake.headers.get("sec-websocket-version") != "13":
         wanted = {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
