@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from plugin_sdk.errors import Forbidden, NotFound
 from plugin_sdk.http import Request
 from plugin_sdk.management import SettingsManagement
 
-__all__ = ["LanGuard"]
+__all__ = ["LanGuard", "network_of"]
+
+
+def network_of(peer: str) -> str:
+    """Whom to count a peer's attempts under: its IPv4 address, or the /64 of an IPv6 one, since
+    that is the least a customer has to send from (RFC 6177). What is no address stays as it is."""
+    try:
+        address = ip_address(peer)
+    except ValueError:
+        return peer
+    if not isinstance(address, IPv6Address):
+        return peer
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ip_network((int(address), 64), strict=False))
 
 
 class LanGuard:

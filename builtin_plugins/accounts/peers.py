@@ -7,10 +7,10 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 from plugin_sdk import RateLimited, Request, StageboxError
+from plugin_sdk.exposure import network_of
 
 __all__ = ["PeerLimit"]
 
@@ -38,7 +38,7 @@ class PeerLimit:
         if request.loopback:
             yield
             return
-        network = _network(request.peer)
+        network = network_of(request.peer)
         self._check(network)
         try:
             yield
@@ -67,16 +67,3 @@ class PeerLimit:
             self._failures.move_to_end(network)
             while len(self._failures) > _MAX_PEERS:
                 self._failures.popitem(last=False)
-
-
-def _network(peer: str) -> str:
-    """An IPv6 customer has at least a /64 to send from (RFC 6177), so that counts as one."""
-    try:
-        address = ip_address(peer)
-    except ValueError:
-        return peer
-    if not isinstance(address, IPv6Address):
-        return peer
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ip_network((int(address), 64), strict=False))

@@ -7,10 +7,10 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 from plugin_sdk import Clock, RateLimited, Request, Settings, StageboxError
+from plugin_sdk.exposure import network_of
 
 __all__ = ["PeerLimit", "Places"]
 
@@ -61,7 +61,7 @@ class PeerLimit:
         if request.loopback:
             yield
             return
-        peer = _network(request.peer)
+        peer = network_of(request.peer)
         began = self._begin(peer)
         try:
             yield
@@ -96,16 +96,3 @@ class PeerLimit:
                 attempts.remove(began)
             if not attempts:
                 self._attempts.pop(peer, None)
-
-
-def _network(peer: str) -> str:
-    """An IPv6 customer has at least a /64 to send from (RFC 6177), so that counts as one."""
-    try:
-        address = ip_address(peer)
-    except ValueError:
-        return peer
-    if not isinstance(address, IPv6Address):
-        return peer
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ip_network((int(address), 64), strict=False))
