@@ -45,7 +45,8 @@ class Activity:
             for start in range(0, len(rows), _BATCH):
                 self._db.executemany(_WRITE, rows[start : start + _BATCH])
         except StageboxError:
-            self._seen = {**seen, **self._seen}
+            with self._lock:
+                self._seen = {**seen, **self._seen}
             raise
 
     def close(self) -> None:
