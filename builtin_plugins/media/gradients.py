@@ -22,6 +22,9 @@ LIST_SECONDS: Final = 1.0
 _AT_ONCE: Final = 2
 _MAX_WAITING: Final = 1000
 _DELAYS_MS: Final = (60_000, 300_000, 3_600_000, 86_400_000)
+_KNOWN: Final = (
+    "SELECT colors FROM media WHERE id = :id AND COALESCE(poster_url, backdrop_url) = :url"
+)
 _Computed = Future["list[str]"]
 
 
@@ -96,6 +99,9 @@ class Gradients:
         """Never raises: a failure is noted, and tried again later."""
         url = row["poster_url"] or row["backdrop_url"]
         try:
+            known = self._db.value(_KNOWN, {"id": row["id"], "url": url})
+            if known is not None:  # by a computation that ended after the row was read
+                return list(json.loads(known))
             picture, _ = checked_picture(self._pictures.read(url))
             found = colours(picture)
             self._store(row["id"], url, {"colors": json.dumps(found), "colors_failures": 0})
