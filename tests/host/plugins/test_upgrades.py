@@ -173,6 +173,8 @@ def test_an_upgrade_is_held_against_what_was_agreed_to_and_not_what_lies_there(
         host.host.plugins.install(newer)
     assert caught.value.code == "CONFIRMATION_NEEDED"
     command = ["plugin", "install", str(newer), "--data-dir", str(host.data_dir)]
+    if host.host.config.database:
+        command += ["--database", host.host.config.database]
     done = CliRunner().invoke(main, command)
     assert (done.exit_code, "http. Confirm this to go on. --yes confirms it." in done.output) == (
         1,
