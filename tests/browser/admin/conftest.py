@@ -14,7 +14,7 @@ from host.testing import TestHost
 from tests.browser.admin.sources import HORN, PINNED, SETTINGS, written
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestHost]:
     """Set up: with the administrator Ada, a plugin that works and one that does not."""
     folder = tmp_path_factory.mktemp("desk")
@@ -28,7 +28,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestHost]:
         yield host
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def token(host: TestHost) -> str:
     body = {"profileName": "Ada", "pin": "2718"}
     answer = host.post("/api/auth/login?cookie=1", json=body)

@@ -253,6 +253,7 @@ def test_no_thread_before_the_start_and_none_after_the_stop(
 def test_a_handler_may_stop_the_bus(
     make_bus: MakeBus, engine: Engine, eventually: Eventually
 ) -> None:
+    before = set(threading.enumerate())
     bus = make_bus()
     stopped: list[int] = []
 
@@ -263,7 +264,7 @@ def test_a_handler_may_stop_the_bus(
     bus.subscribe([Subscriber("x", "*", stop)])
     bus.emitter("rooms", engine.open("rooms")).emit("rooms.counted")
     eventually(lambda: stopped)
-    eventually(lambda: not [t for t in threading.enumerate() if "events" in t.name])
+    eventually(lambda: set(threading.enumerate()) <= before)
 
 
 def test_a_handler_that_hangs_at_the_stop_is_named(
