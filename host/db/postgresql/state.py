@@ -36,6 +36,9 @@ class StateCalls:
         self.create = [
             Call(sql.encode(), once=True)
             for sql in (
+                # What this backend remembers of schemas may be from before it waited for the
+                # lock; it hears of changes when it locks a relation.
+                "SELECT FROM pg_namespace LIMIT 0",
                 f'CREATE SCHEMA IF NOT EXISTS "{schema}"',
                 f"COMMENT ON SCHEMA \"{schema}\" IS '{name}'",
                 f"CREATE TABLE IF NOT EXISTS {state} "
