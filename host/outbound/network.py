@@ -85,10 +85,6 @@ class Network(httpcore.NetworkBackend):
             raise too_slow(host) from failure
         raise UpstreamFailed(f"{host} does not take connections at port {port}.") from failure
 
-    def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
-        """No address leads here: only http and https URLs are taken."""
-        raise NotImplementedError("Only http and https URLs are taken.")
-
 
 def _connected(address: Address, seconds: float) -> socket.socket:
     connection = socket.socket(address.family, socket.SOCK_STREAM)

@@ -142,12 +142,8 @@ class AnswerTask(_Task):
 
     complete = True
 
-    def answer(self) -> Answer:
-        """The answer; every kind of these tasks gives its own."""
-        raise NotImplementedError
-
-    def execute(self) -> None:
-        answer = self.answer()
+    def send(self, answer: Answer) -> None:
+        """To be called by `execute`, which every kind of these tasks has of its own."""
         self.status = answer.status_line
         self.response_headers = answer.headers
         self.content_length = len(answer.body)
@@ -159,7 +155,10 @@ class AnswerTask(_Task):
 class ErrorTask(AnswerTask):
     """Answers ``request.error``: waitress' own refusals and ours, in the host's shape."""
 
-    def answer(self) -> Answer:
+    def execute(self) -> None:
+        self.send(self._answer())
+
+    def _answer(self) -> Answer:
         error = self.request.error
         status = error.code
         code = getattr(error, "word", None) or _CODES.get(status, "INVALID_REQUEST")

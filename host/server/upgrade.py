@@ -97,5 +97,5 @@ class UpgradeTask(AnswerTask):
             self.refusal = outcome
             super().service()
 
-    def answer(self) -> Answer:
-        return self.refusal
+    def execute(self) -> None:
+        self.send(self.refusal)

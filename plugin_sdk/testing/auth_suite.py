@@ -15,6 +15,7 @@ from plugin_sdk.auth import AuthProvider, Login
 from plugin_sdk.errors import Invalid, Unauthenticated
 from plugin_sdk.strict_json import dump_json
 from plugin_sdk.testing.clock import FakeClock
+from plugin_sdk.testing.missing import missing
 from plugin_sdk.testing.requests import request
 
 __all__ = ["AuthSuite"]
@@ -53,17 +54,17 @@ class AuthSuite:
     @pytest.fixture
     def provider(self) -> AuthProvider:
         """A provider that knows ``good_login``."""
-        raise NotImplementedError("Give your suite a fixture named provider.")
+        raise missing("provider")
 
     @pytest.fixture
     def good_login(self) -> Mapping[str, Any]:
         """A login body that succeeds, also twice."""
-        raise NotImplementedError("Give your suite a fixture named good_login.")
+        raise missing("good_login")
 
     @pytest.fixture
     def bad_login(self) -> Mapping[str, Any]:
         """A login body of the right shape with wrong credentials."""
-        raise NotImplementedError("Give your suite a fixture named bad_login.")
+        raise missing("bad_login")
 
     @pytest.fixture
     def clock(self) -> FakeClock | None:

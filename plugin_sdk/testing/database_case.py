@@ -10,6 +10,7 @@ import pytest
 
 from plugin_sdk.database import Database, Table
 from plugin_sdk.errors import Invalid
+from plugin_sdk.testing.missing import missing
 
 __all__ = ["DEADLINE", "ODD_TEXTS", "REFUSED_TEXTS", "Background", "DatabaseCase", "refused"]
 
@@ -73,7 +74,7 @@ class DatabaseCase:
     @pytest.fixture
     def database(self) -> Database:
         """An empty database."""
-        raise NotImplementedError("Give your suite a fixture named database.")
+        raise missing("database")
 
     @pytest.fixture
     def people(self, database: Database) -> Table:

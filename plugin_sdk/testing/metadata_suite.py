@@ -21,6 +21,7 @@ from plugin_sdk.metadata import (
 from plugin_sdk.strict_json import dump_json
 from plugin_sdk.testing.clock import FakeClock
 from plugin_sdk.testing.logs import FakeLog
+from plugin_sdk.testing.missing import missing
 
 __all__ = ["FakeProviderContext", "MetadataSuite"]
 
@@ -71,17 +72,17 @@ class MetadataSuite:
     @pytest.fixture
     def provider(self) -> MetadataProvider:
         """A configured provider that knows what ``known_query`` asks."""
-        raise NotImplementedError("Give your suite a fixture named provider.")
+        raise missing("provider")
 
     @pytest.fixture
     def known_query(self) -> MediaQuery:
         """Something that the provider finds."""
-        raise NotImplementedError("Give your suite a fixture named known_query.")
+        raise missing("known_query")
 
     @pytest.fixture
     def unknown_query(self) -> MediaQuery:
         """Something that it does not find."""
-        raise NotImplementedError("Give your suite a fixture named unknown_query.")
+        raise missing("unknown_query")
 
     @pytest.fixture
     def known_season(self) -> tuple[Mapping[str, str], int] | None:

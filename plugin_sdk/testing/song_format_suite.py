@@ -26,6 +26,7 @@ from plugin_sdk.song_formats import (
     UnreadableSong,
 )
 from plugin_sdk.strict_json import check_json
+from plugin_sdk.testing.missing import missing
 
 __all__ = ["SongFormatSuite", "check_chart"]
 
@@ -115,12 +116,12 @@ class SongFormatSuite:
     @pytest.fixture
     def song_format(self) -> SongFormat:
         """The reader."""
-        raise NotImplementedError("Give your suite a fixture named song_format.")
+        raise missing("song_format")
 
     @pytest.fixture
     def source(self) -> SongSource:
         """A song that it can read, whole."""
-        raise NotImplementedError("Give your suite a fixture named source.")
+        raise missing("source")
 
     @pytest.fixture
     def broken_source(self) -> SongSource | None:

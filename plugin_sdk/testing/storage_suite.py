@@ -14,6 +14,7 @@ import pytest
 
 from plugin_sdk.blobs import BlobInfo, StorageProvider, check_blob_key
 from plugin_sdk.errors import NotFound
+from plugin_sdk.testing.missing import missing
 from plugin_sdk.testing.streams import Broken, breaking, dripping, zeros
 
 __all__ = ["StorageSuite"]
@@ -62,7 +63,7 @@ class StorageSuite:
     @pytest.fixture
     def provider(self) -> StorageProvider:
         """An empty provider."""
-        raise NotImplementedError("Give your suite a fixture named provider.")
+        raise missing("provider")
 
     @pytest.fixture
     def reopen(self) -> Callable[[StorageProvider], StorageProvider] | None:

@@ -66,24 +66,20 @@ def test_requests_wait_for_room_in_their_plugin(room, wait_for):
     assert room.gate.inside == 0
 
 
-def test_they_are_refused_when_too_many_wait(room, wait_for, monkeypatch):
-    monkeypatch.setattr(elsewhere, "WAITING_THREADS", 3)
-    asking, answers = crowd(room, 10)
-    wait_for(lambda: len(answers) == 5, "what is refused")
+@pytest.mark.parametrize(
+    ("limit", "value", "count", "answered"),
+    [("WAITING_THREADS", 3, 10, 5), ("LONGEST_WAIT_SECONDS", 0.01, 4, 2)],
+)
+def test_they_are_refused_when_too_many_wait_or_for_too_long(
+    room, wait_for, monkeypatch, limit, value, count, answered
+):
+    monkeypatch.setattr(elsewhere, limit, value)
+    asking, answers = crowd(room, count)
+    wait_for(lambda: len(answers) == count - answered, "what is refused")
     room.go.set()
     for thread in asking:
         thread.join()
-    assert sorted(answers) == [b"200"] * 5 + [b"503"] * 5
-
-
-def test_they_are_refused_when_it_takes_too_long(room, wait_for, monkeypatch):
-    monkeypatch.setattr(elsewhere, "LONGEST_WAIT_SECONDS", 0.01)
-    asking, answers = crowd(room, 4)
-    wait_for(lambda: len(answers) == 2, "what is refused")
-    room.go.set()
-    for thread in asking:
-        thread.join()
-    assert sorted(answers) == [b"200"] * 2 + [b"503"] * 2
+    assert sorted(answers) == [b"200"] * answered + [b"503"] * (count - answered)
 
 
 def test_those_that_wait_leave_their_turn_to_others(wait_for):
