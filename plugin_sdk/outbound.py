@@ -54,7 +54,9 @@ class Http(Protocol):
     environment are ignored, no cookie is kept. Redirects are followed only with ``redirects`` > 0
     and only to the same host. Addresses that are not public (loopback, private, link-local) are
     refused unless the manifest declares ``http.private``; what a name resolves to is checked and
-    then used. Raises UpstreamFailed for everything that keeps an answer from arriving, Forbidden
+    then used. With ``private=False`` they are refused in any case: for a URL that somebody else
+    chose, such as one in a file or in the answer of a stranger (OWASP: server-side request
+    forgery). Raises UpstreamFailed for everything that keeps an answer from arriving, Forbidden
     for an address that is not allowed, Invalid for a URL that is none.
     """
 
@@ -70,6 +72,7 @@ class Http(Protocol):
         timeout: float = 10.0,
         max_bytes: int = 4 * 1024 * 1024,
         redirects: int = 0,
+        private: bool = True,
     ) -> HttpReply:
         """Sends ``json`` (as application/json) or ``content``, and reads the answer."""
         ...
@@ -85,6 +88,7 @@ class Http(Protocol):
         timeout: float = 60.0,
         max_bytes: int = 1024 * 1024 * 1024,
         redirects: int = 0,
+        private: bool = True,
     ) -> AbstractContextManager[HttpStream]:
         """As `request`, for large answers."""
         ...

@@ -136,5 +136,5 @@ class Directory:
             # Which address it is stays unsaid: the answer may reach whoever chose the name.
             raise Forbidden(
                 f"Requests to {host} are not allowed: its address is not public, and the plugin "
-                'does not declare the capability "http.private".'
+                'does not declare the capability "http.private", or does not use it for this one.'
             )

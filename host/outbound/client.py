@@ -39,12 +39,13 @@ class OutboundClient(Http):
         resolve: Resolve = resolve,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        self._directory = Directory(allow_private=allow_private, resolve=resolve)
+        self._allow_private = allow_private
+        self._resolve = resolve
         self._user_agent = user_agent
         self._max_at_once = max_at_once
         self._ssl_context = ssl_context
         self._lock = threading.Lock()
-        self._transport: Transport | None = None
+        self._transports: dict[bool, Transport] = {}  # by whether private addresses are allowed
         self._closed = False
 
     def request(
@@ -59,6 +60,7 @@ class OutboundClient(Http):
         timeout: float = 10.0,
         max_bytes: int = 4 * 1024 * 1024,
         redirects: int = 0,
+        private: bool = True,
     ) -> HttpReply:
         from host.outbound.messages import message
 
@@ -72,7 +74,7 @@ class OutboundClient(Http):
             user_agent=self._user_agent,
             compressed=True,
         )
-        answer = self._ready().exchange(
+        answer = self._ready(private).exchange(
             sent, timeout=_positive(timeout), max_bytes=max_bytes, redirects=redirects
         )
         try:
@@ -92,6 +94,7 @@ class OutboundClient(Http):
         timeout: float = 60.0,
         max_bytes: int = 1024 * 1024 * 1024,
         redirects: int = 0,
+        private: bool = True,
     ) -> Iterator[HttpStream]:
         from host.outbound.messages import message
 
@@ -105,7 +108,7 @@ class OutboundClient(Http):
             user_agent=self._user_agent,
             compressed=False,
         )
-        answer = self._ready().exchange(
+        answer = self._ready(private).exchange(
             sent, timeout=_positive(timeout), max_bytes=max_bytes, redirects=redirects
         )
         try:
@@ -117,24 +120,25 @@ class OutboundClient(Http):
         """Closes all connections; requests that run fail, later ones are refused."""
         with self._lock:
             self._closed = True
-            transport = self._transport
-        if transport is not None:
-            transport.close()
+            transports = [*self._transports.values()]
+        for each in transports:
+            each.close()
 
-    def _ready(self) -> Transport:
+    def _ready(self, private: bool) -> Transport:
         # httpx is loaded with the first request: it costs a tenth of a second.
         from host.outbound.transport import Transport
 
+        allow = private and self._allow_private
         with self._lock:
             if self._closed:
                 raise UpstreamFailed("The plugin is switched off: it sends no requests any more.")
-            if self._transport is None:
-                self._transport = Transport(
-                    self._directory,
+            if allow not in self._transports:  # never both: connections are kept
+                self._transports[allow] = Transport(
+                    Directory(allow_private=allow, resolve=self._resolve),
                     max_at_once=self._max_at_once,
                     ssl_context=self._ssl_context,
                 )
-            return self._transport
+            return self._transports[allow]
 
 
 def _positive(seconds: float) -> float:

@@ -100,13 +100,14 @@ class FakeHttp:
         timeout: float = 10.0,
         max_bytes: int = 4 * 1024 * 1024,
         redirects: int = 0,
+        private: bool = True,
     ) -> HttpReply:
         sent = {name.lower(): value for name, value in (headers or {}).items()}
         if json is not None:
             content = dump_json(json).encode()
             sent.setdefault("content-type", "application/json")
         request = HttpRequest(method.upper(), _joined(url, query), sent, content or b"", timeout)
-        reply = self._follow(request, redirects)
+        reply = self._follow(request, redirects, private)
         if len(reply.content) > max_bytes:
             raise UpstreamFailed(f"The answer of {request.url} is larger than {max_bytes} bytes.")
         return reply
@@ -123,14 +124,15 @@ class FakeHttp:
         timeout: float = 60.0,
         max_bytes: int = 1024 * 1024 * 1024,
         redirects: int = 0,
+        private: bool = True,
     ) -> Iterator[HttpStream]:
         sent = {name.lower(): value for name, value in (headers or {}).items()}
         request = HttpRequest(method.upper(), _joined(url, query), sent, content or b"", timeout)
-        reply = self._follow(request, redirects)
+        reply = self._follow(request, redirects, private)
         yield _Stream(reply.status, reply.headers, reply.content, max_bytes)
 
-    def _follow(self, request: HttpRequest, redirects: int) -> HttpReply:
-        reply = self._send(request)
+    def _follow(self, request: HttpRequest, redirects: int, private: bool) -> HttpReply:
+        reply = self._send(request, private)
         while redirects > 0 and reply.status in _REDIRECTS and "location" in reply.headers:
             target = urljoin(request.url, reply.headers["location"])
             if urlsplit(target).netloc != urlsplit(request.url).netloc:
@@ -138,12 +140,12 @@ class FakeHttp:
             request = replace(request, url=target)
             if reply.status == 303:
                 request = replace(request, method="GET", content=b"")
-            reply = self._send(request)
+            reply = self._send(request, private)
             redirects -= 1
         return reply
 
-    def _send(self, request: HttpRequest) -> HttpReply:
-        self._check_address(request.url)
+    def _send(self, request: HttpRequest, private: bool) -> HttpReply:
+        self._check_address(request.url, private)
         self.requests.append(request)
         plain = urlunsplit(urlsplit(request.url)._replace(query="", fragment=""))
         for url in (request.url, plain):
@@ -157,14 +159,14 @@ class FakeHttp:
             f"Write context.http.answer({request.method!r}, {plain!r}, HttpReply(...))."
         )
 
-    def _check_address(self, url: str) -> None:
+    def _check_address(self, url: str, private: bool) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise Invalid(f'"{url}" is no http or https URL.')
-        if not self._private and _is_private(parts.hostname):
-            raise Forbidden(
-                f"{parts.hostname} is a private address: that needs the capability http.private."
-            )
+        if (self._private and private) or not _is_private(parts.hostname):
+            return
+        needed = "the capability http.private" if private else "a request without private=False"
+        raise Forbidden(f"{parts.hostname} is a private address: that needs {needed}.")
 
 
 def _reply(answer: Answer, request: HttpRequest) -> HttpReply:

@@ -219,6 +219,18 @@ def test_a_private_address_is_refused(server: Any) -> None:
     assert server.seen == []
 
 
+def test_a_single_request_may_do_without_private_addresses(
+    server: Any, client: OutboundClient
+) -> None:
+    assert client.request("GET", server.url).ok  # its connection is kept
+    with pytest.raises(Forbidden, match="not public"):
+        client.request("GET", server.url, private=False)
+    with pytest.raises(Forbidden), client.stream("GET", server.url, private=False):
+        pass
+    assert client.request("GET", server.url).ok
+    assert len(server.seen) == 2
+
+
 def test_a_name_that_leads_here_is_refused(server: Any) -> None:
     client = OutboundClient(allow_private=False, resolve=here)
     with pytest.raises(Forbidden, match=r"innocent\.test"):

@@ -91,6 +91,8 @@ def test_private_addresses_need_a_capability(host: str) -> None:
     http = FakeHttp(private=True)
     http.answer_json("GET", url, 1)
     assert http.request("GET", url).json() == 1
+    with pytest.raises(Forbidden, match="private=False"):
+        http.request("GET", url, private=False)
 
 
 def test_answers_that_are_too_large(http: FakeHttp) -> None:
