@@ -88,6 +88,7 @@ class Gateway:
             if self._hosts.allows(environ.get("HTTP_HOST"), environ["SERVER_PROTOCOL"], peer):
                 body = self._answer(environ, exchange)
             else:
+                exchange.shown = self.table.find(exchange.path).resource.shown
                 body = self._refuse(environ, exchange, HostRefused())
         except Exception:
             # Nothing of a plugin's comes here; a fault of ours must not cost the connection.
@@ -95,7 +96,7 @@ class Gateway:
             self._tools.log.exception(
                 "%s %s failed in the host.",
                 exchange.method,
-                exchange.path,
+                exchange.shown or exchange.path,
                 extra={"incident": incident},
             )
             lease, exchange.lease = exchange.lease, None

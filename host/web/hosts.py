@@ -18,6 +18,11 @@ __all__ = ["HostNames", "HostRefused"]
 
 _ALWAYS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _MAX_REMEMBERED: Final = 64
+_HEADERS: Final = {  # what media paths always carry (media contract, 3.2): no filter is asked here
+    "X-Frame-Options": "SAMEORIGIN",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
 
 
 class HostRefused(Forbidden):
@@ -27,6 +32,7 @@ class HostRefused(Forbidden):
         super().__init__(
             "Host not allowed",
             details=[Problem("Host", "is no name of this machine; add it to the allowed hosts")],
+            headers=_HEADERS,
         )
 
 

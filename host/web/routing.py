@@ -86,7 +86,8 @@ class RouteSet:
         """Raises Invalid for a template that cannot be routed."""
         self.owner = owner
         self.claims = tuple(claims)
-        self.unknown = _unknown(owner, tools, guard)
+        self._unknown = _unknown(owner, tools, guard)
+        self._secret: list[tuple[str, Match]] = []
         self._guard = guard
         self._tools = tools
         self._router = CompiledRouter()
@@ -117,6 +118,13 @@ class RouteSet:
             if match is not None and not match.resource.trailing_slash:
                 return None
         return match
+
+    def unknown(self, path: str) -> Match:
+        """What answers a path that `find` does not know. Where the fields of a known one would
+        begin they may be secrets here too."""
+        return next(
+            (match for fixed, match in self._secret if path.startswith(fixed)), self._unknown
+        )
 
     def _find(self, path: str) -> Match | None:
         found = self._router.find(path)
@@ -183,6 +191,9 @@ class RouteSet:
         except ValueError as error:
             raise Invalid(f"The route {template} cannot be mounted: {error}") from None
         self._templates.append(tuple(template.split("/")))
+        if shown:
+            match = _unknown(owner, tools, guard, f"{shown}/…")
+            self._secret.append((shown.partition("{")[0], match))
 
 
 class Claim(NamedTuple):
@@ -222,7 +233,7 @@ class PathTable:
                 if not found.fields:
                     self._known[uri] = found
                 return found
-        return chain[0].unknown if chain else self._unknown
+        return chain[0].unknown(uri) if chain else self._unknown
 
     def owner(self, path: str) -> Owner:
         """Who answers for a path, whether or not there is anything at it."""
@@ -255,9 +266,9 @@ def _claim(prefix: str, owners: Mapping[str, RouteSet]) -> Claim:
     return Claim(tuple(chain), reserved)
 
 
-def _unknown(owner: Owner, tools: Tools, guard: Guard | None = None) -> Match:
-    methods = Methods(Refuser(owner, NotFound, tools, guard))
-    return Match(Resource("", methods, takes_empty=False), methods, {}, None)
+def _unknown(owner: Owner, tools: Tools, guard: Guard | None = None, shown: str = "") -> Match:
+    methods = Methods(Refuser(owner, NotFound, tools, guard, shown))
+    return Match(Resource("", methods, takes_empty=False, shown=shown), methods, {}, None)
 
 
 def _not_allowed(allow: str) -> Callable[[], StageboxError]:

@@ -83,6 +83,8 @@ def test_the_check_comes_before_everything(site):
         assert reply.status == 403
         assert reply.json["error"] == "FORBIDDEN"
         assert reply.json["message"] == "Host not allowed"
+        assert reply.headers["x-frame-options"] == "SAMEORIGIN"
+        assert reply.headers["referrer-policy"] == "no-referrer"
     head = site.ask("HEAD", "/api/plugins/x/do", host="evil.example")
     assert (head.status, head.body) == (403, b"")
     assert int(head.headers["content-length"]) > 0

@@ -411,3 +411,11 @@ def test_a_path_that_is_a_secret_is_in_no_log(site):
     logged = [record.getMessage() for record in site.log.records]
     assert len(logged) == 2, "both failures"
     assert "s3cret" not in str(logged)
+    site.records.clear()
+    for wrong in (f"{path}/", f"{path}/more"):
+        assert site.get(wrong).status == 404
+        site.layer.render_error(400, "INVALID_REQUEST", "bad", wrong, {})
+    assert {record.path for record in site.records} == {"/api/plugins/x/box/{id}/…"}
+    site.records.clear()
+    assert site.get(path, host="evil.example").status == 403
+    assert [record.path for record in site.records] == ["/api/plugins/x/box/{id}"]
