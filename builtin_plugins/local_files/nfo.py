@@ -17,12 +17,13 @@ from typing import Any, Final
 from xml.etree.ElementTree import Element, ParseError, fromstring
 from xml.parsers import expat
 
+from builtin_plugins.local_files.addresses import public_address
+
 __all__ = ["Nfo", "read_nfo"]
 
 MAX_BYTES: Final = 1024 * 1024
 _MAX_DEPTH: Final = 16
 _MAX_ELEMENTS: Final = 20_000
-_WEB: Final = re.compile(r"https?://[^\s<>\"]+")
 _MINUTES: Final = re.compile(r"([0-9]{1,4})")
 _MULTIPLE: Final = re.compile(rb"</episodedetails>\s*(?=<episodedetails)")
 
@@ -110,17 +111,17 @@ class Nfo:
         """An address of the first ``<thumb>`` with one of these aspects."""
         for aspect in aspects:
             for each in self._root.iterfind("thumb"):
-                found = _WEB.fullmatch((each.text or "").strip())
+                found = public_address(each.text or "")
                 own = (each.get("aspect") or "poster") == aspect and not each.get("season")
                 if own and found is not None:
-                    return found.group()
+                    return found
         return None
 
     def backdrop(self) -> str | None:
         """An address of the first picture in ``<fanart>``."""
         for each in self._root.iterfind("fanart/thumb"):
-            if found := _WEB.fullmatch((each.text or "").strip()):
-                return found.group()
+            if found := public_address(each.text or ""):
+                return found
         return None
 
 

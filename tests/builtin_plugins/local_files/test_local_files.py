@@ -228,6 +228,39 @@ def test_an_mp4_says_what_it_is_itself(provider, tmp_path):
     assert provider.fetch(film(tmp_path / "a.mp4")).title == "From the nfo"
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://192.168.1.1/reboot",
+        "http://127.1/",
+        "http://0x7f.0.0.0x1/",
+        "http://2130706433/",
+        "http://127.0.0.1./",
+        "http://[::1]/a.png",
+        "http://[::ffff:10.0.0.1]/a.png",
+        "http://[fe80::1%25eth0]/a.png",
+        "http://localhost:8085/a.png",
+        "http://printer/a.png",
+        "http://nas.local./a.png",
+        "http://pictures.example@127.0.0.1/a.png",
+        "http://pictures.example\\@127.0.0.1/a.png",
+        "http://127。0。0。1/a.png",
+        "http://[/a.png",
+        "file:///etc/passwd",
+    ],
+)
+def test_no_address_leads_home(provider, tmp_path, address):
+    film = tmp_path / "A.mkv"
+    film.with_suffix(".nfo").write_text(
+        f"<movie><title>A</title><thumb>{address}</thumb><fanart><thumb>{address}</thumb></fanart>"
+        '<thumb aspect="clearlogo">HTTPS://Pictures.example:8/a.png?b=1</thumb></movie>',
+        encoding="utf-8",
+    )
+    found = provider.fetch(MediaQuery("movie", "A", extra={"path": str(film)}))
+    assert (found.poster_url, found.backdrop_url) == (None, None)
+    assert found.logo_url == "HTTPS://Pictures.example:8/a.png?b=1"
+
+
 @pytest.mark.parametrize("content", [b"", b"\0\0\0\x08ftyp", b"x" * 100, tagged("", "1979")])
 def test_an_mp4_that_says_nothing(provider, tmp_path, content):
     (tmp_path / "a.mp4").write_bytes(content)
