@@ -22,6 +22,7 @@ from typing import Any, Literal, Protocol
 from plugin_sdk.access import Permission
 from plugin_sdk.blobs import Blobs
 from plugin_sdk.data import ScopeKind
+from plugin_sdk.errors import Problem
 from plugin_sdk.plugin_entries import (
     DeprecatedUse,
     DiagnosticsAnswer,
@@ -184,6 +185,13 @@ class SettingsManagement(Protocol):
     def replace_all(self, documents: Mapping[str, Mapping[str, Any]]) -> None:
         """As `replace`, for several plugins in one transaction: all of them, or none when one is
         refused."""
+        ...
+
+    def problems(
+        self, plugin_id: str, values: Mapping[str, Any], *, partial: bool = False
+    ) -> Sequence[Problem]:
+        """What makes `replace` (``partial``: `update`) raise Invalid, without storing anything;
+        empty when nothing does. For those who have checks of their own beside these."""
         ...
 
     def pinned(self, plugin_id: str) -> frozenset[str]:

@@ -8,12 +8,15 @@ from builtin_plugins.app_settings.document import SharedSettings
 from builtin_plugins.app_settings.exporting import SettingsExport
 from builtin_plugins.app_settings.importing import SettingsImport
 from builtin_plugins.app_settings.shapes import CHANGES, IMPORTED, SETTINGS
-from plugin_sdk import MULTIPART, Plugin, Request, Response, route
+from plugin_sdk import MULTIPART, Invalid, Plugin, Problem, Request, Response, route
 
 __all__ = ["AppSettings", "plugin"]
 
 _MAX_BUNDLE: Final = 10 * 1024 * 1024
 _TAGS: Final = ("Settings",)
+_CHANGES: Final = {  # judged by `SharedSettings`, which knows of folders too and tells everything
+    "requestBody": {"content": {"application/json": {"schema": CHANGES}}}
+}
 _FORM: Final = {
     "requestBody": {
         "required": True,
@@ -35,7 +38,7 @@ class AppSettings(Plugin):
         services, own_id = self.context.services, self.context.plugin_id
         settings = services.get("host.settings")
         self._shared = SharedSettings(settings, own_id)
-        self._import = SettingsImport(settings, self._shared, own_id)
+        self._import = SettingsImport(settings, self._shared)
         self._export = SettingsExport(
             services.get("host.info"),
             services.get("host.plugins"),
@@ -53,15 +56,19 @@ class AppSettings(Plugin):
         "POST",
         "/api/settings",
         permission="MANAGE_SETTINGS",
-        body=CHANGES,
+        body={},
         body_required=False,
         returns=SETTINGS,
         errors=(400, 401, 403, 409, 413, 415),
+        extra=_CHANGES,
         tags=_TAGS,
     )
     def change_settings(self, request: Request) -> Any:
         """Change some of them; null returns one to its default"""
         changes = {} if request.body is None else request.json(unique_keys=True)
+        if not isinstance(changes, dict):
+            message = "must be a JSON object"
+            raise Invalid(f"The body {message}.", details=[Problem("", message)])
         return self._shared.update(changes)
 
     @route("GET", "/api/settings/export", errors=(401,), tags=_TAGS)

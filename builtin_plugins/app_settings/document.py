@@ -41,14 +41,32 @@ class SharedSettings:
     def update(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """Changes some, None returns one to its default; all or none. Raises Invalid, and
         Conflict for a value that the operator's file decides."""
-        folder = changes.get("dlcDir")
-        if folder and not is_readable_folder(folder):
-            problem = Problem(
-                "dlcDir", "must be the absolute path of an existing readable directory"
+        owner = self.owner
+        found = self._own_problems(changes, owner)
+        if found:
+            others = self._settings.problems(owner, changes, partial=True)
+            places = {each.path for each in found}
+            details = [*found, *(each for each in others if each.path not in places)]
+            first = found[0]
+            raise Invalid(
+                f"The settings are not valid: {first.path} {first.message}.", details=details
             )
-            raise Invalid(f"{problem.path} {problem.message}.", details=[problem])
-        self._settings.update(self.owner, changes)
+        self._settings.update(owner, changes)
         return self.values()
+
+    def _own_problems(self, changes: Mapping[str, Any], owner: str) -> list[Problem]:
+        """What the owner's schema does not forbid."""
+        owners: Mapping[str, Any] = (self._settings.schema(owner) or {}).get("properties", {})
+        found = [
+            Problem(key, "is no setting that clients share")
+            for key in changes
+            if key in owners and key not in KEYS
+        ]
+        folder = changes.get("dlcDir")
+        if folder and not (isinstance(folder, str) and is_readable_folder(folder)):
+            sentence = "must be the absolute path of an existing readable directory"
+            found.append(Problem("dlcDir", sentence))
+        return found
 
 
 def is_readable_folder(path: str) -> bool:

@@ -19,7 +19,6 @@ __all__ = ["SettingsImport"]
 _MAX_DEPTH: Final = 32
 _CONFIG: Final = "config.json"
 _MANIFEST: Final = "manifest.json"
-_NO_SUCH_SETTING: Final = "-"
 
 
 @dataclass
@@ -34,10 +33,9 @@ class _Plan:
 class SettingsImport:
     """Takes bundles."""
 
-    def __init__(self, settings: SettingsManagement, shared: SharedSettings, own_id: str) -> None:
+    def __init__(self, settings: SettingsManagement, shared: SharedSettings) -> None:
         self._settings = settings
         self._shared = shared
-        self._own_id = own_id
 
     def take(self, file: BinaryIO) -> dict[str, Any]:
         """Applies a bundle and tells what was applied and what was not. Raises Invalid
@@ -119,7 +117,7 @@ class SettingsImport:
         problems = [
             Problem(f"{_place(plugin_id, problem.path, owner)}:{problem.path}", problem.message)
             for plugin_id, values in documents.items()
-            for problem in self._problems(plugin_id, values)
+            for problem in self._settings.problems(plugin_id, values)
         ]
         if problems:
             first = problems[0]
@@ -128,19 +126,6 @@ class SettingsImport:
                 code="INVALID_BUNDLE",
                 details=problems,
             )
-
-    def _problems(self, plugin_id: str, values: Mapping[str, Any]) -> list[Problem]:
-        """What is wrong with a plugin's values, without storing them: they are sent together
-        with a document that is always refused, and `replace_all` stores all or none."""
-        refused = {_NO_SUCH_SETTING: True}
-        try:
-            if plugin_id == self._own_id:
-                self._settings.replace_all({plugin_id: {**values, **refused}})
-            else:
-                self._settings.replace_all({plugin_id: values, self._own_id: refused})
-        except Invalid as error:
-            return [each for each in error.details if each.path != _NO_SUCH_SETTING]
-        raise AssertionError("a document with an unknown setting was not refused")
 
 
 def _place(plugin_id: str, path: str, owner: str) -> str:

@@ -22,6 +22,7 @@ from plugin_sdk import (
     Blobs,
     NotFound,
     Permission,
+    Problem,
     ProviderEntry,
     ProviderUnavailable,
 )
@@ -168,6 +169,12 @@ class SettingsManaged(SettingsManagement):
         for plugin_id in documents:
             self._known(plugin_id)
         self._store.replace_all(documents)
+
+    def problems(
+        self, plugin_id: str, values: Mapping[str, Any], *, partial: bool = False
+    ) -> Sequence[Problem]:
+        self._known(plugin_id)
+        return self._store.problems(plugin_id, values, partial=partial)
 
     def pinned(self, plugin_id: str) -> frozenset[str]:
         self._known(plugin_id)

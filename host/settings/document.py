@@ -130,6 +130,19 @@ class SettingsDocument:
         new = {name: value for name, value in given.items() if name not in gone}
         return Change(new, frozenset(gone))
 
+    def problems(self, values: _Values, stored: _Values, *, partial: bool) -> list[Problem]:
+        """Why `replacement` (``partial``: `update`) would raise Invalid."""
+        try:
+            if partial:
+                self.update(values, stored)
+            else:
+                self.replacement(values, stored)
+        except Invalid as error:
+            return list(error.details) or [Problem("", error.message)]
+        except Conflict:
+            return []  # what is pinned is judged after all else
+        return []
+
     def _given(self, values: _Values, stored: _Values) -> dict[str, Any]:
         """What was sent, with stored secrets in the place of their masks."""
         if not isinstance(values, Mapping):

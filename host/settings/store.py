@@ -13,7 +13,7 @@ from host.db import HostDatabase
 from host.errors import ConfigurationError
 from host.settings.document import Change, SettingsDocument
 from host.settings.view import NamesCallback, PluginSettings
-from plugin_sdk import Database, Logger, Migration, NotFound, dump_json
+from plugin_sdk import Database, Logger, Migration, NotFound, Problem, dump_json
 from plugin_sdk.management import SettingSource
 
 __all__ = ["MIGRATIONS", "SettingsStore"]
@@ -135,6 +135,11 @@ class SettingsStore:
             document, stored = self._document(plugin_id), self._stored(plugin_id)
             self._write(plugin_id, stored, document.update(changes, stored))
         return self.shown(plugin_id)
+
+    def problems(self, plugin_id: str, values: _Values, *, partial: bool) -> list[Problem]:
+        """Why `replace` (``partial``: `update`) would raise Invalid. Raises NotFound."""
+        document, stored = self._document(plugin_id), self._stored(plugin_id)
+        return document.problems(values, stored, partial=partial)
 
     def forget(self, plugin_id: str) -> None:
         """Removes what is stored for a plugin, also for one that is gone."""

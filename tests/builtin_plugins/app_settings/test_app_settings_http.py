@@ -174,6 +174,18 @@ def test_one_bad_key_and_nothing_is_written(shared: TestHost, key: str, value: A
     assert shared.get("/api/settings").json() == DEFAULTS
 
 
+def test_everything_that_is_wrong_is_told_at_once(shared: TestHost) -> None:
+    bad = {"dlcDir": "/no/such/directory", "avOffsetMs": 5000, "scanOnStart": False, "psarc": 1}
+    answer = shared.post("/api/settings", json=bad)
+    assert (answer.status, answer.json()["error"]) == (400, "INVALID_REQUEST")
+    told = [each["path"] for each in answer.json()["details"]]
+    assert sorted(told) == ["avOffsetMs", "dlcDir", "psarc", "scanOnStart"]
+    for body in ([], 1, "x"):
+        answer = shared.post("/api/settings", json=body)
+        assert (answer.status, answer.json()["details"][0]["path"]) == (400, ""), body
+    assert shared.get("/api/settings").json() == DEFAULTS
+
+
 def test_unknown_and_repeated_keys(shared: TestHost) -> None:
     answer = shared.post("/api/settings", json={"avOffsetMS": 1})
     assert answer.status == 400

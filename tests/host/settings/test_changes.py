@@ -11,7 +11,7 @@ import pytest
 from host.db import HostDatabase
 from host.settings import SettingsStore
 from host.testing import open_engine
-from plugin_sdk import Invalid, TooLarge
+from plugin_sdk import Invalid, Problem, TooLarge
 
 from .conftest import DEFAULTS, SCHEMA, SHOWN, pinned
 
@@ -184,6 +184,16 @@ def test_several_plugins_are_replaced_all_or_none(store: SettingsStore) -> None:
     assert store.effective("board")["loud"] is False
     shown = store.replace_all({"board": {"loud": True}, "other": {"title": "t"}})
     assert shown == {"board": {**SHOWN, "loud": True}, "other": {**SHOWN, "title": "t"}}
+
+
+def test_problems_are_told_without_storing(store: SettingsStore) -> None:
+    for partial in (False, True):
+        found = store.problems("board", {"loud": 1, "lod": True}, partial=partial)
+        assert len(found) == 2, found
+        assert found == store.problems("board", {"loud": 1, "lod": True}, partial=partial)
+        assert store.problems("board", {"loud": True}, partial=partial) == []
+    assert store.problems("board", [], partial=True) == [Problem("", "Settings are an object.")]
+    assert store.effective("board") == DEFAULTS
 
 
 def test_forgetting(store: SettingsStore) -> None:
