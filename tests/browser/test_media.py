@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -43,11 +44,21 @@ class Metadata(Plugin):
         return [Provider("metadata", "pictured", Pictured)]
 
 
-@pytest.fixture
-def host(tmp_path: Path) -> Iterator[TestHost]:
-    with TestHost(tmp_path / "data", plugins=[Metadata]) as host:
-        host.post("/api/v1/settings/providers", json={"name": "pictured"})
+@pytest.fixture(scope="module")
+def shared_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestHost]:
+    with TestHost(tmp_path_factory.mktemp("media"), plugins=[Metadata]) as host:
         yield host
+
+
+@pytest.fixture
+def host(shared_host: TestHost) -> TestHost:
+    """Without libraries, and with one provider."""
+    for library in shared_host.get("/api/v1/library").json()["data"]:
+        shared_host.delete(f"/api/v1/library/{library['id']}")
+    for row in shared_host.get("/api/v1/settings/providers").json()["data"]:
+        shared_host.delete(f"/api/v1/settings/providers/{row['name']}")
+    shared_host.post("/api/v1/settings/providers", json={"name": "pictured"})
+    return shared_host
 
 
 def _plant(root: Path, *paths: str) -> Path:
@@ -95,6 +106,80 @@ def test_a_folder_is_scanned_and_a_film_plays(
     page.keyboard.press("Enter")
     wait_until(lambda: page.locator("[data-old]").count() == 0)
     expect(page.locator("#libraries button")).to_be_focused()
+    assert watched.complaints == []
+
+
+LATE_SOCKET = """
+const Real = WebSocket;
+window.sockets = [];
+window.WebSocket = class extends EventTarget {
+  constructor(url) {
+    super();
+    window.sockets.push({ late: this, url });
+  }
+};
+window.openLate = () => {
+  for (const { late, url } of window.sockets.splice(0)) {
+    const real = (window.opened = new Real(url));
+    for (const name of ["open", "close"])
+      real.addEventListener(name, () => late.dispatchEvent(new Event(name)));
+    real.addEventListener("message", ({ data }) =>
+      late.dispatchEvent(new MessageEvent("message", { data })),
+    );
+  }
+};
+"""
+
+
+def test_what_happens_while_no_socket_is_open_is_seen(
+    host: TestHost, open_page: Callable[..., Any], wait_until: Callable[..., None], tmp_path: Path
+) -> None:
+    def ended(job: str) -> bool:
+        answer = host.get(f"/api/v1/scan/job/{job}").json()
+        return bool(answer["data"]["status"] == "COMPLETED")
+
+    def scanned(*paths: str) -> str:
+        body = {"path": str(_plant(tmp_path / "films", *paths))}
+        job = str(host.post("/api/v1/scan/path", json=body).json()["data"]["jobId"])
+        wait_until(lambda: ended(job))
+        return job
+
+    watched = open_page(host.url, "/media")
+    page = watched.page
+    page.add_init_script(LATE_SOCKET)
+    page.reload()
+    expect(page.locator("#no-films")).to_be_visible()  # the first list was made
+    job = scanned("Alien (1979).webm")
+    expect(page.locator("#films .tile")).to_have_count(0)
+    page.evaluate("openLate()")
+    expect(page.locator("#films .tile")).to_have_count(1)
+    # A scan whose end is told while the socket is broken, and another whose beginning was.
+    page.evaluate("opened.close()")
+    wait_until(lambda: page.evaluate("sockets.length === 1"))
+    frame = {
+        "type": "scan:progress",
+        "scanJobId": job,
+        "current": 1,
+        "total": 9,
+        "progress": 11,
+        "message": "Scanning",
+    }
+    page.evaluate(
+        "(data) => sockets[0].late.dispatchEvent(new MessageEvent('message', { data }))",
+        json.dumps(frame),
+    )
+    expect(page.locator("#scan-text")).to_have_text("1 of 9 folders. Scanning")
+    page.evaluate("openLate()")
+    expect(page.locator("#scan-text")).to_have_text("Scan complete: 1 items")
+    host.plugin("media").context.db.execute(
+        "UPDATE scan_job SET status = 'IN_PROGRESS', total_folders = 4, processed_folders = 1"
+    )
+    page.reload()
+    wait_until(lambda: page.evaluate("sockets.length === 1"))
+    page.evaluate("openLate()")
+    expect(page.locator("#scan-text")).to_have_text("films: 1 of 4 folders")
+    assert page.evaluate("document.getElementById('scan-progress').value") == 25
+    host.plugin("media").context.db.execute("UPDATE scan_job SET status = 'COMPLETED'")
     assert watched.complaints == []
 
 

@@ -21,7 +21,7 @@ function fine() {
 
 const open = (item) => play(item).catch(complain);
 
-async function refresh() {
+async function list() {
   try {
     const [films, shows, libraries] = await Promise.all([
       ask("/movies"),
@@ -37,6 +37,21 @@ async function refresh() {
   } catch (error) {
     complain(error);
   }
+}
+
+// One listing at a time: what is asked for while one runs is listed after it, however often.
+let listing = false;
+let outdated = false;
+
+async function refresh() {
+  outdated = true;
+  if (listing) return;
+  listing = true;
+  while (outdated) {
+    outdated = false;
+    await list();
+  }
+  listing = false;
 }
 
 function listLibraries(libraries) {
@@ -115,6 +130,9 @@ at("query").addEventListener("input", () => {
   waiting = setTimeout(search, SEARCH_DELAY);
 });
 
-watchScans(refresh);
+watchScans(() => {
+  refresh();
+  if (at("query").value.trim()) search(); // what was found may be gone
+});
 offerMetadata(complain).catch(complain);
 refresh();

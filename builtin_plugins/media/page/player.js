@@ -54,10 +54,14 @@ function episodes(show) {
   });
 }
 
+let wanted = null;
+
 export async function play(item) {
   const { media } = item;
+  wanted = item;
   if (media.type === "TV_SHOW") {
     const show = await ask(`/tvshows/${item.id}`);
+    if (wanted !== item) return; // somebody was quicker to choose than the server to answer
     at("player-title").textContent = media.title;
     video.hidden = true;
     at("seasons").replaceChildren(...episodes(show));
@@ -67,7 +71,7 @@ export async function play(item) {
   }
   describe(media);
   note("");
-  dialog.showModal();
+  if (!dialog.open) dialog.showModal();
 }
 
 video.addEventListener("error", () => {

@@ -1,5 +1,7 @@
 // Live progress of scans over the WebSocket; it is opened again when it breaks.
 
+import { ask } from "./api.js";
+
 const at = (id) => document.getElementById(id);
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 30000;
@@ -7,7 +9,7 @@ const LONGEST_WAIT = 30000;
 const PAINT_EVERY = 400;
 
 // Thousands of frames a second may come, and each text is read aloud: the last one is shown.
-let shown = null;
+let shown = null; // {job, text, percent}; job: the id of a scan that goes on
 let painting = 0;
 
 function paint() {
@@ -17,28 +19,50 @@ function paint() {
   at("scan-progress").value = shown.percent;
 }
 
-function show(frame, text) {
-  const percent = { "scan:progress": frame.progress, "scan:complete": 100 }[frame.type];
-  shown = { text, percent: percent ?? shown?.percent ?? 0 };
+function show(job, text, percent = shown?.percent ?? 0) {
+  shown = { job, text, percent };
   if (!painting) painting = setTimeout(paint, at("scan").hidden ? 0 : PAINT_EVERY);
 }
+
+const counted = (current, total) => `${current} of ${total} folders`;
 
 function heard(frame, refresh) {
   switch (frame.type) {
     case "scan:progress":
-      show(frame, `${frame.current} of ${frame.total} folders. ${frame.message}`);
+      show(
+        frame.scanJobId,
+        `${counted(frame.current, frame.total)}. ${frame.message}`,
+        frame.progress,
+      );
       break;
     case "scan:complete":
-      show(frame, frame.message);
+      show(null, frame.message, 100);
       refresh();
       break;
     case "scan:error":
-      show(frame, frame.folderName ? `${frame.folderName}: ${frame.error}` : frame.error);
-      if (frame.fatal) refresh();
+      if (frame.fatal) {
+        show(null, frame.error);
+        refresh();
+      } else {
+        show(frame.scanJobId, `${frame.folderName}: ${frame.error}`);
+      }
       break;
     default:
       if (frame.type.startsWith("library:")) refresh();
   }
+}
+
+// What no frame told: a scan that goes on, or the end of the one that was shown.
+async function catchUp() {
+  const before = shown;
+  const { jobs } = await ask("/scan/jobs?status=IN_PROGRESS&limit=1");
+  const known = jobs[0] ?? (before?.job ? await ask(`/scan/job/${before.job}`) : null);
+  if (known === null || shown !== before) return; // a frame that came meanwhile is newer
+  const { processedFolders, failedFolders, totalFolders, percentComplete } = known.progress;
+  const text = counted(processedFolders + failedFolders, totalFolders);
+  const ends = { COMPLETED: `Scan complete: ${known.itemsSaved} items`, FAILED: known.error };
+  if (known.status in ends) show(null, ends[known.status], percentComplete);
+  else show(known.id, `${known.library.name}: ${text}`, percentComplete);
 }
 
 export function watchScans(refresh) {
@@ -46,8 +70,9 @@ export function watchScans(refresh) {
   const open = () => {
     const socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/ws`);
     socket.addEventListener("open", () => {
-      if (wait > FIRST_WAIT) refresh(); // something may have been missed
       wait = FIRST_WAIT;
+      refresh(); // from here on nothing is missed; what was asked before may have changed
+      catchUp().catch(() => {}); // the listing says what is wrong
       document.documentElement.dataset.live = "yes";
     });
     socket.addEventListener("message", (event) => heard(JSON.parse(event.data), refresh));
