@@ -142,10 +142,11 @@ class Lookups:
             return answer
         before = Artwork() if known is None else self._catalogue.artwork(known)
         poster, backdrop = metadata.poster_url, metadata.backdrop_url
-        kept = self._pictures.keep(poster, before.poster_url, before.poster_source)
+        row = answer.found.row
+        kept = self._pictures.keep(poster, before.poster_url, before.poster_source, row)
         if self._stopped():
             raise Stopped
-        other = self._pictures.keep(backdrop, before.backdrop_url, before.backdrop_source)
+        other = self._pictures.keep(backdrop, before.backdrop_url, before.backdrop_source, row)
         return Answer(answer.found, Artwork(kept, other, poster, backdrop))
 
     def _season(self, key: Key, ids: Mapping[str, str]) -> SeasonFound | None:
