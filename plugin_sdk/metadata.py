@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, ClassVar, Protocol
@@ -102,6 +102,15 @@ class ProviderContext(Protocol):
         """True once the host or the job that asks is to stop; honour it between requests."""
         ...
 
+    def once(self, key: str, ask: Callable[[], Any]) -> Any:
+        """What ``ask`` returns, a JSON value. It is durable when this returns: a job that was
+        stopped or killed gets it from there and does not ask again.
+
+        For a request whose answer only leads to the next one (a search before the details); what
+        `MetadataProvider.fetch` and ``fetch_season`` return is kept anyhow. ``key`` says what is
+        asked, without secrets. What ``ask`` raises is raised, and not kept."""
+        ...
+
 
 class MetadataProvider(ABC):
     """The provider type ``metadata``: a chain, asked in order until one answers.
@@ -118,6 +127,9 @@ class MetadataProvider(ABC):
     source: ClassVar[str]
     kinds: ClassVar[frozenset[str]]
     config_schema: ClassVar[Mapping[str, Any]] = {"type": "object", "properties": {}}
+    local: ClassVar[bool] = False
+    """True for one that asks no server: asking it again costs nothing, so that its answers need
+    not be kept for a job that is killed."""
 
     def __init__(self, config: Mapping[str, Any], ctx: ProviderContext) -> None:
         self.config = config

@@ -47,6 +47,7 @@ class LocalFilesProvider(MetadataProvider):
         "type": "object",
         "properties": {"type": {"type": "string"}},
     }
+    local = True
 
     def __init__(self, config: Mapping[str, Any], ctx: ProviderContext) -> None:
         super().__init__(config, ctx)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -41,6 +41,10 @@ class FakeProviderContext:
         self.clock: FakeClock = clock or FakeClock()
         self.log: FakeLog = FakeLog("stagebox.providers")
         self.stopping = False
+
+    def once(self, key: str, ask: Callable[[], Any]) -> Any:
+        """Asks at once, and keeps nothing."""
+        return ask()
 
 
 class MetadataSuite:

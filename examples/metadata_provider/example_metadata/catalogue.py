@@ -32,6 +32,7 @@ class CatalogueProvider(MetadataProvider):
     display_name: ClassVar = "Silent films"
     source: ClassVar = "OTHER"
     kinds: ClassVar = frozenset({"movie", "tv"})
+    local: ClassVar = True
     config_schema: ClassVar = {
         "type": "object",
         "additionalProperties": False,
