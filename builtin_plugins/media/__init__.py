@@ -35,7 +35,12 @@ from builtin_plugins.media.scan_routes import ScanRoutes
 from builtin_plugins.media.scanner import Scanner
 from builtin_plugins.media.settings_routes import ProviderRoutes, SettingsRoutes
 from builtin_plugins.media.streaming import image, stream
-from builtin_plugins.media.tables import add_kept_answers, add_picture_sources, create_tables
+from builtin_plugins.media.tables import (
+    add_kept_answers,
+    add_kinds_of_answers,
+    add_picture_sources,
+    create_tables,
+)
 from builtin_plugins.media.workshop import Workshop
 from plugin_sdk import (
     PANEL,
@@ -96,6 +101,10 @@ class Media(Plugin):
     def add_kept_answers(self, db: Database) -> None:
         add_kept_answers(db)
 
+    @migration("005-answers-until-the-scan-ends")
+    def add_kinds_of_answers(self, db: Database) -> None:
+        add_kinds_of_answers(db)
+
     def enable(self) -> None:
         context = self.context
         db, clock, log, settings = context.db, context.clock, context.log, context.settings
@@ -104,14 +113,15 @@ class Media(Plugin):
         ids = Ids(clock)
         frames = Frames(context.realtime, clock)
         catalogue = self._catalogue = Catalogue(db, ids, clock, context.events, FolderMemory(db))
-        pictures = self._pictures = Pictures(lambda: context.blobs, context.http, log)
+        rows = self._rows = ProviderRows(db, clock, context.providers, os.environ)
+        pictures = Pictures(lambda: context.blobs, context.http, log, rows.hosts)
+        self._pictures = pictures
         self._items = Items(db, clock)
         self._gradients = Gradients(db, pictures, clock, log)
         self._libraries = Libraries(db, ids, clock, catalogue)
-        self._rows = ProviderRows(db, clock, context.providers, os.environ)
         self._jobs = ScanJobs(db, ids, clock)
         shop = Workshop(
-            context, ids, self._jobs, catalogue, self._libraries, frames, self._rows, pictures
+            context, ids, self._jobs, catalogue, self._libraries, frames, rows, pictures
         )
         self._scanner = Scanner(shop)
         events = context.events

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from plugin_sdk import BlobInfo, Blobs, Http, JobRun, Logger, NotFound, StageboxError
 
@@ -53,22 +54,36 @@ def checked_picture(content: bytes) -> tuple[Image.Image, str]:
 class Pictures:
     """What is stored in ``images/`` of this plugin's blobs, and how it gets there."""
 
-    def __init__(self, blobs: Callable[[], Blobs], http: Http, log: Logger) -> None:
+    def __init__(
+        self,
+        blobs: Callable[[], Blobs],
+        http: Http,
+        log: Logger,
+        hosts_of: Callable[[str], Collection[str]],
+    ) -> None:
+        """``hosts_of`` says which hosts an operator wrote into the provider row of a name: only
+        there may its pictures lie at an address that is not public. Any other address may be a
+        stranger's, out of a file in the library."""
         self._blobs = blobs
         self._http = http
         self._log = log
+        self._hosts_of = hosts_of
         self._decoding = threading.Lock()
 
     def keep(
-        self, url: str | None, stored: str | None = None, source: str | None = None
+        self,
+        url: str | None,
+        stored: str | None = None,
+        source: str | None = None,
+        row: str = "",
     ) -> str | None:
-        """Downloads and stores a picture; the address where it is now. When that fails, this is
-        the remote one, unless ``stored`` is the very picture: it came from ``source``, or from
-        where nobody knows any more."""
+        """Downloads and stores a picture that the provider row of that name told of; the address
+        where it is now. When that fails, this is the remote one, unless ``stored`` is the very
+        picture: it came from ``source``, or from where nobody knows any more."""
         if url is None or not url.lower().startswith(("http://", "https://")):
             return None
         try:
-            content = self.download(url)
+            content = self._download(url, row)
             extension = self._extension(content)
             name = f"{hashlib.sha256(content).hexdigest()[:32]}.{extension}"
             if not self._is_fresh(f"{_FOLDER}{name}"):
@@ -111,18 +126,26 @@ class Pictures:
         except NotFound:
             return False
 
-    def download(self, url: str) -> bytes:
-        """Raises StageboxError, also for a status other than 200."""
-        reply = self._http.request("GET", url, timeout=SECONDS, max_bytes=MAX_BYTES, redirects=3)
+    def read(self, url: str, row: str) -> bytes:
+        """The bytes behind a stored address, remote or our own; ``row`` as in `keep`. Raises
+        StageboxError, ValueError."""
+        if url.startswith(URL_PREFIX):
+            return self._blobs().read(_FOLDER + url.removeprefix(URL_PREFIX))
+        return self._download(url, row)
+
+    def _download(self, url: str, row: str) -> bytes:
+        """Raises StageboxError, also for a status other than 200, and ValueError."""
+        reply = self._http.request(
+            "GET",
+            url,
+            timeout=SECONDS,
+            max_bytes=MAX_BYTES,
+            redirects=3,
+            private=(urlsplit(url).hostname or "") in self._hosts_of(row),
+        )
         if reply.status != 200:
             raise StageboxError(f"The picture's server answered {reply.status}.")
         return reply.content
-
-    def read(self, url: str) -> bytes:
-        """The bytes behind a stored address, remote or our own. Raises StageboxError."""
-        if url.startswith(URL_PREFIX):
-            return self._blobs().read(_FOLDER + url.removeprefix(URL_PREFIX))
-        return self.download(url)
 
 
 def _is_old(info: BlobInfo) -> bool:

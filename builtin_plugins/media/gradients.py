@@ -70,8 +70,8 @@ class Gradients:
     def _missing(self, media_ids: Sequence[str]) -> list[Row]:
         names, values = named_list("m", media_ids)
         rows = self._db.query(
-            "SELECT id, poster_url, backdrop_url, colors_failures, colors_failed_at FROM media"
-            f" WHERE id IN ({names}) AND colors IS NULL",
+            "SELECT id, poster_url, backdrop_url, metadata_provider, colors_failures,"
+            f" colors_failed_at FROM media WHERE id IN ({names}) AND colors IS NULL",
             values,
         )
         now = self._clock.ms()
@@ -102,7 +102,8 @@ class Gradients:
             known = self._db.value(_KNOWN, {"id": row["id"], "url": url})
             if known is not None:  # by a computation that ended after the row was read
                 return list(json.loads(known))
-            picture, _ = checked_picture(self._pictures.read(url))
+            content = self._pictures.read(url, row["metadata_provider"] or "")
+            picture, _ = checked_picture(content)
             found = colours(picture)
             self._store(row["id"], url, {"colors": json.dumps(found), "colors_failures": 0})
             return found

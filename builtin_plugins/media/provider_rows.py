@@ -8,9 +8,10 @@ import json
 import logging
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from builtin_plugins.media.notes import Notes
 from plugin_sdk import Clock, Database, MetadataProvider, NotFound, Providers, ProviderUnavailable
@@ -20,6 +21,7 @@ __all__ = ["MASK", "NAME_PATTERN", "ProviderRow", "ProviderRows", "config_text"]
 MASK: Final = "********"
 NAME_PATTERN: Final = re.compile(r"[a-z0-9._-]{1,64}")
 _TMDB: Final = "tmdb"
+_TMDB_ADDRESSES: Final = ("TMDB_BASE_URL", "TMDB_IMAGE_BASE_URL")
 _SYNCED: Final = "tmdb_key_synced"
 
 
@@ -125,6 +127,17 @@ class ProviderRows:
         if row is None:
             raise NotFound(f"Provider with identifier '{name}' not found", code="RESOURCE")
         return row
+
+    def hosts(self, name: str) -> frozenset[str]:
+        """The hosts of the addresses in a row's config, and of those that the environment gives
+        to ``tmdb``: an operator wrote them. None for a row that is not there."""
+        row = self.find(name)
+        if row is None:
+            return frozenset()
+        texts = [value for value in row.config.values() if isinstance(value, str)]
+        if row.type == _TMDB:
+            texts += [self._env.get(each, "") for each in _TMDB_ADDRESSES]
+        return frozenset(filter(None, map(_host, texts)))
 
     def put(self, name: str, *, enabled: bool, priority: int, config: Mapping[str, Any]) -> None:
         """Makes the row, or replaces what it says; masked secrets keep their value."""
@@ -235,6 +248,9 @@ class _Quiet:
         self.clock = clock
         self.log = logging.getLogger("stagebox.plugins.media.providers")
 
+    def once(self, key: str, ask: Callable[[], Any]) -> Any:
+        return ask()
+
 
 def _configured(found: type[MetadataProvider], row: ProviderRow, clock: Clock) -> bool:
     try:
@@ -257,6 +273,15 @@ def _row(row: Mapping[str, Any]) -> ProviderRow:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )
+
+
+def _host(text: str) -> str | None:
+    """Of an ``http`` or ``https`` address, in lower case."""
+    try:
+        parts = urlsplit(text.strip())
+        return parts.hostname if parts.scheme in ("http", "https") else None
+    except ValueError:
+        return None
 
 
 def config_text(config: Mapping[str, Any]) -> str:

@@ -252,6 +252,23 @@ def test_a_picture_that_cannot_be_fetched_again_stays(client, script, web, film,
     assert client.get("/movies")[0]["media"]["posterUrl"] == "https://img.example/new.png"
 
 
+def test_private_pictures_are_of_configured_hosts(client, script, web, film, plant, tmp_path):
+    """Any other address may have been written into a file by a stranger."""
+    ours, others = "http://192.168.7.7:81/a.png", "http://192.168.7.8/b.png"
+    client.use(config={"apiKey": "k", "baseUrl": "http://192.168.7.7/3"})
+    for address in (ours, others):
+        web.answer("GET", address, HttpReply(200, {}, picture((9, 9, 90))))
+    script.answers["movie:A"] = film(1, "A", poster_url=ours, backdrop_url=others)
+    script.answers["movie:B"] = film(2, "B", backdrop_url=others)
+    client.scan(plant(tmp_path / "films", "A.mkv", "B.mkv"))
+    assert [request.url for request in web.requests] == [ours]
+    shown = {item["media"]["title"]: item["media"] for item in client.get("/movies")}
+    assert shown["A"]["posterUrl"].startswith("/api/v1/image/")
+    assert shown["A"]["backdropUrl"] == shown["B"]["backdropUrl"] == others
+    assert (len(shown["A"]["meshGradientColors"]), shown["B"]["meshGradientColors"]) == (4, [])
+    assert [request.url for request in web.requests] == [ours]  # colours neither
+
+
 class Run:
     cancelled = False
 
@@ -292,7 +309,7 @@ def test_colours_that_fail_are_tried_again_later(client, plant, tmp_path, monkey
     asked = []
 
     class Broken:
-        def read(self, url):
+        def read(self, url, row):
             asked.append(url)
             raise ValueError("broken")
 
@@ -316,7 +333,7 @@ def test_one_computation_at_a_time(client, plant, tmp_path, monkeypatch, wait_un
     gate, asked = threading.Event(), []
 
     class Slow:
-        def read(self, url):
+        def read(self, url, row):
             asked.append(url)
             gate.wait(60)
             return picture()

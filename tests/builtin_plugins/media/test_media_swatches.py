@@ -149,7 +149,7 @@ def test_pictures_are_decoded_one_at_a_time(monkeypatch):
         return checked_picture(content)
 
     monkeypatch.setattr("builtin_plugins.media.artwork.checked_picture", decode)
-    pictures = Pictures(lambda: context.blobs, context.http, context.log)
+    pictures = Pictures(lambda: context.blobs, context.http, context.log, lambda _row: ())
     with ThreadPoolExecutor(2) as pool:
         kept = list(pool.map(pictures.keep, [address, address]))
     assert kept[0] == kept[1]
