@@ -95,6 +95,7 @@ class Host:
         self._bundled = bundled
         self._opened = False
         self._seconds = 0
+        self._followed = -1
         self.names = Names(config.allowed_hosts)
         self._build()
 
@@ -426,9 +427,12 @@ class Host:
 
     def _follow(self) -> None:
         """This or another process changed something: look at what matters."""
+        generation = self.manager.wishes.generation()
         self.settings_store.reload()
         self.registry.reload()
         self.manager.follow()
+        if generation != self._followed and self.presence.note_followed(generation):
+            self._followed = generation
         self.installer.follow()
         self.installer.take_left()
 

@@ -34,7 +34,14 @@ def _create(db: Database) -> None:
     )
 
 
-MIGRATIONS = (Migration("app_001_hosts", _create),)
+def _add_followed(db: Database) -> None:
+    db.table("_stagebox_hosts").add_column("followed", "integer")
+
+
+MIGRATIONS = (
+    Migration("app_001_hosts", _create),
+    Migration("app_003_followed", _add_followed),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,20 @@ class Presence:
             {"now": self._clock.ms(), "id": self.id},
         )
 
+    def note_followed(self, generation: int) -> bool:
+        """This host has taken over all that was changed up to a generation number. False while it
+        is not announced."""
+        changed = self._db.execute(
+            "UPDATE _stagebox_hosts SET followed = :generation WHERE id = :id",
+            {"generation": generation, "id": self.id},
+        )
+        return bool(changed)
+
+    def others_followed(self, generation: int) -> bool:
+        """Whether all other hosts that are alive have taken over what was changed up to it."""
+        told = [row["followed"] for row in self._others()]
+        return all(number is not None and number >= generation for number in told)
+
     def leave(self) -> None:
         """Serves no more; the addresses stay known as those of the last time."""
         self._db.execute(
@@ -94,14 +115,16 @@ class Presence:
 
     def others(self) -> list[Serving]:
         """Hosts other than this one that are alive."""
+        return [
+            Serving(row["machine"].partition("|")[0], row["pid"], tuple(row["listeners"]))
+            for row in self._others()
+        ]
+
+    def _others(self) -> list[Row]:
         rows = self._db.query(
             "SELECT * FROM _stagebox_hosts WHERE id <> :id ORDER BY started_at", {"id": self.id}
         )
-        return [
-            Serving(row["machine"].partition("|")[0], row["pid"], tuple(row["listeners"]))
-            for row in rows
-            if self._alive(row)
-        ]
+        return [row for row in rows if self._alive(row)]
 
     def _alive(self, row: Row) -> bool:
         if row["stopped"]:

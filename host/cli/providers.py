@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from host.cli.operator import OPERATOR
-from host.cli.session import configured, echo_json, managed_host
+from host.cli.session import await_servers, configured, echo_json, managed_host
 
 __all__ = ["provider"]
 
@@ -56,4 +56,5 @@ def use(type: str, name: str) -> None:
     with managed_host(plugins=True) as host:
         host.providers.choose(type, name)
         host.audit.note(f"stagebox provider use {type} {name}", principal=OPERATOR)
+        await_servers(host)
     click.echo(f"{type}: {name} is chosen.")

@@ -22,6 +22,7 @@ from plugin_sdk.management import PluginEntry
 __all__ = [
     "SERVER_SECONDS",
     "after_server",
+    "await_servers",
     "configured",
     "data_options",
     "echo_json",
@@ -36,6 +37,8 @@ __all__ = [
 
 SERVER_SECONDS: Final = 60.0
 """How long a running server may take to follow."""
+_FOLLOW_SECONDS: Final = 10.0
+"""The same where nothing starts or stops."""
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -157,6 +160,14 @@ def after_server(host: Host, plugin_id: str, entry: PluginEntry) -> tuple[str, s
     if outcome is None:
         raise NotFound(f"The state of {plugin_id} is gone.")
     return outcome[1], outcome[2].message if outcome[2] else ""
+
+
+def await_servers(host: Host) -> None:
+    """Returns once running servers have taken over what was changed here, so that it is in force
+    with the next request; says so when they take long."""
+    generation = host.manager.wishes.generation()
+    if not wait_for(lambda: host.presence.others_followed(generation), _FOLLOW_SECONDS):
+        click.echo("Stored; a running server has not taken it over yet.", err=True)
 
 
 def is_terminal() -> bool:

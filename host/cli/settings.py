@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from host.cli.operator import OPERATOR
-from host.cli.session import configured, echo_json, fail, managed_host
+from host.cli.session import await_servers, configured, echo_json, fail, managed_host
 from host.suggestions import suggestion_suffix
 
 __all__ = ["settings"]
@@ -48,6 +48,7 @@ def set(plugin_id: str, key: str, value: str | None) -> None:
         shown = host.settings.update(plugin_id, {key: _parse(value)})
         host.manager.wishes.bump()
         host.audit.note(f"stagebox settings set {plugin_id} {key}", principal=OPERATOR)
+        await_servers(host)
     echo_json(shown.get(key))
 
 

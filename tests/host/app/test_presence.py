@@ -74,3 +74,22 @@ def test_who_stops_is_not_there(database: HostDatabase, serving: Callable[..., P
     assert Presence(database, clock).others()
     away.leave()
     assert Presence(database, clock).others() == []
+
+
+def test_who_has_taken_over_what_was_changed(
+    database: HostDatabase, serving: Callable[..., Presence]
+) -> None:
+    clock = FakeClock()
+    here = Presence(database, clock)
+    assert here.others_followed(7), "nobody serves"
+    assert not here.note_followed(7), "not announced"
+    away = serving(f"{NAME}|another-boot|pid:[1]", "1 77", clock)
+    assert not here.others_followed(0), "announced a moment ago"
+    assert away.note_followed(0)
+    assert here.others_followed(0)
+    assert not here.others_followed(1)
+    assert away.note_followed(7)
+    assert here.others_followed(7)
+    assert away.others_followed(8), "itself is no other"
+    away.leave()
+    assert here.others_followed(8)
