@@ -41,6 +41,7 @@ from builtin_plugins.media.tables import (
     add_picture_sources,
     create_tables,
 )
+from builtin_plugins.media.tally import Tally
 from builtin_plugins.media.workshop import Workshop
 from plugin_sdk import (
     PANEL,
@@ -118,10 +119,11 @@ class Media(Plugin):
         self._pictures = pictures
         self._items = Items(db, clock)
         self._gradients = Gradients(db, pictures, clock, log)
-        self._libraries = Libraries(db, ids, clock, catalogue)
+        tally = Tally(db)
+        self._libraries = Libraries(db, ids, clock, catalogue, tally)
         self._jobs = ScanJobs(db, ids, clock)
         shop = Workshop(
-            context, ids, self._jobs, catalogue, self._libraries, frames, rows, pictures
+            context, ids, self._jobs, catalogue, self._libraries, frames, rows, pictures, tally
         )
         self._scanner = Scanner(shop)
         events = context.events

@@ -12,6 +12,7 @@ from builtin_plugins.media.catalogue import Catalogue
 from builtin_plugins.media.ids import Ids
 from builtin_plugins.media.names import folded
 from builtin_plugins.media.statements import chunks, named_list
+from builtin_plugins.media.tally import Tally
 from plugin_sdk import Clock, Conflict, Database, NotFound, Row
 
 __all__ = ["TYPES", "Libraries", "slug_of"]
@@ -31,8 +32,11 @@ def slug_of(name: str) -> str:
 
 
 class Libraries:
-    def __init__(self, database: Database, ids: Ids, clock: Clock, catalogue: Catalogue) -> None:
+    def __init__(
+        self, database: Database, ids: Ids, clock: Clock, catalogue: Catalogue, tally: Tally
+    ) -> None:
         self._db = database
+        self._tally = tally
         self._ids = ids
         self._clock = clock
         self._catalogue = catalogue
@@ -87,8 +91,12 @@ class Libraries:
         }
         return shown if count is None else {**shown, "mediaCount": count}
 
-    def _counts(self, library_id: str | None = None) -> dict[str, int]:
-        """Media by library. Two statements: a union of both costs several times as much."""
+    def _counts(self, library_id: str | None = None) -> Mapping[str, int]:
+        """Media by library."""
+        return self._tally.get(("media", library_id), lambda: self._counted_media(library_id))
+
+    def _counted_media(self, library_id: str | None) -> dict[str, int]:
+        """Two statements: a union of both costs several times as much."""
         where = "" if library_id is None else " WHERE l.library_id = :library"
         counts: dict[str, int] = {}
         for media, held in zip(("v.media_id", "t.media_id"), _MEDIA, strict=True):
@@ -103,8 +111,12 @@ class Libraries:
     def stats(self, library_id: str | None = None) -> dict[str, Any]:
         """Counts over everything, or over one library; raises NotFound."""
         if library_id is None:
-            return self._all_stats()
+            return dict(self._tally.get("stats", self._all_stats))
         library = self.get(library_id)
+        counted = self._tally.get(("stats", library_id), lambda: self._stats_of(library_id))
+        return {"libraryId": library["id"], "libraryName": library["name"], **counted}
+
+    def _stats_of(self, library_id: str) -> dict[str, Any]:
         params = {"library": library_id}
         where = " WHERE l.library_id = :library"
         value = self._db.value
@@ -118,11 +130,7 @@ class Libraries:
             f"SELECT sum(f.size) FROM library_file l JOIN file f ON f.id = l.file_id{where}",
             params,
         )
-        return {
-            "libraryId": library["id"],
-            "libraryName": library["name"],
-            **_counted(kinds, seasons, episodes, size),
-        }
+        return _counted(kinds, seasons, episodes, size)
 
     def _all_stats(self) -> dict[str, Any]:
         rows = self._db.query("SELECT type, count(*) AS media FROM media GROUP BY type")
@@ -139,6 +147,7 @@ class Libraries:
     def create(self, values: Mapping[str, Any]) -> str:
         """To be called in a transaction. Raises Conflict when another library has the path."""
         self._refuse_taken(values.get("library_path"), None)
+        self._tally.touch()
         now, library_id, name = self._clock.ms(), self._ids.new(), values["name"]
         self._db.table("library").insert(
             {
@@ -177,6 +186,7 @@ class Libraries:
         )
         removed = self.unlink(library_id, [row["file_id"] for row in rows])
         self._db.table("library").delete(library_id)
+        self._tally.touch()
         return name, removed
 
     def unlink(self, library_id: str, file_ids: Sequence[str]) -> int:
@@ -185,6 +195,7 @@ class Libraries:
         media: set[str] = set()
         if file_ids:
             self._catalogue.memory.forget()
+            self._tally.touch()
         for some in chunks(file_ids):
             names, values = named_list("f", some)
             self._db.execute(

@@ -11,6 +11,7 @@ from builtin_plugins.media.libraries import Libraries
 from builtin_plugins.media.notes import Notes
 from builtin_plugins.media.provider_rows import ProviderRows
 from builtin_plugins.media.scan_jobs import ScanJobs
+from builtin_plugins.media.tally import Tally
 from plugin_sdk import Context
 
 __all__ = ["Workshop"]
@@ -31,6 +32,7 @@ class Workshop:
         frames: Frames,
         rows: ProviderRows,
         pictures: Pictures,
+        tally: Tally,
     ) -> None:
         self.db = context.db
         self.clock = context.clock
@@ -44,6 +46,7 @@ class Workshop:
         self.frames = frames
         self.rows = rows
         self.pictures = pictures
+        self._tally = tally
         self._notes = Notes(context.db)
         self._state: str | None = None
 
@@ -52,7 +55,8 @@ class Workshop:
         self._state = "healthy" if succeeded else "unreachable"
 
     def write_state(self) -> None:
-        """Inside the folder's transaction."""
+        """Inside each transaction that stores a folder: what is counted may be different now."""
+        self._tally.touch()
         if self._state is not None:
             self._notes.set(_METADATA_STATE, self._state)
             self._state = None

@@ -4,9 +4,80 @@ from __future__ import annotations
 
 import pytest
 
+from builtin_plugins.media.libraries import Libraries
+from builtin_plugins.media.tally import Tally
 from plugin_sdk.testing import FakeCommandIO
 
 # Libraries
+
+
+def test_counts_are_made_once_for_each_state(client, plant, tmp_path, monkeypatch):
+    plugin = client.host.plugin("media")
+    database = plugin.context.db
+    elsewhere = Libraries(database, None, plugin.context.clock, None, Tally(database))  # a process
+    root = plant(tmp_path / "films", "A (2001).mkv", "B (2002)/B (2002).mkv")
+    library = client.scan(root)["libraryId"]
+
+    def counts():
+        [listed] = client.get("/library")
+        paths = ("/library/stats", f"/library/{library}/stats")
+        several = {client.get(path)["totalMedia"] for path in paths}
+        several |= {client.get(f"/library/{library}")["mediaCount"], listed["mediaCount"]}
+        several |= {each["mediaCount"] for each in elsewhere.all(is_library=None, kind=None)}
+        return several
+
+    assert counts() == {2}
+    asked = []
+    for name in ("query", "value"):
+        real = getattr(type(database), name)
+
+        def heard(self, sql, *rest, _real=real, **more):
+            asked.append(sql)
+            return _real(self, sql, *rest, **more)
+
+        monkeypatch.setattr(type(database), name, heard)
+    assert counts() == {2}
+    assert [sql for sql in asked if "count(" in sql or "sum(" in sql] == []
+    plant(root, "C (2003).mkv", "C (2003) again.mkv")
+    client.scan(root)
+    assert counts() == {4}
+    (root / "A (2001).mkv").unlink()
+    client.scan(root)
+    assert counts() == {3}
+    other = client.scan(root / "B (2002)")["libraryId"]
+    assert client.get(f"/library/{other}")["mediaCount"] == 1
+    client.ok("DELETE", f"/library/{library}")
+    [left] = client.get("/library")
+    assert (left["id"], left["mediaCount"], client.get("/library/stats")["totalMedia"]) == (
+        other,
+        1,
+        1,
+    )
+
+
+def test_what_changes_while_it_is_counted_is_counted_again(client):
+    database = client.host.plugin("media").context.db
+    tally, films = Tally(database), [1]
+
+    def count():
+        found = len(films)
+        films.append(2)
+        tally.touch()
+        return found
+
+    assert tally.get("films", count) == 1
+    assert tally.get("films", lambda: len(films)) == 2
+    assert tally.get("films", count) == 2
+
+    def undone():
+        with database.transaction():
+            tally.touch()
+            tally.get("films", lambda: 100)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        undone()
+    assert tally.get("films", lambda: len(films)) == 2
 
 
 def test_libraries(client, plant, tmp_path):
