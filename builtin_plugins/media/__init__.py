@@ -114,7 +114,9 @@ class Media(Plugin):
         ids = Ids(clock)
         frames = Frames(context.realtime, clock)
         catalogue = self._catalogue = Catalogue(db, ids, clock, context.events, FolderMemory(db))
-        rows = self._rows = ProviderRows(db, clock, context.providers, os.environ)
+        rows = self._rows = ProviderRows(
+            db, clock, context.providers, os.environ, lambda: settings.get("tmdbApiKey") or ""
+        )
         pictures = Pictures(lambda: context.blobs, context.http, log, rows.hosts)
         self._pictures = pictures
         self._items = Items(db, clock)
@@ -142,7 +144,7 @@ class Media(Plugin):
             self._start_scan,
         )
         settings.on_change(self._settings_changed)
-        self._sync_key()  # what was changed while this plugin was off
+        rows.catch_up()  # with what was changed while this plugin was off
         context.services.offer("media.metadata_state", shop.metadata_state)
 
     def disable(self) -> None:
@@ -406,12 +408,9 @@ class Media(Plugin):
         """Whether there is a profile that could open what is guarded."""
         return any(each.governs() for each in self.context.providers.chain("auth"))
 
-    def _sync_key(self) -> None:
-        self._rows.sync_key(self.context.settings.get("tmdbApiKey", ""))
-
     def _settings_changed(self, names: frozenset[str]) -> None:
         if "tmdbApiKey" in names:
-            self._sync_key()
+            self._rows.catch_up()
 
 
 plugin = Media

@@ -80,11 +80,23 @@ def _unmasked(config: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str,
 
 
 class ProviderRows:
-    """All rows; several may use one implementation."""
+    """All rows; several may use one implementation.
+
+    The setting ``tmdbApiKey`` and the row ``tmdb`` lie in two databases, the host's and the
+    plugin's. Which key was put into the row is noted beside it, so that whoever reads rows next,
+    in whichever process, makes up for a change that was broken off between the two.
+    """
 
     def __init__(
-        self, database: Database, clock: Clock, providers: Providers, env: Mapping[str, str]
+        self,
+        database: Database,
+        clock: Clock,
+        providers: Providers,
+        env: Mapping[str, str],
+        key: Callable[[], str],
     ) -> None:
+        """``key`` says what the setting is now, "" for none."""
+        self._key = key
         self._db = database
         self._table = database.table("provider")
         self._clock = clock
@@ -111,6 +123,7 @@ class ProviderRows:
 
     def all(self) -> Sequence[ProviderRow]:
         """By (priority, name)."""
+        self.catch_up()
         rows = self._db.query("SELECT * FROM provider ORDER BY priority, name")
         return [_row(each) for each in rows]
 
@@ -123,6 +136,7 @@ class ProviderRows:
 
     def get(self, name: str) -> ProviderRow:
         """Raises NotFound."""
+        self.catch_up()
         row = self.find(name)
         if row is None:
             raise NotFound(f"Provider with identifier '{name}' not found", code="RESOURCE")
@@ -177,24 +191,37 @@ class ProviderRows:
                 values["config"] = "{}"
             self._store(known, name, values)
 
-    def sync_key(self, key: str, *, force: bool = False) -> None:
-        """Puts the setting's TMDB key into the row ``tmdb`` (5.8, key sync). Without ``force``
-        only a key that was not put there yet, so that it can be called at any time."""
-        mark = hashlib.sha256(key.encode()).hexdigest()
+    def change_key(self, key: str, store: Callable[[], object]) -> None:
+        """Puts a key into the row ``tmdb`` (5.8, key sync), and calls what stores the setting:
+        when that raises, nothing has changed."""
         with self._db.transaction():
-            synced = self._notes.get(_SYNCED)
-            if not force and (synced == mark or (synced is None and not key)):
-                return
-            known = self.find(_TMDB)
-            if key:
-                config = {**known.config, "apiKey": key} if known else self._first_config(key)
-                values: dict[str, Any] = {"enabled": True, "config": config_text(config)}
-                if known is None:
-                    values["priority"] = 0
-                self._store(known, _TMDB, values)
-            elif known is not None:
-                self._store(known, _TMDB, {"enabled": False})
-            self._notes.set(_SYNCED, mark)
+            self._put_key(key)
+            store()
+
+    def catch_up(self) -> None:
+        """Puts the setting's key into the row if that was not done yet, so that it can be called
+        at any time."""
+        key = self._key()
+        if not self._has_put(key):
+            with self._db.transaction():
+                if not self._has_put(key):
+                    self._put_key(key)
+
+    def _has_put(self, key: str) -> bool:
+        synced = self._notes.get(_SYNCED)
+        return synced == _mark(key) or (synced is None and not key)
+
+    def _put_key(self, key: str) -> None:
+        known = self.find(_TMDB)
+        if key:
+            config = {**known.config, "apiKey": key} if known else self._first_config(key)
+            values: dict[str, Any] = {"enabled": True, "config": config_text(config)}
+            if known is None:
+                values["priority"] = 0
+            self._store(known, _TMDB, values)
+        elif known is not None:
+            self._store(known, _TMDB, {"enabled": False})
+        self._notes.set(_SYNCED, _mark(key))
 
     def unmasked(self, known: ProviderRow | None, config: Mapping[str, Any]) -> dict[str, Any]:
         """A config as it was sent, with stored secrets in the place of their masks."""
@@ -273,6 +300,10 @@ def _row(row: Mapping[str, Any]) -> ProviderRow:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )
+
+
+def _mark(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def _host(text: str) -> str | None:

@@ -45,10 +45,10 @@ class SettingsRoutes:
     def put(self, request: Request) -> Response:
         fields = read_body(request)
         changes = self._changes(fields)
-        if changes:
-            self._settings.update(changes)
         if _KEY in changes:
-            self._rows.sync_key(changes[_KEY], force=True)
+            self._rows.change_key(changes[_KEY], lambda: self._settings.update(changes))
+        elif changes:
+            self._settings.update(changes)
         message = _UPDATED
         if changes.get("enableRouteGuards") and not self._governed():
             self._log.warning("Route guards are on, but there is no profile: all is open.")

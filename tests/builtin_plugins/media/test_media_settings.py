@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from plugin_sdk import Conflict
+
 # Settings
 
 
@@ -111,6 +113,32 @@ def test_the_key_goes_to_the_provider(client):
     client.host.plugin("media").context.settings.update({"tmdbApiKey": "third"})
     assert client.get("/settings/providers")[0]["enabled"] is True
     assert client.ok("POST", "/settings/reset")["tmdbApiKey"] == "********"
+
+
+def test_a_key_that_was_put_but_half_is_put_by_whoever_reads(client, monkeypatch):
+    client.ok("PUT", "/settings", {"tmdbApiKey": "old", "port": 4000})
+    before = client.query("SELECT * FROM provider"), client.query("SELECT * FROM note")
+    # The process ended behind the host's commit: the setting is new, the row is not.
+    database = client.host.plugin("media").context.db
+    client.ok("PUT", "/settings", {"tmdbApiKey": "new"})
+    with database.transaction():
+        for table, rows in zip(("provider", "note"), before, strict=True):
+            database.table(table).delete_where()
+            database.table(table).insert_all(rows)
+    assert _stored(client)["apiKey"] == "old"
+    assert len(client.get("/settings/providers")) == 1
+    assert _stored(client)["apiKey"] == "new"
+    # It ended before: neither is.
+    settings = client.host.plugin("media").context.settings
+
+    def refuse(values):
+        raise Conflict("Somebody else has it.")
+
+    monkeypatch.setattr(settings, "update", refuse, raising=False)
+    answer = client.host.put("/api/v1/settings", json={"tmdbApiKey": "third", "port": 4001})
+    client.fails(answer, 409, "Conflict")
+    assert client.get("/settings")["port"] == 4000
+    assert (len(client.get("/settings/providers")), _stored(client)["apiKey"]) == (1, "new")
 
 
 def _stored(client):
