@@ -42,7 +42,7 @@ from builtin_plugins.songs.shapes import (
     TRACK,
 )
 from builtin_plugins.songs.songbook import Songbook
-from builtin_plugins.songs.tables import create_scanned, create_tables
+from builtin_plugins.songs.tables import create_scanned, create_tables, number_deletions
 from plugin_sdk import (
     JSON,
     MULTIPART,
@@ -81,6 +81,10 @@ class Songs(Plugin):
     @migration("002-scanned")
     def create_scanned(self, db: Database) -> None:
         create_scanned(db)
+
+    @migration("003-deletions")
+    def number_deletions(self, db: Database) -> None:
+        number_deletions(db)
 
     def enable(self) -> None:
         context = self.context

@@ -1,5 +1,4 @@
 """What lies in the song folder, against what the index knows of it (songs contract, 4.3)."""
-# ruff: noqa: S608 - what is put together is our own; values are parameters
 
 from __future__ import annotations
 
@@ -7,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from builtin_plugins.songs.deletions import Deletions
 from builtin_plugins.songs.identity import filename_of, track_id_of
 from builtin_plugins.songs.index import listed
 from builtin_plugins.songs.walking import Candidate, Walk, plain_formats
@@ -22,25 +22,29 @@ class Unlisted(Exception):
 class Comparison:
     """One look at the folder.
 
-    ``signatures`` are those of the songs that are shown, by path. ``deleted``: signatures by
-    trackId of songs that were deleted when the look began. After `look`: ``tasks`` are to be
+    ``returning``: a full run brings back what was deleted up to that number, and reads all; None
+    is an incremental run, which brings back nothing that has not changed. ``looked`` is the number
+    of the latest deletion when the look began: what was deleted later is not known to it.
+    ``signatures`` are those of the songs that are shown, by path. After `look`: ``tasks`` are to be
     read, ``nameless`` are found but have a name that is no Unicode text, of ``faults`` not even
     that much can be said, and ``unchanged`` counts songs that need nothing. ``lost`` are trackIds
     of unreadable songs that are there no more.
     """
 
     def __init__(
-        self, db: Database, root: str, formats: Sequence[SongFormat], *, full: bool
+        self, db: Database, root: str, formats: Sequence[SongFormat], returning: int | None
     ) -> None:
         self._db = db
         self._root = root
         self._formats = formats
-        self._full = full
+        self._full = returning is not None
+        deletions = Deletions(db)
+        self.looked = deletions.latest()
         self.signatures: dict[str, str] = {}
         self._named: dict[str, str] = {}  # formats of those that `plain_formats` does not hold
         self._find_known()
-        self.deleted = self._remembered("deletions")
-        self._unreadable = self._remembered("unreadable")
+        self._deleted = deletions.signatures(after=-1 if returning is None else returning)
+        self._unreadable = self._remembered_unreadable()
         self.tasks: list[Candidate] = []
         self.nameless: list[Candidate] = []
         self.faults: Sequence[Candidate] = ()
@@ -96,8 +100,8 @@ class Comparison:
             self.signatures[row["path"]] = row["signature"]
             self._named[row["path"]] = row["format"]
 
-    def _remembered(self, table: str) -> dict[str, str]:
-        rows = self._db.query(f"SELECT track_id, signature FROM {table}")
+    def _remembered_unreadable(self) -> dict[str, str]:
+        rows = self._db.query("SELECT track_id, signature FROM unreadable")
         return {row["track_id"]: row["signature"] for row in rows}
 
     def _take(self, found: Candidate) -> None:
@@ -107,10 +111,9 @@ class Comparison:
             self.nameless.append(found)
             return
         self.lost.discard(track_id)
-        if self._full or found.signature not in (
-            self.deleted.get(track_id),
-            self._unreadable.get(track_id),
-        ):
+        if found.signature == self._deleted.get(track_id):
+            return
+        if self._full or found.signature != self._unreadable.get(track_id):
             self.tasks.append(found)
 
 

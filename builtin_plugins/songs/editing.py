@@ -6,9 +6,10 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from builtin_plugins.songs.deletions import Deletions
 from builtin_plugins.songs.facts import EDITABLE
 from builtin_plugins.songs.index import LibraryIndex
-from builtin_plugins.songs.media import Media
+from builtin_plugins.songs.media import Media, signature_of
 from builtin_plugins.songs.pictures import as_png
 from builtin_plugins.songs.songbook import Song, Songbook
 from plugin_sdk import Context, Invalid, NotFound, Problem, Request, TooLarge, Upload
@@ -54,11 +55,11 @@ class Editing:
 
     def delete(self, track_id: str) -> None:
         """With everything that hangs on it, and remembers that."""
+        signature = signature_of(self._context, self._songbook.get(track_id))
         with self._db.transaction():
             song = self._songbook.get(track_id)
             self._index.remove([song.id])
-            deletion = {"track_id": track_id, "signature": song.signature}
-            self._db.table("deletions").upsert(deletion)
+            Deletions(self._db).remember(track_id, signature)
             self._context.events.emit("songs.track_deleted", {"trackId": track_id})
         self._media.sweep(song.id)
 

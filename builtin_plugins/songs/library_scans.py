@@ -6,7 +6,7 @@ import os
 import time
 from typing import Final
 
-from builtin_plugins.songs.index import LibraryIndex, chunks
+from builtin_plugins.songs.index import LibraryIndex, chunks, listed
 from builtin_plugins.songs.presence import Presence
 from builtin_plugins.songs.scan_state import Mode, ScanState
 from builtin_plugins.songs.scanning import Cancelled, Scanner
@@ -136,13 +136,15 @@ class Scans:
     def cleanup_orphans(self) -> int:
         """Removes songs without a track, with everything that hangs on them; how many."""
         db = self._context.db
-        rows = db.query(
-            "SELECT s.id FROM songs s LEFT JOIN tracks t ON t.id = s.id WHERE t.id IS NULL"
-        )
-        for chunk in chunks([row["id"] for row in rows], 200):
+        orphans = "SELECT s.id FROM songs s LEFT JOIN tracks t ON t.id = s.id WHERE t.id IS NULL"
+        removed = 0
+        for chunk in chunks(db.values(orphans), 200):
             with db.transaction():
-                self._index.remove(chunk)
-        return len(rows)
+                names, params = listed(chunk)  # a scan may have brought one back meanwhile
+                still = db.values(f"{orphans} AND s.id IN ({names})", params)
+                self._index.remove(still)
+                removed += len(still)
+        return removed
 
     def _is_cancelled(self, run: JobRun) -> bool:
         """Whether the run is not to go on later either."""

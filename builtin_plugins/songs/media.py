@@ -18,6 +18,7 @@ from typing import BinaryIO, Final
 
 from builtin_plugins.songs.pictures import as_png
 from builtin_plugins.songs.songbook import Song
+from builtin_plugins.songs.walking import plain_formats
 from plugin_sdk import (
     Blob,
     Context,
@@ -29,9 +30,10 @@ from plugin_sdk import (
     StageboxError,
     Unavailable,
     UnreadableSong,
+    song_signature,
 )
 
-__all__ = ["Media", "reader_of", "reading", "source_of"]
+__all__ = ["Media", "reader_of", "reading", "signature_of", "source_of"]
 
 _HEADERS: Final = {"Cache-Control": "no-cache"}
 _PNG: Final = "image/png"
@@ -55,6 +57,17 @@ def source_of(context: Context, song: Song) -> SongSource:
     if not folder:
         raise NotFound("The song's file cannot be found: there is no song folder.")
     return SongSource(Path(folder, song.path), Path(folder))
+
+
+def signature_of(context: Context, song: Song) -> str:
+    """The file's of this moment, which no scan may have seen yet; that of the last scan where
+    there is none, or where to ask for it may take long."""
+    try:
+        if reader_of(context, song).name in plain_formats(context.providers.chain("song_format")):
+            return song_signature(source_of(context, song).path)
+    except (NotFound, Unavailable, OSError) as error:
+        context.log.debug("The signature of %s is that of its scan: %s", song.track_id, error)
+    return song.signature
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, Literal
 
+from builtin_plugins.songs.deletions import Deletions
 from builtin_plugins.songs.rows import iso
 from plugin_sdk import Clock, Database
 
@@ -41,6 +42,8 @@ _NEVER: Final[Mapping[str, Any]] = {
     "begun": None,
     "command": None,
     "life": "",
+    "returning": 0,
+    "nextReturning": 0,
 }
 
 
@@ -78,15 +81,18 @@ class ScanState:
         of this mark (`Presence`)."""
         with self._db.transaction():
             state = self._read()
+            returning = Deletions(self._db).latest() if mode == "full" else 0
             if state["running"]:
                 wishes = {mode, state.get("next")}
+                next_returning = max(returning, state["nextReturning"])
                 if self._holds(state):
-                    state["next"] = _widest(wishes)
+                    state |= {"next": _widest(wishes), "nextReturning": next_returning}
                     self._write(state)
                     return True
                 if state["life"] == self._life():  # what was promised then is done now
                     mode = _widest({*wishes, state["mode"]})
-            self._write(self._begun(mode, command=command))
+                    returning = max(next_returning, state["returning"])
+            self._write(self._begun(mode, returning, command=command))
             return False
 
     def present(self) -> Mode | None:
@@ -94,6 +100,12 @@ class ScanState:
         state = self._held()
         mode: Mode = state["mode"]
         return mode if state["running"] else None
+
+    def returning(self) -> int:
+        """Up to which number a full run brings back deletions: what was deleted since it was
+        asked for stays so, however often the run is interrupted."""
+        returning: int = self._held()["returning"]
+        return returning
 
     def abandoned(self) -> bool:
         """Whether a run was asked for in this life of the service that nobody sees to."""
@@ -122,8 +134,8 @@ class ScanState:
         """The same run once more, after its process ended; perhaps in another life."""
         with self._db.transaction():
             state = self._read()
-            again = self._begun(state["mode"], command=None)
-            again |= {name: state[name] for name in ("begun", "startedAt")}
+            again = self._begun(state["mode"], state["returning"], command=None)
+            again |= {name: state[name] for name in ("begun", "startedAt", "nextReturning")}
             if "next" in state:
                 again["next"] = state["next"]
             self._write(again)
@@ -137,7 +149,7 @@ class ScanState:
             if state["status"] == "complete":
                 self._db.table("states").upsert({"name": _DONE, "value": True})
             if wished is not None:
-                state = self._begun(wished, command=state["command"])
+                state = self._begun(wished, state["nextReturning"], command=state["command"])
             self._write(state)
             return wished
 
@@ -158,7 +170,7 @@ class ScanState:
         begun: int | None = self._held()["begun"]
         return begun
 
-    def _begun(self, mode: Mode, *, command: str | None) -> dict[str, Any]:
+    def _begun(self, mode: Mode, returning: int, *, command: str | None) -> dict[str, Any]:
         now = self._clock.ms()
         return {
             **_NEVER,
@@ -171,6 +183,7 @@ class ScanState:
             "begun": now,
             "command": command,
             "life": self._life(),
+            "returning": returning,
         }
 
     def _held(self) -> dict[str, Any]:

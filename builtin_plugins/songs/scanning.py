@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from builtin_plugins.songs.comparison import Comparison, Unlisted
+from builtin_plugins.songs.deletions import Deletions
 from builtin_plugins.songs.identity import clean, filename_of, track_id_of
 from builtin_plugins.songs.index import Found, LibraryIndex, Outcome, chunks, listed
 from builtin_plugins.songs.reading import READING_SECONDS, Reading
@@ -100,7 +101,8 @@ class _Run:
         self._stopped = stopped
         self._db = scanner._db
         self._formats: Sequence[SongFormat] = list(scanner._context.providers.chain("song_format"))
-        self._found = Comparison(self._db, root, self._formats, full=mode == "full")
+        returning = scanner._state.returning() if mode == "full" else None
+        self._found = Comparison(self._db, root, self._formats, returning)
         self._counters = Counter(added=0, changed=0, removed=0, unchanged=0, failed=0)
         self._tell_each = False
         self._done = self._total = 0
@@ -200,20 +202,12 @@ class _Run:
             self._announce(current)
 
     def _left_deleted(self, good: dict[str, Found]) -> dict[str, str]:
-        """Takes out songs that were deleted since the run began: also a full one brings back only
-        what was deleted before. By path, as `Scanned.keep` wants them."""
-        names, params = listed([track_id_of(filename) for filename in good] or [""])
-        deleted = {
-            row["track_id"]: row["signature"]
-            for row in self._db.query(
-                f"SELECT track_id, signature FROM deletions WHERE track_id IN ({names})", params
-            )
-            if row["track_id"] not in self._found.deleted
-        }
+        """Takes out songs that were deleted since the look began. If their files have changed
+        since then, the next run sees it. By path, as `Scanned.keep` wants them."""
+        by_id = {track_id_of(filename): filename for filename in good}
         ended = {}
-        for filename in list(good) if deleted else ():
-            if deleted.get(track_id_of(filename)) == good[filename].signature:
-                ended[good.pop(filename).path] = "unchanged"
+        for track_id in Deletions(self._db).later(self._found.looked, by_id):
+            ended[good.pop(by_id[track_id]).path] = "unchanged"
         self._counters["unchanged"] += len(ended)
         return ended
 

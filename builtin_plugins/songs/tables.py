@@ -23,7 +23,14 @@ from typing import Final
 
 from plugin_sdk import Column, Database, ForeignKey
 
-__all__ = ["ORDERS", "create_orders", "create_scanned", "create_tables", "drop_orders"]
+__all__ = [
+    "ORDERS",
+    "create_orders",
+    "create_scanned",
+    "create_tables",
+    "drop_orders",
+    "number_deletions",
+]
 
 ORDERS: Final = {
     "artist": ("artist_key", "title_key", "track_id"),
@@ -195,3 +202,8 @@ def create_scanned(db: Database) -> None:
     """What a full run has read; ``run`` is when it began, ``path`` the trackId."""
     columns = {"path": _TEXT, "signature": _TEXT, "outcome": _TEXT, "run": _INTEGER}
     db.table("scanned").create(columns, pk="path")
+
+
+def number_deletions(db: Database) -> None:
+    """Those that were made before have no number: every run comes later."""
+    db.table("deletions").add_column("number", _COUNT)

@@ -173,6 +173,16 @@ def book(context: FakeContext) -> Iterator[Book]:
     context.stop(book.plugin)
 
 
+@pytest.fixture
+def folder(book: Book, tmp_path: Path) -> Path:
+    """The song folder of the book; scans of it run when the test lets jobs run."""
+    reader: Any = FakeSongFormat()
+    reader.kept_here = lambda: None  # cannot be pickled: songs are read here, sooner
+    book.context.providers.add("song_format", "fakesong", reader)
+    book.context.settings.update({"dlcDir": str(tmp_path), "scanWorkers": 1})
+    return tmp_path
+
+
 class LiveLibrary:
     """A host with a song folder; scans are asked for by the test."""
 

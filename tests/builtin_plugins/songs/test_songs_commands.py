@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from builtin_plugins.songs.identity import track_id_of
 from builtin_plugins.songs.library_scans import Scans
 from builtin_plugins.songs.presence import Presence
 from builtin_plugins.songs.scan_state import ScanState
@@ -23,15 +22,6 @@ def run(book: Any, name: str, **options: Any) -> tuple[int, FakeCommandIO]:
     io = FakeCommandIO()
     (command,) = (each for each in book.plugin.commands() if each.name == name)
     return command.handler(io, **options) or 0, io
-
-
-@pytest.fixture
-def folder(book: Any, tmp_path: Path) -> Path:
-    reader: Any = FakeSongFormat()
-    reader.kept_here = lambda: None  # cannot be pickled: songs are read here, sooner
-    book.context.providers.add("song_format", "fakesong", reader)
-    book.context.settings.update({"dlcDir": str(tmp_path), "scanWorkers": 1})
-    return tmp_path
 
 
 def titles(book: Any) -> list[str]:
@@ -286,33 +276,6 @@ def test_a_full_run_goes_on_where_it_was_interrupted(
     book.plugin.rescan_full(None)
     book.context.jobs.run_all()
     assert len(reads) == 9  # another run reads all
-
-
-@pytest.mark.parametrize("changed", [False, True], ids=["the same", "changed"])
-def test_what_is_deleted_while_a_full_run_is_on(book: Any, folder: Path, changed: bool) -> None:
-    """It stays deleted, unless its file has changed."""
-    FakeSongFormat.write(folder / "a.fakesong", title="One")
-    book.context.jobs.run_all()
-    if changed:
-        FakeSongFormat.write(folder / "a.fakesong", title="Another one")
-    reader = book.context.providers.get("song_format", "fakesong")
-    read = reader.metadata
-
-    def deleted(source: Any) -> Any:
-        found = read(source)
-        book.ask("DELETE", "delete_track", track_id_of("a.fakesong"))
-        return found
-
-    reader.metadata = deleted
-    book.plugin.rescan_full(None)
-    book.context.jobs.run_all()
-    assert titles(book) == (["Another one"] if changed else [])
-    status = book.plugin.scan_status(None)
-    assert (status["done"], status["total"], status["failed"]) == (1, 1, 0)
-    reader.metadata = read
-    book.plugin.rescan_full(None)
-    book.context.jobs.run_all()
-    assert titles(book) == (["Another one"] if changed else ["One"])
 
 
 def test_scans_from_time_to_time(book: Any, folder: Path) -> None:
