@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -13,8 +14,9 @@ from host.db.description import TableDescription
 from host.db.dialect import Dialect
 from host.db.names import quoted
 from host.db.postgresql import copies, descriptions, schema, search
+from host.db.postgresql.connections import Fetch
 from host.db.postgresql.cursors import Cursor
-from host.db.postgresql.faults import FAULTS, ConnectionLost, Refusal, translate
+from host.db.postgresql.faults import FAULTS, Refusal, translate
 from host.db.postgresql.link import Link
 from host.db.postgresql.sessions import Sessions
 from host.db.postgresql.values import arguments, typed_arguments
@@ -46,7 +48,7 @@ class PostgresqlDatabase(Sessions):
 
     @property
     def shut(self) -> bool:
-        return self._shut
+        return self._connections.shut
 
     def query(self, sql: str, params: Parameters | None = None) -> list[Row]:
         return self._fetch(sql, self._bound(sql, params), Link.rows)
@@ -73,8 +75,8 @@ class PostgresqlDatabase(Sessions):
             if self.in_transaction:
                 cursor = Cursor.of_transaction(self._live_writer(), call, self._name)
                 return rows_of(cursor.names, set_aside(cursor.batches()))
-            link, results = self._begun(Cursor.opening(call))
-        except Refusal as error:
+            link, results = self._connections.begun(Cursor.opening(call))
+        except FAULTS as error:
             raise translate(error, self._name) from error
         return self._stream_alone(link, results[-1])
 
@@ -121,21 +123,19 @@ class PostgresqlDatabase(Sessions):
     def migrate(self, steps: Sequence[Migration]) -> list[str]:
         """A step may take long, and another process may be at it: both are waited for."""
         self._shapes.forget()  # another version of the plugin may have changed the tables
-        before, self._patient = self._patient, get_ident()
-        try:
+        with self._patiently():
             return super().migrate(steps)
-        finally:
-            self._patient = before
 
     def copy_to(self, path: Path) -> None:
-        self._refuse_when_shut()
-        link = self._begun(copies.OPENING)[0]
+        link: Link | None = None
         try:
+            link = self._connections.begun(copies.OPENING)[0]
             copies.write_copy(link, self._schema, path)
         except FAULTS as error:
             raise translate(error, self._name) from error
         finally:
-            self._end_reading(link)
+            if link is not None:
+                self._connections.end_reading(link)
 
     def restore_from(self, path: Path) -> None:
         if self.in_transaction:
@@ -143,12 +143,8 @@ class PostgresqlDatabase(Sessions):
         self._refuse_write_in_snapshot()
         copies.check_copy(path)
         self._server.prepare_search()
-        before, self._patient = self._patient, get_ident()
-        try:
-            with self.transaction():
-                self._change_schema(lambda link: copies.put_back(link, self._schema, path))
-        finally:
-            self._patient = before
+        with self._patiently(), self.transaction():
+            self._change_schema(lambda link: copies.put_back(link, self._schema, path))
         self._statistics.refresh()
         self._server.sweep()
 
@@ -173,7 +169,9 @@ class PostgresqlDatabase(Sessions):
 
     def change_counter(self) -> int:
         try:
-            row = self._alone([self._state.changes], lambda link, results: link.first(results[0]))
+            row = self._connections.alone(
+                [self._state.changes], lambda link, results: link.first(results[0])
+            )
         except Refusal as error:
             if error.state == "42P01":
                 return 0
@@ -183,7 +181,7 @@ class PostgresqlDatabase(Sessions):
     def close(self) -> None:
         if self.in_transaction:
             raise Invalid("A database is closed outside of transactions.")
-        self._shut = True
+        self._connections.shut = True
 
     # What the table words need
 
@@ -244,9 +242,19 @@ class PostgresqlDatabase(Sessions):
     def _positional(self, sql: str, values: Sequence[Any]) -> Call:
         return Call(self._texts.positional(sql).sql, arguments(values))
 
-    def _looked_up(
-        self, calls: Sequence[Call], fetch: Callable[[Link, list[Result]], _Result]
-    ) -> _Result:
+    @contextmanager
+    def _patiently(self) -> Iterator[None]:
+        """Statements of this thread may take as long as they take, while the server is there."""
+        ident = get_ident()
+        already = ident in self._patient
+        self._patient.add(ident)
+        try:
+            yield
+        finally:
+            if not already:
+                self._patient.discard(ident)
+
+    def _looked_up(self, calls: Sequence[Call], fetch: Fetch[_Result]) -> _Result:
         try:
             return self._look(calls, fetch)
         except Refusal as error:
@@ -256,7 +264,7 @@ class PostgresqlDatabase(Sessions):
         """With the version read first: if the schema changes in between, the next begin of a
         write finds that."""
         try:
-            version, rows = self._alone(
+            version, rows = self._connections.alone(
                 [self._state.shape, call],
                 lambda link, results: (link.first(results[0]), link.tuples(results[1])),
             )
@@ -276,24 +284,24 @@ class PostgresqlDatabase(Sessions):
         try:
             change(link)
         except FAULTS as error:
-            if isinstance(error, ConnectionLost):
-                self._server.lost(link)
-            raise translate(error, self._name) from error
+            raise self._connections.failure(link, error) from error
         finally:
             self._shapes.changed()
             self._changed_schema = True
 
     def _stream_alone(self, link: Link, first: Result) -> Iterator[Row]:
         """Rows of a cursor on a connection of its own, which goes back as soon as it can."""
+        held: Link | None = link
         try:
             cursor = Cursor(link, first, self._name)
-            if cursor.done:
-                self._end_reading(link)
-                return rows_of(cursor.names, begun(self._stream(cursor)))
-        except BaseException:
-            self._end_reading(link)
-            raise
-        return rows_of(cursor.names, begun(self._stream(cursor, link)))
+            if not cursor.done:
+                stream = begun(self._stream(cursor, link))
+                held = None
+                return rows_of(cursor.names, stream)
+        finally:
+            if held is not None:
+                self._connections.end_reading(held)
+        return rows_of(cursor.names, begun(self._stream(cursor)))
 
     def _stream(
         self, cursor: Cursor, link: Link | None = None
@@ -303,7 +311,7 @@ class PostgresqlDatabase(Sessions):
             yield from cursor.batches()
         finally:
             if link is not None:
-                self._end_reading(link)
+                self._connections.end_reading(link)
 
 
 def _changed(_link: Link, results: Sequence[Result]) -> int:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any, Final, Literal
-
-import psycopg
 
 from host.db.engine import HostDatabase, ServedEngine
 from host.db.names import HOST
+from host.db.postgresql import leftovers
 from host.db.postgresql.address import parse_address
 from host.db.postgresql.database import PostgresqlDatabase
+from host.db.postgresql.faults import FAULTS
+from host.db.postgresql.link import Link
 from host.db.postgresql.names import (
     DRAFT,
     PREFIX,
+    SHARED,
     TRASH,
     draft_of,
     lock_key,
@@ -26,18 +29,27 @@ from host.db.postgresql.names import (
 from host.db.postgresql.server import Options, Server
 from host.db.postgresql.signals import PostgresqlSignals
 from host.db.postgresql.texts import Texts
+from host.db.postgresql.wire import Call
 from host.db.signals import Signals
 from host.db.statements import Statements
-from plugin_sdk import DatabaseUnavailable, Invalid, NotFound
+from plugin_sdk import Conflict, DatabaseUnavailable, Invalid, NotFound
 
 __all__ = ["PostgresqlEngine"]
 
+_LOG: Final = logging.getLogger("stagebox.db")
+_EXPORT: Final = [
+    Call(sql, once=True)
+    for sql in (
+        b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        b"SET LOCAL idle_in_transaction_session_timeout = 0",
+        b"SELECT pg_export_snapshot()",
+    )
+]
 _EXISTS: Final = b"SELECT 1 FROM pg_namespace WHERE nspname = $1"
 _NAMES: Final = (
     b"SELECT nspname, obj_description(oid, 'pg_namespace') FROM pg_namespace "
     b"WHERE starts_with(nspname, $1)"
 )
-_DRAFTS: Final = b"SELECT nspname FROM pg_namespace WHERE starts_with(nspname, $1)"
 _SIZE: Final = (
     b"SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c "
     b"JOIN pg_namespace n ON n.oid = c.relnamespace "
@@ -100,7 +112,7 @@ class PostgresqlEngine(ServedEngine):
         return found
 
     def exists(self, name: str) -> bool:
-        return bool(self._server.ask(_EXISTS, schema_of(name)))
+        return bool(self._server.ask(_EXISTS, self._schema(name)))
 
     def names(self) -> list[str]:
         found = (
@@ -109,15 +121,16 @@ class PostgresqlEngine(ServedEngine):
         return sorted(name for name in found if name is not None and name != HOST)
 
     def drop(self, name: str) -> None:
-        schema = schema_of(name)
+        schema = self._schema(name)
         with self._lock:
-            database = self._databases.pop(name, None)
+            database = self._databases.get(name)
             if database is not None:
                 database.close()
+                del self._databases[name]
         self._server.discard(schema)
 
     def size(self, name: str) -> int:
-        return int(self._server.ask(_SIZE, schema_of(name))[0][0])
+        return int(self._server.ask(_SIZE, self._schema(name))[0][0])
 
     def at_one_time(self) -> AbstractContextManager[FrozenEngine]:
         return frozen(self._server)
@@ -129,14 +142,21 @@ class PostgresqlEngine(ServedEngine):
         return PostgresqlSignals(self._server)
 
     def close(self) -> None:
+        self._close_databases()
+        self._server.pool.close()
+
+    def _close_databases(self) -> None:
         with self._lock:
             self._closed = True
             for database in self._databases.values():
                 database.close()
-        self._server.pool.close()
+
+    def _schema(self, name: str) -> str:
+        """Where a database is. Raises Invalid for what is no name."""
+        return schema_of(name)
 
     def _add(self, name: str) -> PostgresqlDatabase:
-        schema_of(name)
+        self._schema(name)
         with self._lock:
             if self._closed:
                 raise DatabaseUnavailable("The databases are closed.")
@@ -160,10 +180,7 @@ class FrozenEngine(PostgresqlEngine):
 
     def close(self) -> None:
         """The server is somebody else's."""
-        with self._lock:
-            self._closed = True
-            for database in self._databases.values():
-                database.close()
+        self._close_databases()
 
     def _made(self, name: str) -> PostgresqlDatabase:
         return PostgresqlDatabase(
@@ -174,34 +191,42 @@ class FrozenEngine(PostgresqlEngine):
 @contextmanager
 def frozen(server: Server) -> Iterator[FrozenEngine]:
     """https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-SNAPSHOT-SYNCHRONIZATION"""
-    with server.dedicated() as connection:
+    with closing(server.connect()) as link:
         try:
-            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-            row = connection.execute("SELECT pg_export_snapshot()").fetchone()
-        except psycopg.Error as error:
-            raise server.unusable(error) from error
-        assert row is not None
-        engine = FrozenEngine(server, str(row[0]))
+            exported = link.first(link.exchange(_EXPORT)[-1])
+        except FAULTS as error:
+            raise server.failure(error) from error
+        assert exported is not None
+        engine = FrozenEngine(server, str(exported[0]))
         try:
             yield engine
         finally:
             engine.close()
-            connection.execute("ROLLBACK")
 
 
 class DraftEngine(PostgresqlEngine):
-    """Databases that are made beside those of a server, and take their place together."""
+    """Databases that are made beside those of a server, and take their place together.
+
+    Only one is made at a time; of an earlier one that a dead process has left nothing stays. The
+    connection that says so to others is also the one that publishes: if it was lost, somebody else
+    may have begun, and nothing is exchanged."""
 
     def __init__(self, server: Server) -> None:
+        """Raises Conflict while another one is made."""
         self._set_up(server)
-        self.discard()
+        self._claim = server.connect()
+        try:
+            if not leftovers.claim(self._claim):
+                raise Conflict("Another restore into this database is under way: wait for its end.")
+            leftovers.sweep(self._claim, [DRAFT])
+        except BaseException as error:
+            self._claim.close()
+            if isinstance(error, FAULTS):
+                raise server.failure(error) from error
+            raise
 
     def names(self) -> list[str]:
         return sorted(name for name in self._databases if name != HOST and self.exists(name))
-
-    def exists(self, name: str) -> bool:
-        return bool(self._server.ask(_EXISTS, draft_of(name)))
 
     def publish(self) -> Callable[[], None]:
         """Puts these databases in the place of all that there are, in one transaction. What it
@@ -216,20 +241,20 @@ class DraftEngine(PostgresqlEngine):
 
     def sweep(self) -> None:
         """Removes the databases that were replaced."""
-        self._server.sweep()
-
-    def discard(self) -> None:
-        """Removes what was made here and not published, also by a process that is dead."""
-        for (name,) in self._server.ask(_DRAFTS, DRAFT):
-            self._server.command([f'DROP SCHEMA IF EXISTS "{name}" CASCADE'])
+        self._tidy(leftovers.sweep)
 
     def close(self) -> None:
         """What was not published goes; the server is somebody else's."""
-        with self._lock:
-            self._closed = True
-            for database in self._databases.values():
-                database.close()
-        self.discard()
+        self._close_databases()
+        with closing(self._claim):
+            self._tidy(lambda link: leftovers.sweep(link, [DRAFT]))
+            self._tidy(leftovers.release)
+
+    def _tidy(self, act: Callable[[Link], object]) -> None:
+        try:
+            act(self._claim)
+        except FAULTS as error:
+            _LOG.info("What a restore has left stays until a host starts: %s", error)
 
     def _rename(self, changes: Sequence[tuple[str, str]]) -> None:
         locks = sorted({before for before, _ in changes} | {after for _, after in changes})
@@ -238,12 +263,14 @@ class DraftEngine(PostgresqlEngine):
             *(f"SELECT pg_advisory_xact_lock({lock_key(name)})" for name in locks),
             *(f'ALTER SCHEMA "{old}" RENAME TO "{new}"' for old, new in changes),
         ]
+        calls = [Call(statement.encode(), once=True) for statement in statements]
         try:  # once: nobody could tell whether an attempt that was cut off came through
-            with self._server.dedicated() as connection, connection.transaction():
-                for statement in statements:
-                    connection.execute(statement.encode())
-        except psycopg.Error as error:
-            raise self._server.unusable(error) from error
+            self._claim.whole(SHARED, calls)
+        except FAULTS as error:
+            raise self._server.failure(error) from error
+
+    def _schema(self, name: str) -> str:
+        return draft_of(name)
 
     def _made(self, name: str) -> PostgresqlDatabase:
         return PostgresqlDatabase(

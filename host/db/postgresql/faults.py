@@ -19,7 +19,13 @@ _GONE: Final = ("57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04", "
 
 
 class ConnectionLost(Exception):
-    """The connection ended, or no answer came in time. What was under way may be done or not."""
+    """The connection ended, or no answer came in time. What was under way may be done or not.
+
+    ``silent``: nobody answers there, so on another connection one would wait in vain too."""
+
+    def __init__(self, reason: str, *, silent: bool = False) -> None:
+        super().__init__(reason)
+        self.silent = silent
 
 
 class Refusal(Exception):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import psycopg
@@ -26,8 +26,10 @@ _ROLLBACK: Final = Call(b"ROLLBACK", once=True)
 class Link(Wire):
     """Outside of transactions it only reads, by a setting of the session."""
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        super().__init__(connection)
+    def __init__(
+        self, connection: psycopg.Connection[Any], answers: Callable[[float], bool]
+    ) -> None:
+        super().__init__(connection, answers)
         self._rows = Rows()
 
     # Groups of messages
@@ -108,6 +110,18 @@ class Link(Wire):
         fields = (result.fname(number) for number in range(result.nfields))
         return unique_names([(name or b"").decode() for name in fields])
 
+    # Notifications (https://www.postgresql.org/docs/current/libpq-notify.html)
+
+    def fileno(self) -> int:
+        """Readable when something has come."""
+        return self._pgconn.socket
+
+    def notices(self) -> Iterator[tuple[int, str]]:
+        """What NOTIFY sent since the last look: process of the server, and ASCII text."""
+        self._pgconn.consume_input()
+        while (notify := self._pgconn.notifies()) is not None:
+            yield notify.be_pid, notify.extra.decode("ascii", "replace")
+
     # Streams (https://www.postgresql.org/docs/current/libpq-copy.html), inside of a transaction
 
     def copy_out(self, sql: str) -> Iterator[memoryview]:
@@ -150,7 +164,10 @@ class Link(Wire):
 
     def _put(self, chunks: Iterable[bytes]) -> Iterator[memoryview]:
         for chunk in chunks:
-            self._pgconn.put_copy_data(chunk)
+            if (
+                self._pgconn.put_copy_data(chunk) != 1
+            ):  # nothing waits to be sent, so this is memory
+                raise psycopg.OperationalError("no room to send rows")
             self._flush(None)
         self._pgconn.put_copy_end()
         self._flush(None)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Final, Literal, TypeVar
 
 import psycopg
 
-from host.db.postgresql import folding, search, shared
+from host.db.postgresql import folding, leftovers, search, shared
 from host.db.postgresql.address import Address
-from host.db.postgresql.faults import FAULTS, ConnectionLost, translate
+from host.db.postgresql.faults import FAULTS, ConnectionLost, Refusal, translate
 from host.db.postgresql.link import Link
 from host.db.postgresql.names import SHARED, TRASH, lock_key
 from host.db.postgresql.pool import Pool
+from host.db.postgresql.probe import Probe, peer_of
 from host.db.postgresql.values import arguments
 from host.db.postgresql.wire import Call, reason_of
 from plugin_sdk import DatabaseUnavailable, StageboxError
@@ -25,9 +26,12 @@ __all__ = ["Options", "Server"]
 _Result = TypeVar("_Result")
 _LOG: Final = logging.getLogger("stagebox.db")
 _OLDEST: Final = 140000
-_AT_ONCE: Final = Call(b"SET LOCAL lock_timeout = '1s'", once=True)
 _THERE: Final = b"SELECT 1 FROM pg_namespace WHERE nspname = $1"
-_TRASH: Final = b"SELECT nspname FROM pg_namespace WHERE starts_with(nspname, $1)"
+_SLOW_SECONDS: Final = 1.0
+"""A refusal comes faster; what takes longer to connect to has not answered."""
+_PAUSE_SECONDS: Final = 1.0
+"""So long nobody knocks at a server that did not answer: who queued behind somebody that waited for
+it would wait once more, one after the other."""
 _SETTINGS: Final = {
     "default_transaction_read_only": "on",  # writes begin a transaction that says so
     "default_transaction_isolation": "read committed",
@@ -36,6 +40,7 @@ _SETTINGS: Final = {
     "lock_timeout": "10s",
     # A process that hangs inside of a transaction must not keep the others from writing.
     "idle_in_transaction_session_timeout": "300s",
+    "idle_session_timeout": "0",  # who waits holds something: a claim, an ear
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
@@ -69,8 +74,10 @@ class Server:
 
     def __init__(self, address: Address, options: Options) -> None:
         self.address = address
+        self._probe = Probe()
+        self._pause = (0.0, "")  # until when nobody knocks, and why
         self.pool = Pool(
-            self._connect,
+            self.connect,
             limit=options.connections,
             idle=options.idle,
             wait_seconds=options.wait_seconds,
@@ -89,10 +96,12 @@ class Server:
         self.pool.give(self.pool.take(SHARED))
 
     def prepare(self) -> None:
-        """Makes what all databases share, unless it is there."""
+        """Makes what all databases share, unless it is there, and sweeps what a process that was
+        killed has left."""
         if not self._prepared:
             self._run(shared.make)
             self._prepared = True
+            self.sweep()
 
     def prepare_search(self) -> None:
         """Makes what searching needs, unless it is there."""
@@ -111,14 +120,27 @@ class Server:
         ends in between."""
         self._run(lambda link: link.alone(schema, calls))
 
-    def dedicated(self) -> psycopg.Connection[Any]:
+    def connect(self) -> Link:
         """A connection that no pool knows, to be closed by whoever asked for it. Raises
         DatabaseUnavailable."""
+        began = time.monotonic()
+        until, reason = self._pause
+        if began < until:
+            raise self._unreachable(reason)
         options: dict[str, Any] = dict(self.address.options)
         try:
-            return psycopg.Connection.connect(**options, autocommit=True)
+            connection = psycopg.Connection.connect(**options, autocommit=True)
         except psycopg.Error as error:
+            if time.monotonic() - began > _SLOW_SECONDS:
+                self._rest(reason_of(error))
             raise self._unreachable(reason_of(error)) from None  # it names what it was given
+        try:
+            return self._linked(connection)
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, (*FAULTS, psycopg.Error, OSError)):
+                raise self._unreachable(reason_of(error)) from error
+            raise
 
     def command(self, statements: Sequence[str]) -> None:
         """Statements in one transaction that writes."""
@@ -143,45 +165,50 @@ class Server:
     def sweep(self) -> None:
         """Removes schemas that were replaced or discarded; one that is still read from stays for
         the next time."""
-        for (name,) in self.ask(_TRASH, TRASH):
-            drop = Call(f'DROP SCHEMA IF EXISTS "{name}" CASCADE'.encode(), once=True)
-            try:
-                self._run(partial(Link.whole, schema=SHARED, calls=[_AT_ONCE, drop]))
-            except StageboxError as error:
-                _LOG.info("What is left of a dropped database stays for now: %s", error)
+        try:
+            self._run(leftovers.sweep)
+        except DatabaseUnavailable as error:
+            _LOG.info("What is left of replaced databases stays for now: %s", error)
 
-    def _run(self, act: Callable[[Link], _Result]) -> _Result:
-        """Calls a function that may be called twice, on some connection. Raises StageboxError."""
-        for attempt in (1, 2):
-            link = self.pool.take(SHARED)
-            try:
-                return act(link)
-            except FAULTS as error:
-                if isinstance(error, ConnectionLost):
-                    self.lost(link)
-                if attempt == 2 or not isinstance(error, ConnectionLost):
-                    raise translate(error, self.address.shown) from error
-            finally:
-                self.pool.give(link)
-        raise AssertionError
-
-    def lost(self, link: Link) -> None:
+    def lost(self, link: Link, error: ConnectionLost) -> None:
         """The connection of a link ended: those that lie idle are not to be trusted either."""
         link.close()
         self.pool.drop_idle()
+        if error.silent:
+            self._rest(str(error))
 
-    def _connect(self) -> Link:
-        connection = self.dedicated()
-        link = Link(connection)
+    def _run(self, act: Callable[[Link], _Result]) -> _Result:
+        """Calls a function that may be called twice, on some connection. Raises StageboxError."""
         try:
-            self._check_server(connection)
-            link.exchange(self._session)
-        except FAULTS as error:
-            link.close()
-            raise self._unreachable(str(error)) from error
-        except BaseException:
-            link.close()
+            return self._attempt(act)
+        except ConnectionLost as error:
+            if error.silent:
+                raise self.failure(error) from error
+        try:
+            return self._attempt(act)
+        except ConnectionLost as error:
+            raise self.failure(error) from error
+
+    def _attempt(self, act: Callable[[Link], _Result]) -> _Result:
+        link = self.pool.take(SHARED)
+        try:
+            return act(link)
+        except Refusal as error:
+            raise self.failure(error) from error
+        except ConnectionLost as error:
+            self.lost(link, error)
             raise
+        finally:
+            self.pool.give(link)
+
+    def _rest(self, reason: str) -> None:
+        self._pause = (time.monotonic() + _PAUSE_SECONDS, reason)
+
+    def _linked(self, connection: psycopg.Connection[Any]) -> Link:
+        peer = peer_of(connection.pgconn.socket)
+        link = Link(connection, lambda since: self._probe.answers(peer, since))
+        self._check_server(connection)
+        link.exchange(self._session)
         return link
 
     def _check_server(self, connection: psycopg.Connection[Any]) -> None:
@@ -199,8 +226,9 @@ class Server:
                 "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0."
             )
 
-    def unusable(self, error: psycopg.Error) -> DatabaseUnavailable:
-        return self._unreachable(reason_of(error))
+    def failure(self, error: BaseException) -> StageboxError:
+        """The error to raise instead of one of FAULTS that came on a connection of `connect`."""
+        return translate(error, self.address.shown)
 
     def _unreachable(self, reason: str) -> DatabaseUnavailable:
         return DatabaseUnavailable(

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from host.db.database import SqlDatabase
 from host.db.faults import MissingTable
 from host.db.postgresql import schema
+from host.db.postgresql.connections import Connections, Fetch
 from host.db.postgresql.faults import FAULTS, ConnectionLost, Refusal, is_refused_write, translate
 from host.db.postgresql.link import Link
 from host.db.postgresql.names import schema_of
@@ -47,7 +48,7 @@ _THAW: Final = (
     Call(b"RELEASE SAVEPOINT stagebox_frozen", once=True),
 )
 _Result = TypeVar("_Result")
-_Fetch = Callable[[Link, Result], _Result]
+_FetchOne = Callable[[Link, Result], _Result]
 
 
 class Snapshot:
@@ -61,8 +62,6 @@ class Snapshot:
 class Sessions(SqlDatabase):
     """Reads take any connection for one round trip. A transaction holds one, and the advisory
     lock of its schema: one process writes there at a time. A snapshot holds one too.
-
-    A connection that was lost is replaced without a word where nothing was done on it yet.
     """
 
     def __init__(
@@ -79,7 +78,6 @@ class Sessions(SqlDatabase):
         of another transaction, in which `snapshot` reads."""
         super().__init__(name, _LOCK_SECONDS)
         self._server = server
-        self._pool = server.pool
         self._statements = statements
         self._texts = texts
         self._schema = schema_name or schema_of(name)
@@ -87,11 +85,11 @@ class Sessions(SqlDatabase):
         if exported is not None:
             take = Call(f"SET TRANSACTION SNAPSHOT '{exported}'".encode(), once=True)
             self._opening.insert(1, take)
-        self._shut = False
+        self._connections = Connections(server, self._schema, name)
         self._writer: Link | None = None
         self._snapshots: dict[int, Snapshot] = {}
         self._shapes = ShapeCache()
-        self._patient = 0  # the thread whose writes may take long
+        self._patient: set[int] = set()  # threads whose writes may take long
         self._unguarded = False
         self._wrote = False
         self._changed_schema = False
@@ -103,7 +101,7 @@ class Sessions(SqlDatabase):
 
     # Reading
 
-    def _fetch(self, sql: str, call: Call, fetch: _Fetch[_Result]) -> _Result:
+    def _fetch(self, sql: str, call: Call, fetch: _FetchOne[_Result]) -> _Result:
         """Runs a statement that returns rows, in a transaction that reads if it only reads."""
         kind = self._statements.kind(sql)
         if kind != "read" and kind != "with":
@@ -122,9 +120,7 @@ class Sessions(SqlDatabase):
         self._statements.is_write(sql)
         return self._write(sql, [call], lambda link, results: fetch(link, results[0]))
 
-    def _look(
-        self, calls: Sequence[Call], fetch: Callable[[Link, list[Result]], _Result]
-    ) -> _Result:
+    def _look(self, calls: Sequence[Call], fetch: Fetch[_Result]) -> _Result:
         """Runs statements that only read, where this thread reads. Raises `Refusal`, and
         StageboxError for all else."""
         ident = get_ident()
@@ -134,62 +130,37 @@ class Sessions(SqlDatabase):
             held = self._snapshots.get(ident)
             if held is not None:
                 return self._inside(held.link, calls, fetch)
-        return self._alone(calls, fetch)
+        return self._connections.alone(calls, fetch)
 
-    def _alone(
-        self, calls: Sequence[Call], fetch: Callable[[Link, list[Result]], _Result]
-    ) -> _Result:
-        link = self._take()
-        try:
-            return fetch(link, link.alone(self._schema, calls))
-        except ConnectionLost:
-            self._server.lost(link)
-        finally:
-            self._pool.give(link)
-        link = self._take()  # reading twice is reading
-        try:
-            return fetch(link, link.alone(self._schema, calls))
-        except ConnectionLost as error:
-            self._server.lost(link)
-            raise translate(error, self._name) from error
-        finally:
-            self._pool.give(link)
-
-    def _inside(
-        self,
-        link: Link,
-        calls: Sequence[Call],
-        fetch: Callable[[Link, list[Result]], _Result],
-    ) -> _Result:
-        seconds = None if self._patient == get_ident() else PATIENCE
+    def _inside(self, link: Link, calls: Sequence[Call], fetch: Fetch[_Result]) -> _Result:
         try:
             if self._unguarded and link is self._writer:
-                return fetch(link, link.exchange(calls, seconds))
-            return fetch(link, link.guarded(calls, seconds))
+                return fetch(link, link.exchange(calls, self._seconds))
+            return fetch(link, link.guarded(calls, self._seconds))
         except ConnectionLost as error:
-            self._server.lost(link)
-            raise translate(error, self._name) from error
+            raise self._connections.failure(link, error) from error
 
-    def _take(self, *, long: bool = False) -> Link:
-        self._refuse_when_shut()
-        return self._pool.take(self._schema, long=long)
-
-    def _refuse_when_shut(self) -> None:
-        if self._shut:
-            raise DatabaseUnavailable("The database is closed.")
+    @property
+    def _seconds(self) -> float | None:
+        """How long this thread waits for an answer."""
+        return None if get_ident() in self._patient else PATIENCE
 
     # Snapshots
 
     @contextmanager
     def _pinned(self, ident: int) -> Iterator[None]:
-        link = self._begun(self._opening)[0]
+        try:
+            link = self._connections.begun(self._opening)[0]
+        except Refusal as error:  # whose snapshot it is may have ended
+            text = f"The database of {self._name} cannot be held still: {error.text}."
+            raise DatabaseUnavailable(text, retry_after=1) from error
         held = self._snapshots[ident] = Snapshot(link)
         try:
             yield
         finally:
             held.over = True
             del self._snapshots[ident]
-            self._end_reading(link)
+            self._connections.end_reading(link)
 
     @contextmanager
     def _frozen(self, ident: int) -> Iterator[None]:
@@ -205,43 +176,9 @@ class Sessions(SqlDatabase):
             if link.in_transaction:
                 self._inside_control(link, _THAW)
 
-    def _begun(self, calls: Sequence[Call]) -> tuple[Link, list[Result]]:
-        """A connection on which these calls were run; the first of them begins a transaction."""
-        link = self._take(long=True)
-        try:
-            return link, link.begin(self._schema, calls)
-        except ConnectionLost:
-            self._server.lost(link)
-            self._pool.give(link, long=True)
-        except BaseException:
-            self._pool.give(link, long=True)
-            raise
-        link = self._take(long=True)  # nothing was done on the other one
-        try:
-            return link, link.begin(self._schema, calls)
-        except BaseException as error:
-            self._pool.give(link, long=True)
-            if isinstance(error, ConnectionLost):
-                raise translate(error, self._name) from error
-            raise
-
-    def _end_reading(self, link: Link) -> None:
-        try:
-            if link.in_transaction:
-                link.roll_back()
-        except FAULTS as error:
-            _LOG.warning("Reading from the database of %s ended badly: %s", self._name, error)
-        finally:
-            self._pool.give(link, long=True)
-
     # Writing
 
-    def _write(
-        self,
-        sql: str,
-        calls: Sequence[Call],
-        fetch: Callable[[Link, list[Result]], _Result],
-    ) -> _Result:
+    def _write(self, sql: str, calls: Sequence[Call], fetch: Fetch[_Result]) -> _Result:
         """Runs statements that may write: in this thread's transaction, or as their own."""
         self._refuse_write_in_snapshot()
         changes_schema = self._statements.kind(sql) == "schema"
@@ -257,22 +194,12 @@ class Sessions(SqlDatabase):
                 self._follow_schema(sql)
             return result
 
-    def _write_alone(
-        self, calls: Sequence[Call], fetch: Callable[[Link, list[Result]], _Result]
-    ) -> _Result:
+    def _write_alone(self, calls: Sequence[Call], fetch: Fetch[_Result]) -> _Result:
         """One round trip: begin, wait for the lock, write, commit."""
         self._take_lock()
         try:
-            link = self._take()
-            try:
-                sent = [self._state.lock, *calls, self._state.touch]
-                return fetch(link, link.whole(self._schema, sent)[1:-1])
-            except FAULTS as error:
-                if isinstance(error, ConnectionLost):
-                    self._server.lost(link)
-                raise translate(error, self._name) from error
-            finally:
-                self._pool.give(link)
+            sent = [self._state.lock, *calls, self._state.touch]
+            return self._connections.whole(sent, lambda link, results: fetch(link, results[1:-1]))
         finally:
             self._lock.release()
 
@@ -286,7 +213,7 @@ class Sessions(SqlDatabase):
             schema.draw_numbers(link, self._schema)
             schema.keep_condition(link, sql)
         except FAULTS as error:
-            raise translate(error, self._name) from error
+            raise self._connections.failure(link, error) from error
 
     def _live_writer(self) -> Link:
         """The connection of the transaction, while the server has that open."""
@@ -301,16 +228,16 @@ class Sessions(SqlDatabase):
     def _begin(self) -> None:
         self._server.prepare()
         self._wrote = self._changed_schema = self._unguarded = False
-        patient = _PATIENT if self._patient == get_ident() else ()
+        patient = _PATIENT if get_ident() in self._patient else ()
         entry = [_BEGIN, *patient, self._state.lock]
         try:
             try:
-                link, results = self._begun([*entry, self._state.shape])
+                link, results = self._connections.begun([*entry, self._state.shape], self._seconds)
                 version = link.first(results[-1])
             except Refusal as error:
                 if error.state != "42P01":
                     raise
-                link, version = self._begun(entry)[0], None
+                link, version = self._connections.begun(entry, self._seconds)[0], None
         except Refusal as error:
             raise translate(error, self._name) from error
         self._writer = link
@@ -320,10 +247,12 @@ class Sessions(SqlDatabase):
             return
         try:
             link.exchange(self._state.create)
-        except FAULTS as error:
+        except BaseException as error:
             self._roll_back()
             self._give_writer()
-            raise translate(error, self._name) from error
+            if isinstance(error, FAULTS):
+                raise self._connections.failure(link, error) from error
+            raise
         self._changed_schema = True
         self._shapes.changed()
 
@@ -334,7 +263,7 @@ class Sessions(SqlDatabase):
         try:
             link.exchange(calls)
         except FAULTS as error:
-            raise translate(error, self._name) from error
+            raise self._connections.failure(link, error) from error
 
     def _alive(self) -> bool:
         return self._writer is not None and self._writer.in_transaction
@@ -358,9 +287,9 @@ class Sessions(SqlDatabase):
         elif self._wrote:
             calls.insert(0, self._state.touch)
         try:
-            link.exchange(calls)
+            link.exchange(calls, self._seconds)
         except ConnectionLost as error:
-            self._server.lost(link)
+            self._connections.failure(link, error)
             raise DatabaseUnavailable(
                 f"The connection to the database of {self._name} ended amid a commit: whether "
                 "it was kept is not known.",
@@ -382,7 +311,7 @@ class Sessions(SqlDatabase):
     def _give_writer(self) -> None:
         writer, self._writer = self._writer, None
         if writer is not None:
-            self._pool.give(writer, long=True)
+            self._connections.give(writer)
 
 
 class _Single(AbstractContextManager[None]):

@@ -12,12 +12,13 @@ import os
 import select
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 
+from host.db.postgresql.faults import FAULTS
+from host.db.postgresql.link import Link
 from host.db.postgresql.names import SHARED
 from host.db.postgresql.server import Server
 from host.db.postgresql.values import arguments
@@ -30,6 +31,8 @@ __all__ = ["CHANNEL", "PostgresqlSignals"]
 CHANNEL: Final = "stagebox_signals"
 _PIECE: Final = 7900
 _SEND: Final = f"SELECT pg_notify('{CHANNEL}', $1)".encode()
+_LISTEN: Final = Call(f"LISTEN {CHANNEL}".encode(), once=True)
+_ASK: Final = Call(b"SELECT 1", once=True)
 _AT_ONCE: Final = 64
 """Notifications in one transaction, unless one text alone needs more."""
 _QUIET_SECONDS: Final = 30.0
@@ -41,10 +44,8 @@ class PostgresqlSignals(Signals):
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._connection: psycopg.Connection[Any] | None = None
+        self._link: Link | None = None
         self._pieces: dict[int, _Parcel] = {}
-        self._arrived: deque[psycopg.Notify] = deque()
-        """What came with the answer to a statement."""
         self._heard_at = 0.0
         self._woken = False
         self._lock = threading.Lock()
@@ -65,21 +66,20 @@ class PostgresqlSignals(Signals):
             self._server.tell(SHARED, group)
 
     def receive(self, seconds: float) -> list[str]:
-        if self._connection is None:
-            self._connection = self._server.dedicated()
-            self._pieces.clear()
-            self._arrived.clear()
-            self._connection.add_notify_handler(self._arrived.append)
-            try:
-                self._connection.execute(f"LISTEN {CHANNEL}")
-            except psycopg.Error as error:
-                raise self._lost(error) from error
-            self._heard_at = time.monotonic()
-            return []
         try:
-            return self._receive(self._connection, seconds)
-        except (psycopg.Error, OSError) as error:
-            raise self._lost(error) from error
+            if self._link is None:
+                self._link = self._server.connect()
+                self._pieces.clear()
+                self._link.exchange([_LISTEN])
+                self._heard_at = time.monotonic()
+                return []
+            return self._receive(self._link, seconds)
+        except (*FAULTS, psycopg.Error, OSError) as error:
+            self._drop()
+            raise DatabaseUnavailable(
+                f"The database {self._server.address.shown} does not answer: {reason_of(error)}.",
+                retry_after=1,
+            ) from error
 
     def wake(self) -> None:
         with self._lock:
@@ -98,34 +98,27 @@ class PostgresqlSignals(Signals):
                 os.close(self._wake_read)
                 os.close(self._wake_write)
 
-    def _receive(self, connection: psycopg.Connection[Any], seconds: float) -> list[str]:
-        pgconn = connection.pgconn
-        found = list(self._heard(pgconn))
-        if found:
+    def _receive(self, link: Link, seconds: float) -> list[str]:
+        if found := self._heard(link):
             return found
         poll = select.poll()
-        poll.register(pgconn.socket, select.POLLIN | select.POLLERR | select.POLLHUP)
+        poll.register(link, select.POLLIN | select.POLLERR | select.POLLHUP)
         poll.register(self._wake_read, select.POLLIN)
         ready = {descriptor for descriptor, _ in poll.poll(max(0, round(seconds * 1000)))}
         if self._wake_read in ready:
             with self._lock:
                 self._woken = False
                 os.read(self._wake_read, 16)
-        if pgconn.socket in ready:
+        if link.fileno() in ready:
             self._heard_at = time.monotonic()
-            pgconn.consume_input()
         elif time.monotonic() - self._heard_at > _QUIET_SECONDS:
-            connection.execute("SELECT 1")
+            link.exchange([_ASK])
             self._heard_at = time.monotonic()
-        return list(self._heard(pgconn))
+        return self._heard(link)
 
-    def _heard(self, pgconn: Any) -> Iterator[str]:
+    def _heard(self, link: Link) -> list[str]:
         """Whole texts out of what has arrived."""
-        while self._arrived:
-            notify = self._arrived.popleft()
-            yield from self._take(notify.pid, notify.payload)
-        while (notice := pgconn.notifies()) is not None:
-            yield from self._take(notice.be_pid, notice.extra.decode("ascii", "replace"))
+        return [text for sender, payload in link.notices() for text in self._take(sender, payload)]
 
     def _take(self, sender: int, payload: str) -> Iterator[str]:
         text = self._pieces.setdefault(sender, _Parcel()).take(payload)
@@ -134,17 +127,10 @@ class PostgresqlSignals(Signals):
         if not self._pieces[sender].begun:
             del self._pieces[sender]
 
-    def _lost(self, error: BaseException) -> DatabaseUnavailable:
-        self._drop()
-        reason = reason_of(error) if isinstance(error, psycopg.Error) else str(error)
-        return DatabaseUnavailable(
-            f"The database {self._server.address.shown} does not answer: {reason}.", retry_after=1
-        )
-
     def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()
 
 
 class _Parcel:

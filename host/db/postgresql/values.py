@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from json import loads
 from typing import Any, Final
 
-from psycopg import adapters, pq
+from psycopg import DataError, adapters, pq
 from psycopg.adapt import AdaptersMap, Loader, Transformer
 
 from plugin_sdk import Invalid
@@ -114,11 +114,17 @@ class Rows:
         self._transformer = Transformer(_Context())
 
     def all(self, result: pq.abc.PGresult) -> list[tuple[Any, ...]]:
-        self._transformer.set_pgresult(result)
-        return self._transformer.load_rows(0, result.ntuples, tuple)
+        """Raises Invalid for a value that Python has no word for: a date before the year 1, say,
+        or JSON that is nested too deep."""
+        return self._loaded(result, result.ntuples)
 
     def first(self, result: pq.abc.PGresult) -> tuple[Any, ...] | None:
-        if not result.ntuples:
-            return None
+        """As `all`, of the first row alone."""
+        return self._loaded(result, 1)[0] if result.ntuples else None
+
+    def _loaded(self, result: pq.abc.PGresult, rows: int) -> list[tuple[Any, ...]]:
         self._transformer.set_pgresult(result)
-        return self._transformer.load_rows(0, 1, tuple)[0]
+        try:
+            return self._transformer.load_rows(0, rows, tuple)
+        except (DataError, ValueError, RecursionError) as error:
+            raise Invalid(f"A stored value cannot be read: {error}.") from error

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import select
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import psycopg
@@ -21,6 +21,7 @@ from psycopg.pq import ExecStatus
 
 from host.db.postgresql.faults import ConnectionLost, Refusal
 from host.db.postgresql.names import SHARED
+from host.db.postgresql.probe import SILENCE_SECONDS
 from host.db.postgresql.values import Arguments
 
 __all__ = ["FAILED", "NO_ARGUMENTS", "PATIENCE", "Call", "Result", "Wire", "reason_of"]
@@ -34,7 +35,7 @@ FAILED: Final = (ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE, ExecStatus.NON
 _READABLE: Final = select.POLLIN | select.POLLERR | select.POLLHUP
 
 Result = pq.abc.PGresult
-_MORE: Final = re.compile(r"(DETAIL|HINT):  ")
+_MORE: Final = re.compile(r"\t|(DETAIL|HINT):  ")
 _SEVERITY: Final = re.compile(r"^(FATAL|PANIC|ERROR):  ")
 _Key = tuple[str, bytes, tuple[int, ...]]
 
@@ -59,13 +60,17 @@ class Wire:
     """One thread uses it at a time. What it raises are `faults.FAULTS`; after `ConnectionLost`
     and after any other exception it is ``broken`` and to be closed.
 
-    ``schema`` is the one in which statements look for tables.
+    ``schema`` is the one in which statements look for tables. ``answers(since)`` tells whether the
+    server is there, see `probe.Probe`: a wait ends when it is not, however patient the caller is.
     """
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    def __init__(
+        self, connection: psycopg.Connection[Any], answers: Callable[[float], bool]
+    ) -> None:
         self.broken = False
         self.schema = ""
         self._connection = connection
+        self._answers = answers
         self._pgconn = connection.pgconn
         self._poll = select.poll()
         self._poll.register(self._pgconn.socket, _READABLE)
@@ -221,11 +226,14 @@ class Wire:
             self._poll.modify(socket, _READABLE)
 
     def _wait(self, deadline: float | None) -> int:
-        left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
-        events = self._poll.poll(left)
-        if not events:
-            raise ConnectionLost("no answer came in time")
-        return events[0][1]
+        while True:
+            since = time.monotonic()
+            left = SILENCE_SECONDS if deadline is None else deadline - since
+            if events := self._poll.poll(max(0.0, min(SILENCE_SECONDS, left)) * 1000):
+                return events[0][1]
+            out_of_time = deadline is not None and left <= SILENCE_SECONDS
+            if out_of_time or not self._answers(since):
+                raise ConnectionLost("no answer came in time", silent=True)
 
     def _send(self, call: Call, number: int, owners: list[int | bytes]) -> None:
         values, types, formats = call.arguments
@@ -290,9 +298,9 @@ class Wire:
 def reason_of(error: object) -> str:
     """The last line of libpq's message that says why; those behind it may ask a question, give
     details or advice."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.rstrip() for line in str(error).splitlines() if line.strip()]
     reasons = [line for line in lines if not line.endswith("?") and not _MORE.match(line)] or lines
     if not reasons:
         return "the connection was closed"
-    reason = reasons[-1].rpartition(" failed: ")[2]
+    reason = reasons[-1].strip().rpartition(" failed: ")[2]
     return _SEVERITY.sub("", reason).rstrip(".")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import zipfile
 
@@ -140,9 +142,14 @@ def test_what_fails_leaves_all_as_it_was(
 
 def _leave_a_draft(url):
     """As a restore that is killed does."""
-    engine = PostgresqlEngine(url)
-    engine.draft().open("keeper").table("rows").create({"id": "integer"}, pk="id")
-    engine.close()
+    code = f"""
+import os
+from host.db.postgresql import PostgresqlEngine
+engine = PostgresqlEngine({url!r})
+engine.draft().open("keeper").table("rows").create({{"id": "integer"}}, pk="id")
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
     assert any(name.startswith("stagebox+") for name in schemas(url))
 
 

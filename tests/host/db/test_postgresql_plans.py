@@ -60,7 +60,7 @@ def test_what_is_known_of_statements_is_bounded(database: Any) -> None:
             database.execute(f"ALTER TABLE notes ADD COLUMN c{number} BIGINT")
             assert database.one("SELECT * FROM notes")
         assert database.value(f"SELECT {number} FROM notes WHERE id < :n", {"n": 9}) == number
-    links = database._pool._idle
+    links = database._server.pool._idle
     assert links
     assert max(len(link._types) for link in links) <= 260
 

@@ -118,6 +118,11 @@ def scratch(postgresql_server: Any) -> Any:
             "been yet reached.\nHINT:  Wait.",
             "the database system is not yet accepting connections",
         ),
+        (
+            "consuming input failed: server closed the connection unexpectedly\n\tThis probably "
+            "means the server terminated abnormally\n\tbefore or while processing the request.",
+            "server closed the connection unexpectedly",
+        ),
         ("failed to resolve host 'x': Name unknown.", "failed to resolve host 'x': Name unknown"),
         ("Why?", "Why?"),
         ("", "the connection was closed"),
