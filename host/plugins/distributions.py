@@ -7,8 +7,11 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from packaging.utils import canonicalize_name
+
 from host.plugins.discovery import GROUP, is_plugin_id
 from host.plugins.manifests import MANIFEST_NAME, check_manifest, sdk_fits
+from host.plugins.packages import DAMAGED, member_text
 from host.plugins.register import Register
 from plugin_sdk import SDK_VERSION, Conflict, Invalid, Manifest, parse_json
 from plugin_sdk.manifest import MAX_MANIFEST_BYTES
@@ -22,7 +25,7 @@ def plugins_in(wheel: Path) -> list[Manifest]:
     try:
         with zipfile.ZipFile(wheel) as archive:
             found = [_manifest(archive, *each) for each in _entries(archive)]
-    except (zipfile.BadZipFile, configparser.Error, UnicodeDecodeError) as error:
+    except (*DAMAGED, configparser.Error, UnicodeDecodeError) as error:
         raise Invalid(f"{wheel.name} cannot be read: {error}") from None
     if not found:
         name = wheel.name.partition("-")[0].replace("_", "-")
@@ -38,7 +41,7 @@ def _entries(archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
     for name in names:
         parser = configparser.ConfigParser(delimiters=("=",), interpolation=None)
         parser.optionxform = str  # type: ignore[assignment,method-assign]  # ids keep their case
-        parser.read_string(archive.read(name).decode("utf-8"))
+        parser.read_string(member_text(archive, name))
         if parser.has_section(GROUP):
             for key, value in parser.items(GROUP):
                 yield key.strip(), value.partition(":")[0].strip()
@@ -63,7 +66,9 @@ def _manifest(archive: zipfile.ZipFile, plugin_id: str, module: str) -> Manifest
 def refuse_taken(manifest: Manifest, distribution: str, register: Register) -> None:
     """Raises Conflict for an id that another plugin has, which would win or be hidden."""
     record = register.find(manifest.id)
-    if record is None or record.found.distribution.lower() == distribution.lower():
+    if record is None or canonicalize_name(record.found.distribution) == canonicalize_name(
+        distribution
+    ):
         return
     there = {
         "built-in": "comes with Stagebox",

@@ -19,6 +19,7 @@ from pathlib import Path
 from host.plugins.context import Resources
 from host.plugins.discovery import is_plugin_id
 from host.plugins.environment import problems
+from host.plugins.files import remove
 from host.plugins.manager import PluginManager
 from host.plugins.manifests import MANIFEST_NAME, check_manifest
 from host.plugins.packages import (
@@ -127,7 +128,7 @@ class Installer:
                 else:
                     target = self._folders / plugin_id
                     for path in code_files(target, folder) if target.is_dir() else []:
-                        shutil.rmtree(path) if path.is_dir() else path.unlink()
+                        remove(path)
                     put_code(folder, target)
                     if plan.replaces is not None:
                         self._manager.wishes.confirm(plugin_id, plan.manifest.declared)
@@ -184,7 +185,7 @@ class Installer:
         with self._manager.change:
             purge()
             for path in code_files(folder):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                remove(path)
             if not any(folder.iterdir()):
                 folder.rmdir()
             self._manager.wishes.forget(plugin_id)
@@ -268,7 +269,7 @@ class Installer:
     def _put_back(self, plugin_id: str) -> None:
         folder, previous = self._folders / plugin_id, self._previous(plugin_id)
         for path in code_files(folder):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            remove(path)
         move_code([path for path in previous.iterdir() if path.name not in _NOTES], folder)
 
     def _failed(self, plugin_id: str, why: str) -> Conflict:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from host.db import Engine, HostDatabase
 from host.plugins.discovery import is_plugin_id
@@ -84,11 +84,12 @@ class Inventory:
         return Holding("blobs", "", count, size)
 
     def _elsewhere(self, plugin_id: str) -> Iterator[Holding]:
-        """Other plugins on its behalf."""
+        """Other plugins on its behalf; what is no number of rows counts as nothing."""
         for result in self._hooks.call("holds", plugin_id=plugin_id):
-            held: dict[str, Any] = dict(result.value or {})
-            for name, rows in sorted(held.items()):
-                yield Holding("elsewhere", f"{result.plugin_id}: {name}", int(rows))
+            held = result.value if isinstance(result.value, Mapping) else {}
+            for name in sorted(held):
+                if isinstance(held[name], int):
+                    yield Holding("elsewhere", f"{result.plugin_id}: {name}", held[name])
 
 
 def data_files(folder: Path) -> Iterator[Path]:
@@ -96,8 +97,6 @@ def data_files(folder: Path) -> Iterator[Path]:
     if not folder.is_dir():
         return
     code = set(code_files(folder))
-    if (folder / "plugin.json").is_file() and not code:
-        return
     kept = [path for path in sorted(folder.iterdir()) if path not in code]
     yield from _walk([path for path in kept if not path.name.startswith("plugin.db")])
 
@@ -113,7 +112,10 @@ def _walk(paths: list[Path]) -> Iterator[Path]:
 def _files(kind: str, paths: Iterator[Path]) -> Holding:
     count = size = 0
     for path in paths:
-        count, size = count + 1, size + path.lstat().st_size
+        try:
+            count, size = count + 1, size + path.lstat().st_size
+        except FileNotFoundError:  # the plugin may be at work
+            continue
     return Holding(kind, "", count, size)
 
 

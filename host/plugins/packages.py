@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import stat
 import tempfile
 import tomllib
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import Message
@@ -14,12 +16,15 @@ from email.parser import HeaderParser
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from host.plugins.files import files_below, is_safe_name
 from host.plugins.manifests import MANIFEST_NAME
 from plugin_sdk import Invalid, TooLarge
 
 __all__ = [
+    "DAMAGED",
     "code_files",
     "is_installed",
+    "member_text",
     "move_code",
     "put_code",
     "read_requirements",
@@ -29,12 +34,15 @@ __all__ = [
 
 MAX_FILES: Final = 5000
 MAX_BYTES: Final = 200 * 1024 * 1024
+_MAX_TEXT: Final = 2 * 1024 * 1024
 _DATA: Final = frozenset({"plugin.db", "plugin.db-wal", "plugin.db-shm"})
 _RECORD: Final = ".installed"
 _REQUIREMENTS: Final = ".requires-dist"
 """What the plugin's package requires, a line each, as core metadata write it: a plugin in a folder
 has no package metadata that others could ask."""
-_IGNORED: Final = frozenset({"__pycache__", ".git", ".venv", ".pytest_cache", ".mypy_cache"})
+DAMAGED: Final = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError)
+"""What reading an archive raises that is cut short, changed, encrypted (RuntimeError) or packed in
+a way that Python does not know (NotImplementedError, which is one)."""
 
 
 @contextmanager
@@ -62,19 +70,25 @@ def _note_requirements(root: Path, folder: Path) -> None:
     """A plugin folder that was installed before brings its own note."""
     metadata = next(iter(sorted(root.glob("*.dist-info/METADATA"))), None)
     project = root / "pyproject.toml"
-    if metadata is not None:
-        requires = wheel_metadata(metadata.read_text(encoding="utf-8")).get_all("Requires-Dist", [])
-    elif project.is_file():
-        try:
-            document = tomllib.loads(project.read_text(encoding="utf-8")).get("project", {})
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise Invalid(f"pyproject.toml cannot be read: {error}") from None
-        given = document.get("dependencies", []) if isinstance(document, dict) else []
-        requires = [each for each in given if isinstance(each, str)]
-    else:
-        return
+    try:
+        if metadata is not None:
+            headers = wheel_metadata(metadata.read_text(encoding="utf-8"))
+            requires = [str(each) for each in headers.get_all("Requires-Dist", [])]
+        elif project.is_file():
+            requires = _dependencies(project.read_text(encoding="utf-8"))
+        else:
+            return
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        name = project.name if metadata is None else metadata.name
+        raise Invalid(f"{name} cannot be read: {error}") from None
     lines = "".join(f"{' '.join(each.split())}\n" for each in requires)
     (folder / _REQUIREMENTS).write_text(lines, encoding="utf-8")
+
+
+def _dependencies(pyproject: str) -> list[str]:
+    project = tomllib.loads(pyproject).get("project", {})
+    given = project.get("dependencies", []) if isinstance(project, dict) else []
+    return [each for each in given if isinstance(each, str)]
 
 
 def read_requirements(folder: Path) -> list[str]:
@@ -83,6 +97,13 @@ def read_requirements(folder: Path) -> list[str]:
         return (folder / _REQUIREMENTS).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return []
+
+
+def member_text(archive: zipfile.ZipFile, name: str) -> str:
+    """A member of an archive as UTF-8. Raises Invalid beyond 2 MiB."""
+    if archive.getinfo(name).file_size > _MAX_TEXT:
+        raise Invalid(f'"{name}" is larger than such a file ever is.')
+    return archive.read(name).decode("utf-8")
 
 
 def wheel_metadata(text: str) -> Message:
@@ -104,14 +125,14 @@ def _plugin_folder(root: Path, name: str) -> Path:
 
 def _copy_folder(source: Path, target: Path) -> None:
     count = size = 0
-    for path in sorted(source.rglob("*")):
+    for path in files_below(source):
         relative = path.relative_to(source)
-        if _IGNORED.intersection(relative.parts) or (
-            len(relative.parts) == 1 and path.name in _DATA
-        ):
+        if len(relative.parts) == 1 and path.name in _DATA:
             continue
         if path.is_symlink():
             raise Invalid(f'"{relative}" is a symbolic link; a plugin must hold plain files.')
+        if not all(map(is_safe_name, relative.parts)):
+            raise Invalid(f"The folder has a file whose name cannot be used: {str(relative)!a}.")
         if path.is_file():
             count, size = count + 1, size + path.stat().st_size
             _limit(count, size)
@@ -123,34 +144,36 @@ def _copy_folder(source: Path, target: Path) -> None:
 def _unpack(source: Path, target: Path) -> None:
     """By what arrives, not by what the archive's directory says of itself."""
     target.mkdir(parents=True)
+    try:
+        with zipfile.ZipFile(source) as archive:
+            _extract(archive, target)
+    except DAMAGED as error:
+        raise Invalid(f'"{source.name}" cannot be unpacked: {error}.') from None
+    except (FileExistsError, NotADirectoryError, IsADirectoryError):
+        raise Invalid(f'"{source.name}" has a file and a folder of the same name.') from None
+
+
+def _extract(archive: zipfile.ZipFile, target: Path) -> None:
     size = 0
-    with zipfile.ZipFile(source) as archive:
-        _limit(len(archive.infolist()), 0)
-        for info in archive.infolist():
-            path = _safe_name(info)
-            if info.is_dir():
-                continue
-            (target / path).parent.mkdir(parents=True, exist_ok=True)
-            with archive.open(info) as entry, (target / path).open("wb") as file:
-                while chunk := entry.read(256 * 1024):
-                    size += len(chunk)
-                    _limit(0, size)
-                    file.write(chunk)
+    _limit(len(archive.infolist()), 0)
+    for info in archive.infolist():
+        path = _safe_path(info)
+        if info.is_dir():
+            continue
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        with archive.open(info) as entry, (target / path).open("wb") as file:
+            while chunk := entry.read(256 * 1024):
+                size += len(chunk)
+                _limit(0, size)
+                file.write(chunk)
 
 
-def _safe_name(info: zipfile.ZipInfo) -> PurePosixPath:
+def _safe_path(info: zipfile.ZipInfo) -> PurePosixPath:
     name = info.filename
-    parts = name.rstrip("/").split("/")
-    refused = (
-        not name
-        or name.startswith("/")
-        or "\\" in name
-        or ":" in parts[0]
-        or any(part in ("", ".", "..") for part in parts)
-        or stat.S_ISLNK(info.external_attr >> 16)
-    )
-    if refused:
-        raise Invalid(f'The archive has an entry that cannot be unpacked safely: "{name[:80]}".')
+    parts = name.removesuffix("/").split("/")
+    link = stat.S_ISLNK(info.external_attr >> 16)
+    if link or ":" in parts[0] or not all(map(is_safe_name, parts)):
+        raise Invalid(f"The archive has an entry that cannot be unpacked safely: {name[:80]!a}.")
     return PurePosixPath(name)
 
 
@@ -167,7 +190,8 @@ def code_files(folder: Path, replacement: Path | None = None) -> list[Path]:
     whatever the replacement brings too. The rest is the plugin's data."""
     record = folder / _RECORD
     if record.is_file():
-        names = set(record.read_text(encoding="utf-8").splitlines()) | {_RECORD, "__pycache__"}
+        noted = record.read_text(encoding="utf-8").splitlines()
+        names = {*filter(is_safe_name, noted), _RECORD, "__pycache__"}
     else:
         names = {MANIFEST_NAME, "static", "__pycache__"}
         names.update(path.name for path in folder.glob("*.py"))

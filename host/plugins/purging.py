@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +10,7 @@ from host.db import Engine, KeyValueData
 from host.jobs import JobService
 from host.plugins.deprecations import DeprecationLog
 from host.plugins.discovery import is_plugin_id
+from host.plugins.files import remove
 from host.plugins.hooks import HookRegistry
 from host.plugins.inventory import Inventory
 from host.plugins.manager import PluginManager
@@ -55,7 +55,8 @@ class Purger:
 
     def purge(self, plugin_id: str, scope: Literal["data", "all"] = "data") -> None:
         """Raises NotFound for an id that is unknown and has no data; Conflict for ``all`` of a
-        plugin that is active or protected."""
+        plugin that is active or protected; ProviderUnavailable when the storage fails, so that
+        files of the plugin are left: its database and settings are then, too."""
         self._manager.register.look()
         record = self._manager.register.find(plugin_id)
         with self._manager.change:
@@ -91,22 +92,22 @@ class Purger:
     def _purge_elsewhere(self, plugin_id: str, scope: Literal["data", "all"]) -> int:
         """What other plugins hold on its behalf."""
         results = self._hooks.call("purge", plugin_id=plugin_id, scope=scope)
-        return sum(result.value or 0 for result in results)
+        return sum(each.value for each in results if isinstance(each.value, int))
 
     def _purge_rest(self, plugin_id: str) -> None:
+        self._purge_blobs(plugin_id)  # first: it may fail, and can be tried again then
         self._release(plugin_id)
         self._engine.drop(plugin_id)
         self._settings.forget(plugin_id)
         self._jobs.purge(plugin_id)
         self._deprecations.forget(plugin_id)
         self._forget_choices(plugin_id)
-        self._purge_blobs(plugin_id)
         folder = self._folders / plugin_id
         if folder.is_dir():
             code = set(code_files(folder))
             for path in folder.iterdir():
                 if path not in code:
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+                    remove(path)
             if not any(folder.iterdir()):
                 folder.rmdir()
 
@@ -130,11 +131,16 @@ class Purger:
         return found
 
     def _purge_blobs(self, plugin_id: str) -> None:
-        try:
-            blobs = PluginBlobs(plugin_id, lambda: self._providers.active("storage"))
-            while found := blobs.list(limit=500):
-                for info in found:
-                    blobs.delete(info.key)
-        except ProviderUnavailable:
-            # Without a storage provider there is nothing that could be removed from.
+        """Of the active storage provider; without one there is nothing to remove from."""
+        if self._providers.owner_of_active("storage") is None:
             return
+        blobs = PluginBlobs(plugin_id, lambda: self._providers.active("storage"))
+        before: list[str] = []
+        while keys := [each.key for each in blobs.list(limit=500)]:
+            if keys == before:
+                raise ProviderUnavailable(
+                    f'The storage still lists "{keys[0]}" of {plugin_id} after it was deleted.'
+                )
+            for key in keys:
+                blobs.delete(key)
+            before = keys

@@ -16,12 +16,11 @@ from packaging.version import InvalidVersion, Version
 from host.plugins.discovery import BUNDLED_DISTRIBUTION
 from host.plugins.environment import applying
 from host.plugins.manifests import MANIFEST_NAME
-from host.plugins.packages import wheel_metadata
+from host.plugins.packages import DAMAGED, member_text, wheel_metadata
 from plugin_sdk import Invalid, NotFound, StageboxError, parse_json
 
 __all__ = ["Release", "release_in", "release_of"]
 
-_MAX_BYTES: Final = 2 * 1024 * 1024
 _SDK: Final = "plugin_sdk"
 _BUILTIN: Final = "builtin_plugins"
 
@@ -59,7 +58,7 @@ def release_in(wheel: Path) -> Release:
     try:
         with zipfile.ZipFile(wheel) as archive:
             return _read(archive, wheel.name)
-    except (zipfile.BadZipFile, SyntaxError, UnicodeDecodeError, ValueError) as error:
+    except (*DAMAGED, SyntaxError, ValueError) as error:
         raise Invalid(f'"{wheel.name}" cannot be read as a wheel: {error}') from None
 
 
@@ -67,7 +66,7 @@ def _read(archive: zipfile.ZipFile, name: str) -> Release:
     metadata = next(
         (each for each in archive.namelist() if each.endswith(".dist-info/METADATA")), None
     )
-    headers = wheel_metadata(_text(archive, metadata) if metadata else "")
+    headers = wheel_metadata(member_text(archive, metadata) if metadata else "")
     if canonicalize_name(str(headers.get("Name", ""))) != BUNDLED_DISTRIBUTION:
         raise Invalid(f'"{name}" is no wheel of Stagebox.')
     names: dict[str, frozenset[str]] = {}
@@ -85,8 +84,8 @@ def _read(archive: zipfile.ZipFile, name: str) -> Release:
     if not isinstance(constants.get("SDK_VERSION"), str):
         raise Invalid(f'"{name}" does not say which SDK it brings.')
     return Release(
-        version=str(headers["Version"]),
-        sdk=constants["SDK_VERSION"],
+        version=str(Version(str(headers["Version"]))),
+        sdk=str(Version(constants["SDK_VERSION"])),
         known_by="package",
         names=names,
         hooks=frozenset(constants.get("HOOK_NAMES", ())),
@@ -95,16 +94,10 @@ def _read(archive: zipfile.ZipFile, name: str) -> Release:
     )
 
 
-def _text(archive: zipfile.ZipFile, name: str) -> str:
-    if archive.getinfo(name).file_size > _MAX_BYTES:
-        raise Invalid(f'"{name}" is larger than such a file ever is.')
-    return archive.read(name).decode("utf-8")
-
-
 def _sdk_modules(archive: zipfile.ZipFile) -> Iterator[tuple[str, ast.Module]]:
     for path in archive.namelist():
         if path.startswith(f"{_SDK}/") and path.endswith(".py"):
-            yield path, ast.parse(_text(archive, path))
+            yield path, ast.parse(member_text(archive, path))
 
 
 def _bundled(archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
@@ -112,7 +105,7 @@ def _bundled(archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
         parts = PurePosixPath(path).parts
         if len(parts) == 3 and parts[0] == _BUILTIN and parts[2] == MANIFEST_NAME:
             try:
-                document = parse_json(_text(archive, path).encode())
+                document = parse_json(member_text(archive, path).encode())
                 yield str(document["id"]), str(document["version"])
             except (StageboxError, KeyError, TypeError):
                 continue  # its own tests would have failed; it says nothing about others

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from host.cli.main import main
 from host.testing import TestHost
+from plugin_sdk import ProviderUnavailable
 
 ROOT = Path(__file__).parents[3]
 ID = "zoe.leaving"
@@ -61,6 +62,18 @@ CODE = """
         @route("GET", "/left", access="open")
         def left(self, request):
             return [self.context.data.get("mine"), self.context.db.table("books").count_where()]
+"""
+
+
+SLOPPY = """
+    from plugin_sdk import Plugin
+
+    class plugin(Plugin):
+        def holds(self, plugin_id):
+            return {"rows": None} if plugin_id.startswith("z") else 3
+
+        def purge(self, plugin_id, scope):
+            return "many"
 """
 
 
@@ -117,7 +130,7 @@ def remains(host: TestHost) -> Iterator[str]:
 
 def test_after_a_purge_nothing_is_left_but_the_audit(make_host, write_plugin, wait_until, tmp_path):
     source = write_plugin(ID, CODE, **MANIFEST)
-    host = make_host()
+    host = make_host(write_plugin("sloppy", SLOPPY))
     token = begin(host, source)
     jobs = host.host.jobs.of(ID)
     wait_until(lambda: all(each.state == "succeeded" for each in jobs.list()))
@@ -148,10 +161,13 @@ def test_after_a_purge_nothing_is_left_but_the_audit(make_host, write_plugin, wa
     assert [(each["pluginId"], each["count"]) for each in uses] == [(ID, 1)]
     assert host.get("/api/admin/deprecations").status == 401
     assert len(list(remains(host))) > 10, "the search finds what there is"
+    shelf = host.data_dir / "plugins" / ID / "shelf"
+    shelf.symlink_to(tmp_path, target_is_directory=True)
 
     assert host.delete(f"/api/plugins/{ID}?purge=true", token=token).status == 204
     wait_until(lambda: not any("_outbox" in each for each in remains(host)))
     assert list(remains(host)) == []
+    assert source.is_dir(), "what a link leads to is not the plugin's"
     audit = host.get("/api/admin/audit", token=token).json()
     assert audit[0]["action"] == f"DELETE /api/plugins/{ID}"
     groups = host.get("/api/admin/permission-groups", token=token).json()
@@ -161,6 +177,26 @@ def test_after_a_purge_nothing_is_left_but_the_audit(make_host, write_plugin, wa
     host.host.plugins.install(source)
     assert host.enable(ID).state == "active"
     assert host.get(f"/api/plugins/{ID}/left").json() == [None, 0], "it begins anew"
+
+
+def test_a_storage_that_fails_is_told_and_leaves_what_names_the_rest(
+    make_host, write_plugin, monkeypatch
+):
+    host = make_host(write_plugin(ID, CODE, **MANIFEST))
+    assert host.post(f"/api/plugins/{ID}/use").status == 200
+    host.disable(ID)
+    storage, listed = host.host.registry.active("storage"), []
+    find = type(storage).list
+    monkeypatch.setattr(
+        type(storage), "list", lambda *given, **more: listed or find(*given, **more)
+    )
+    listed.extend(storage.list(f"{ID}/"))
+    with pytest.raises(ProviderUnavailable, match='still lists "deep/picture"'):
+        host.host.plugins.purge(ID, "all")
+    assert host.host.engine.exists(ID)
+    listed.clear()
+    host.host.plugins.purge(ID, "all")
+    assert not host.host.engine.exists(ID)
 
 
 def test_the_command_shows_exports_and_removes(make_host, write_plugin, wait_until, tmp_path):
