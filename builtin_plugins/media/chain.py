@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Callable, Mapping
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Literal
 
+from builtin_plugins.media.answer_forms import metadata_of, plain, season_of
+from builtin_plugins.media.kept_answers import KeptAnswers, Key
 from builtin_plugins.media.provider_rows import ProviderRow, ProviderRows
 from plugin_sdk import (
     Clock,
@@ -30,7 +33,8 @@ _DEFAULT_LANGUAGE: Final = "en-US"
 class Found:
     """How a look-up ended: ``row`` is the name of the provider row that answered, ``source`` the
     source of its ids. ``out``: every row had been left out, so nobody was asked. ``cut``: it is
-    to stop, and somebody was not asked yet."""
+    to stop, and somebody was not asked yet. ``far``: somebody was asked who may have to ask a
+    server."""
 
     metadata: MediaMetadata | None = None
     row: str = ""
@@ -38,6 +42,7 @@ class Found:
     error: bool = False
     out: bool = False
     cut: bool = False
+    far: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +61,35 @@ class _State:
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What a provider instance gets from us."""
+    """What a provider instance gets from us; ``mark`` is its own."""
 
     clock: Clock
     log: Logger
     stopped: Callable[[], bool]
+    kept: KeptAnswers
+    mark: str
 
     @property
     def stopping(self) -> bool:
         return self.stopped()
+
+    def once(self, key: str, ask: Callable[[], Any]) -> Any:
+        return self.kept.once((self.mark, key), ask)
 
 
 @dataclass(frozen=True, slots=True)
 class _Member:
     row: ProviderRow
     provider: MetadataProvider
+    mark: str
 
 
 @dataclass(slots=True)
 class _Made:
+    """``mark``: answers are kept for the row as it is configured now."""
+
     text: str
+    mark: str
     implementation: type[MetadataProvider]
     provider: MetadataProvider
     configured: bool
@@ -88,7 +102,8 @@ class _Answers:
 
 
 class Chain:
-    """The rows in one job. Asked by several threads at once; closed at the end."""
+    """The rows in one job. Asked by several threads at once; closed at the end. What a row
+    answered is kept before the next one is asked, and errors are no answers."""
 
     def __init__(
         self,
@@ -97,10 +112,13 @@ class Chain:
         log: Logger,
         stopped: Callable[[], bool],
         told: Callable[[bool], object],
+        kept: KeptAnswers,
     ) -> None:
         """``told`` hears after each call whether it succeeded."""
         self._rows = rows
-        self._context = _Context(clock, log, stopped)
+        self._clock = clock
+        self._stopped = stopped
+        self._kept = kept
         self._log = log
         self._told = told
         self._lock = threading.Lock()
@@ -116,21 +134,28 @@ class Chain:
                 continue
             made = self._instance(row)
             if made is not None and made.configured:
-                members.append(_Member(row, made.provider))
+                members.append(_Member(row, made.provider, made.mark))
         self._members = members
+
+    @property
+    def mark(self) -> str:
+        """Of all rows that can be asked, as they are configured now."""
+        return " ".join(each.mark for each in self._members)
 
     def usable(self, kind: str) -> bool:
         """Whether there is a row that knows the kind, left out or not."""
         return any(kind in each.provider.kinds for each in self._members)
 
-    def fetch(self, query: MediaQuery) -> Found:
-        errors, asked = 0, 0
+    def fetch(self, key: Key, query: MediaQuery) -> Found:
+        """``key``: equal look-ups have equal ones."""
+        errors, asked, far = 0, 0, False
         for member in self._members:
             if query.kind not in member.provider.kinds or self._state(member).left_out:
                 continue
-            if asked and self._context.stopping:
+            if asked and self._stopped():
                 return Found(cut=True)
             asked += 1
+            far = far or not member.provider.local
             language = member.row.config.get("language")
             wanted = MediaQuery(
                 query.kind,
@@ -140,17 +165,20 @@ class Chain:
                 language if isinstance(language, str) else _DEFAULT_LANGUAGE,
                 query.extra,
             )
-            answers = self._ask(member, partial(member.provider.fetch, wanted))
+            fetch = partial(member.provider.fetch, wanted)
+            answers = self._ask_once(member, "title", key, fetch, metadata_of)
             if answers.state == "answered" and isinstance(answers.value, MediaMetadata):
-                return Found(answers.value, member.row.name, member.provider.source)
+                return Found(answers.value, member.row.name, member.provider.source, far=far)
             errors += answers.state == "error"
-        return Found(error=bool(asked) and errors == asked, out=not asked)
+        return Found(error=bool(asked) and errors == asked, out=not asked, far=far)
 
     def season(self, row_name: str, ids: Mapping[str, str], number: int) -> SeasonFound | None:
         """A season, of the row that answered the show; None when that cannot be asked."""
+        key = (tuple(sorted(ids.items())), number)
         for member in self._members:
             if member.row.name == row_name and not self._state(member).left_out:
-                answers = self._ask(member, partial(member.provider.fetch_season, ids, number))
+                fetch = partial(member.provider.fetch_season, ids, number)
+                answers = self._ask_once(member, "season", key, fetch, season_of)
                 season = answers.value if isinstance(answers.value, SeasonMetadata) else None
                 return SeasonFound(season, answers.state == "error")
         return None
@@ -172,13 +200,45 @@ class Chain:
         with self._lock:
             return self._states.setdefault(member.row.id, _State())
 
+    def _ask_once(
+        self,
+        member: _Member,
+        kind: Literal["title", "season"],
+        key: Key,
+        call: Callable[[], Any],
+        form: Callable[[Any], Any],
+    ) -> _Answers:
+        """What the row answered to an earlier run of the job, else what it answers now."""
+        if member.provider.local:
+            return self._ask(member, call)
+        key = (member.mark, *key)
+        held = self._held(kind, key, form)
+        if held is not None:
+            return held
+        answers = self._ask(member, call)
+        if answers.state != "error":
+            self._kept.keep(kind, key, {"answer": plain(answers.value)})
+        return answers
+
+    def _held(
+        self, kind: Literal["title", "season"], key: Key, form: Callable[[Any], Any]
+    ) -> _Answers | None:
+        held = self._kept.find(kind, key)
+        if held is None:
+            return None
+        try:
+            value = form(held["answer"])
+        except (AttributeError, KeyError, TypeError):  # it was not what was agreed
+            return None
+        return _Answers(value, "nothing" if value is None else "answered")
+
     def _ask(self, member: _Member, call: Callable[[], Any]) -> _Answers:
         """One call of somebody else's code; nothing of what it raises goes further."""
         try:
             value = call()
         except Exception as error:
             permanent = isinstance(error, ProviderError) and error.permanent
-            if not self._context.stopping:
+            if not self._stopped():
                 self._note_error(member, permanent=permanent, error=error)
             return _Answers(state="error")
         self._state(member).errors = 0
@@ -214,8 +274,10 @@ class Chain:
             self._close(known)
             self._states.pop(row.id, None)  # another key deserves another try
         try:
-            provider = implementation(row.config, self._context)
-            made = _Made(text, implementation, provider, bool(provider.is_configured()))
+            mark = hashlib.sha256(f"{row.id} {text}".encode()).hexdigest()[:24]
+            context = _Context(self._clock, self._log, self._stopped, self._kept, mark)
+            provider = implementation(row.config, context)
+            made = _Made(text, mark, implementation, provider, bool(provider.is_configured()))
         except Exception as error:
             self._log.warning(
                 "The metadata provider %s cannot be used: %s", row.name, type(error).__name__

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 from builtin_plugins.media.discovery import FoundFile, is_gone
 from builtin_plugins.media.ids import Ids
-from builtin_plugins.media.lookups import Key
 from plugin_sdk import Database, Row
 
 __all__ = [
@@ -50,7 +49,7 @@ class Storing(Protocol):
 @dataclass(slots=True)
 class Plan:
     """``saved`` counts what was found unchanged; ``storing`` what is left to do. ``gone`` are ids
-    of files that are not there any more. ``keys`` are the look-ups whose details get stored.
+    of files that are not there any more.
     ``settled``: all that lies in the folder is known, unchanged and matched, and nothing else is
     known there."""
 
@@ -63,7 +62,6 @@ class Plan:
     errors: int = 0
     storing: list[Storing] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
-    keys: list[Key] = field(default_factory=list)
     settled: bool = False
 
     def count(self, answers: Iterable[Any]) -> None:

@@ -55,7 +55,6 @@ class FolderScan:
             phase("fetching-metadata", f"Looking up {folder.name}")
         answers = self._lookups.titles(self.kind, self.media_type, wanted, again=self._rescan)
         plan.count(answers[key] for key in new)
-        plan.keys = list(answers)
         return answers
 
     def _known_better(self, named: Named, ids: Mapping[str, str]) -> Named:

@@ -1,74 +1,124 @@
-"""What providers answered about the folder in hand, kept until the folder is stored: a scan that
-is stopped or killed in between asks for none of it a second time."""
+"""What the outside world answered to a scan, kept until it is stored: a scan that is stopped or
+killed asks for none of it a second time (media contract, 7.2)."""
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from datetime import date
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
 
-from builtin_plugins.media.catalogue import Artwork
-from builtin_plugins.media.chain import Found, SeasonFound
-from plugin_sdk import Database, EpisodeMetadata, MediaMetadata, Person, Row, SeasonMetadata
+from plugin_sdk import Database, Row
 
-__all__ = ["Answer", "KeptAnswers", "Key"]
+__all__ = ["KeptAnswers", "Key"]
 
 Key = tuple[Any, ...]
-_DATES: Final = ("release_date", "air_date")
+Kind = Literal["step", "title", "picture", "season", "known"]
+"""Seasons, and what is known of titles, stay until the job ends; the rest goes when that is stored
+what it was asked for."""
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """``artwork`` is None where nothing of the details is to be stored: they are already."""
-
-    found: Found
-    artwork: Artwork | None = None
-
-    @property
-    def metadata(self) -> MediaMetadata | None:
-        return self.found.metadata
+_STORED: Final = "job_id = :id AND kind IN ('step', 'title', 'picture')"
 
 
 class KeptAnswers:
-    """Of one job. Noted by several threads, written by the one that scans; errors are not kept."""
+    """Of one job, for many threads. An answer is durable when `keep` returns, and whoever got it
+    asks for nothing else before that. Whoever has the writer's turn writes what all have noted so
+    far; what is noted meanwhile goes into the next commit."""
 
     def __init__(self, database: Database, job: Row) -> None:
         self._db = database
         self._job = job
-        self._lock = threading.Lock()
-        self._noted: dict[Key, Answer | SeasonFound] = {}
-        self._held: dict[str, str] | None = None
-        self._written = False
+        self._noting = threading.Lock()
+        self._writing = threading.Lock()
+        self._noted: dict[str, Row] = {}
+        self._count = self._written = 0
+        self._left: bool | None = None
+        self._to_clear = False
 
-    def answer(self, key: Key) -> Answer | None:
-        """Without artwork when the scan stopped before that was fetched."""
-        held = self._find(key)
-        return None if held is None else _answer(held)
+    def read(self) -> None:
+        """Whether an earlier run left anything; before the first answer is asked for."""
+        if self._left is None:
+            self._left = self._to_clear = (
+                self._db.value(
+                    "SELECT 1 FROM kept_answer WHERE job_id = :id LIMIT 1", {"id": self._job["id"]}
+                )
+                is not None
+            )
 
-    def season(self, key: Key) -> SeasonFound | None:
-        held = self._find(key)
-        return None if held is None else SeasonFound(_season(held["season"]))
+    def find(self, kind: Kind, key: Key) -> Any:
+        """A JSON value; None when nothing is kept. This run remembers by itself what it asked,
+        but for seasons."""
+        if not self._left and kind != "season":
+            return None
+        text = self._db.value(
+            "SELECT answer FROM kept_answer WHERE job_id = :id AND key = :key",
+            {"id": self._job["id"], "key": _key_text(kind, key)},
+        )
+        return None if text is None else json.loads(text)
 
-    def note(self, key: Key, value: Answer | SeasonFound) -> None:
-        outcome = value.found if isinstance(value, Answer) else value
-        if not outcome.error:
-            with self._lock:
-                self._noted[key] = value
-
-    def write(self) -> None:
-        """Unless the job was ended, or is another worker's."""
-        with self._lock:
-            noted, self._noted = self._noted, {}
-        rows = [
-            {"job_id": self._job["id"], "key": repr(key), "answer": text}
-            for key, value in noted.items()
-            if (text := _text(value)) is not None
-        ]
-        if not rows:
+    def keep(self, kind: Kind, key: Key, value: Any) -> None:
+        """A JSON value; what is none is not kept, nor what belongs to a job that was ended or is
+        another worker's."""
+        row = self._row(kind, key, value)
+        if row is None:
             return
+        with self._noting:
+            self._noted[row["key"]] = row
+            self._count += 1
+            mine = self._count
+        with self._writing:
+            if self._written >= mine:  # whoever wrote before us took it along
+                return
+            with self._noting:
+                noted, self._noted = self._noted, {}
+                count = self._count
+            try:
+                self._write(list(noted.values()))
+            except BaseException:
+                with self._noting:
+                    self._noted = {**noted, **self._noted}
+                raise
+            self._written = count
+
+    def once(self, key: Key, ask: Callable[[], Any]) -> Any:
+        """What ``ask`` answers, or answered to an earlier run."""
+        held = self.find("step", key)
+        if held is None:
+            held = {"answer": ask()}
+            self.keep("step", key, held)
+        return held["answer"]
+
+    def settle(self, known: Mapping[Key, Any]) -> None:
+        """Inside the transaction that stores what was asked for: what is ``known`` of titles from
+        now on is enough."""
+        table = self._db.table("kept_answer")
+        if self._to_clear:
+            table.delete_where(_STORED, {"id": self._job["id"]})
+        rows = [self._row("known", key, value) for key, value in known.items()]
+        if rows:
+            table.upsert_all([row for row in rows if row is not None])
+
+    def settled(self) -> None:
+        """After that transaction."""
+        self._to_clear = False
+
+    def forget(self) -> None:
+        """Inside the transaction that ends the job."""
+        self._db.table("kept_answer").delete_where("job_id = :id", {"id": self._job["id"]})
+
+    def _row(self, kind: Kind, key: Key, value: Any) -> Row | None:
+        try:
+            text = json.dumps(value)
+        except (TypeError, ValueError):
+            return None
+        return {
+            "job_id": self._job["id"],
+            "key": _key_text(kind, key),
+            "answer": text,
+            "kind": kind,
+        }
+
+    def _write(self, rows: list[Row]) -> None:
         mine = {"id": self._job["id"], "run": self._job["run"]}
         with self._db.transaction():
             alive = self._db.value(
@@ -78,72 +128,9 @@ class KeptAnswers:
             )
             if alive is not None:
                 self._db.table("kept_answer").upsert_all(rows)
-                self._written = True
-
-    def forget(self, *, all_runs: bool = False) -> None:
-        """Inside the transaction that stores what was asked for. ``all_runs``: also what an
-        earlier run left and nobody asked for again."""
-        with self._lock:
-            self._noted.clear()
-        if self._written or self._held or all_runs:
-            self._db.table("kept_answer").delete_where("job_id = :id", {"id": self._job["id"]})
-            self._held, self._written = {}, False
-
-    def read(self) -> None:
-        """What an earlier run of the job left; before the first answer is asked for."""
-        if self._held is None:
-            rows = self._db.query(
-                "SELECT key, answer FROM kept_answer WHERE job_id = :id", {"id": self._job["id"]}
-            )
-            self._held = {row["key"]: row["answer"] for row in rows}
-
-    def _find(self, key: Key) -> dict[str, Any] | None:
-        text = (self._held or {}).get(repr(key))
-        return None if text is None else json.loads(text)
+        self._to_clear = True
 
 
-def _text(value: Answer | SeasonFound) -> str | None:
-    """None for what a provider gave that is something else than was agreed."""
-    try:
-        return json.dumps(value, default=_plain)
-    except (TypeError, ValueError):
-        return None
-
-
-def _plain(value: Any) -> Any:
-    """Objects by the names of their fields; raises TypeError."""
-    if isinstance(value, date):
-        return value.isoformat()[:10]
-    if isinstance(value, Mapping):
-        return dict(value)
-    return {each.name: getattr(value, each.name) for each in fields(value) if each.name != "extra"}
-
-
-def _made(of: Mapping[str, Any]) -> dict[str, Any]:
-    """With dates where dates belong; what is none was none before."""
-    made = dict(of)
-    for name in _DATES:
-        if isinstance(made.get(name), str):
-            try:
-                made[name] = date.fromisoformat(made[name])
-            except ValueError:
-                made[name] = None
-    return made
-
-
-def _answer(held: Mapping[str, Any]) -> Answer:
-    found, artwork = held["found"], held["artwork"]
-    if found["metadata"] is not None:
-        metadata = _made(found["metadata"])
-        metadata["genres"] = tuple(metadata["genres"])
-        metadata["people"] = tuple(Person(**each) for each in metadata["people"])
-        found = {**found, "metadata": MediaMetadata(**metadata)}
-    return Answer(Found(**found), None if artwork is None else Artwork(**artwork))
-
-
-def _season(held: Mapping[str, Any] | None) -> SeasonMetadata | None:
-    if held is None:
-        return None
-    season = _made(held)
-    season["episodes"] = tuple(EpisodeMetadata(**_made(each)) for each in season["episodes"])
-    return SeasonMetadata(**season)
+def _key_text(kind: Kind, key: Key) -> str:
+    """Plain ASCII, whatever a file is called."""
+    return ascii((kind, *key))

@@ -2,27 +2,62 @@
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
+from builtin_plugins.media.answer_forms import metadata_of, plain
 from builtin_plugins.media.artwork import Pictures
 from builtin_plugins.media.catalogue import Artwork, Catalogue
-from builtin_plugins.media.chain import Chain, SeasonFound
+from builtin_plugins.media.chain import Chain, Found, SeasonFound
 from builtin_plugins.media.discovery import Stopped
-from builtin_plugins.media.kept_answers import Answer, KeptAnswers, Key
+from builtin_plugins.media.kept_answers import KeptAnswers, Key
 from builtin_plugins.media.names import Named, folded
-from plugin_sdk import MediaMetadata, MediaQuery
+from plugin_sdk import MediaMetadata, MediaQuery, NotFound
 
 __all__ = ["Answer", "Key", "Lookups", "key_of"]
 
 PARALLEL: Final = 8
 _SEASONS: Final = 64
-_KEEP_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``artwork`` is None where nothing of the details is to be stored: they are already."""
+
+    found: Found
+    artwork: Artwork | None = None
+
+    @property
+    def metadata(self) -> MediaMetadata | None:
+        return self.found.metadata
+
+    def light(self) -> Answer:
+        """What leads to the details, which are stored by now."""
+        metadata = self.metadata
+        if metadata is None:
+            return self
+        metadata = MediaMetadata(
+            metadata.ids,
+            metadata.title,
+            runtime_minutes=metadata.runtime_minutes,
+            trailer_url=metadata.trailer_url,
+            creator=metadata.creator,
+            network=metadata.network,
+        )
+        return Answer(replace(self.found, metadata=metadata))
+
+    def text(self) -> dict[str, Any]:
+        """As it is kept, once it is light."""
+        found = self.found
+        return {"metadata": plain(found.metadata), "row": found.row, "source": found.source}
+
+
+def _known(held: Mapping[str, Any]) -> Answer:
+    return Answer(Found(metadata_of(held["metadata"]), held["row"], held["source"], far=True))
 
 
 def key_of(named: Named) -> Key:
@@ -33,8 +68,8 @@ def key_of(named: Named) -> Key:
 
 
 class Lookups:
-    """What was asked in this job; closed at its end. While one folder's look-ups take their time,
-    their answers are kept every second, so that a crash costs no more than that."""
+    """What was asked in this job; closed at its end. What providers and pictures' servers answered
+    is kept at once (`KeptAnswers`): a thread asks for nothing else before that."""
 
     def __init__(
         self,
@@ -50,6 +85,8 @@ class Lookups:
         self._catalogue = catalogue
         self._stopped = stopped
         self._answers: dict[Key, Answer] = {}
+        self._open: list[Key] = []
+        """Of answers whose details are not stored yet."""
         self._seasons: OrderedDict[Key, SeasonFound] = OrderedDict()
         self._pool: ThreadPoolExecutor | None = None
 
@@ -59,7 +96,15 @@ class Lookups:
         self.chain.close()
 
     def known(self, named: Named) -> bool:
-        return key_of(named) in self._answers
+        """Whether it was asked in this job, and what was answered is stored."""
+        key = key_of(named)
+        if key not in self._answers:
+            self.kept.read()
+            held = self.kept.find("known", (self.chain.mark, *key))
+            if held is None:
+                return False
+            self._answers[key] = _known(held)
+        return True
 
     def titles(
         self, kind: str, media_type: str, wanted: Iterable[tuple[Named, str | None]], *, again: bool
@@ -73,9 +118,10 @@ class Lookups:
         running = {
             key: self._submit(partial(self._title, kind, media_type, named, path, again))
             for key, (named, path) in names.items()
-            if key not in self._answers
+            if not self.known(named)
         }
         self._answers.update(self._gathered(running))
+        self._open.extend(running)
         return {key: self._answers[key] for key in names}
 
     def seasons(
@@ -98,63 +144,81 @@ class Lookups:
             self._seasons.popitem(last=False)
         return result
 
-    def lighten(self, keys: Iterable[Key]) -> None:
-        """Keeps of answers whose details are stored by now only what leads to them."""
-        for key in keys:
-            answer = self._answers[key]
-            metadata = answer.metadata
-            if metadata is not None:
-                light = MediaMetadata(
-                    metadata.ids,
-                    metadata.title,
-                    runtime_minutes=metadata.runtime_minutes,
-                    trailer_url=metadata.trailer_url,
-                    creator=metadata.creator,
-                    network=metadata.network,
-                )
-                self._answers[key] = Answer(replace(answer.found, metadata=light))
+    def settle(self) -> None:
+        """Inside the transaction that stores what was answered."""
+        opened = {key: self._answers[key] for key in self._open}
+        self.kept.settle(
+            {
+                (self.chain.mark, *key): answer.light().text()
+                for key, answer in opened.items()
+                if answer.found.far and not answer.found.error
+            }
+        )
+
+    def lighten(self) -> None:
+        """After that transaction: keeps of answers only what leads to their details."""
+        self.kept.settled()
+        for key in self._open:
+            self._answers[key] = self._answers[key].light()
+        self._open.clear()
 
     def _title(
         self, kind: str, media_type: str, named: Named, path: str | None, again: bool
     ) -> Answer:
-        key = key_of(named)
-        answer = self.kept.answer(key)
-        if answer is None:
-            extra = {} if path is None else {"path": path}
-            query = MediaQuery(kind, named.title, named.year, named.ids, extra=extra)
-            answer = Answer(self.chain.fetch(query))
-        if answer.artwork is None and answer.metadata is not None:
-            self.kept.note(key, answer)
-            answer = self._pictured(answer, answer.metadata, media_type, again=again)
-        if answer.found.cut or (answer.found.error and self._stopped()):
+        extra = {} if path is None else {"path": path}
+        query = MediaQuery(kind, named.title, named.year, named.ids, extra=extra)
+        found = self.chain.fetch(key_of(named), query)
+        if found.cut or (found.error and self._stopped()):
             raise Stopped
-        self.kept.note(key, answer)
-        return answer
+        if found.metadata is None:
+            return Answer(found)
+        return Answer(found, self._artwork(found, found.metadata, media_type, again=again))
 
-    def _pictured(
-        self, answer: Answer, metadata: MediaMetadata, media_type: str, *, again: bool
-    ) -> Answer:
-        """With artwork where details are to be stored; raises Stopped."""
-        if self._stopped():
-            raise Stopped
+    def _artwork(
+        self, found: Found, metadata: MediaMetadata, media_type: str, *, again: bool
+    ) -> Artwork | None:
+        """None where no details are to be stored; raises Stopped."""
         known = self._catalogue.find(media_type, metadata.ids)
         if known is not None and not again and self._catalogue.is_matched(known):
-            return answer
+            return None
         before = Artwork() if known is None else self._catalogue.artwork(known)
         poster, backdrop = metadata.poster_url, metadata.backdrop_url
-        row = answer.found.row
-        kept = self._pictures.keep(poster, before.poster_url, before.poster_source, row)
+        row = found.row
+        return Artwork(
+            self._picture(poster, before.poster_url, before.poster_source, row),
+            self._picture(backdrop, before.backdrop_url, before.backdrop_source, row),
+            poster,
+            backdrop,
+        )
+
+    def _picture(
+        self, url: str | None, stored: str | None, source: str | None, row: str
+    ) -> str | None:
+        """Where it is now; raises Stopped."""
+        if url is None:
+            return None
         if self._stopped():
             raise Stopped
-        other = self._pictures.keep(backdrop, before.backdrop_url, before.backdrop_source, row)
-        return Answer(answer.found, Artwork(kept, other, poster, backdrop))
+        held = self.kept.find("picture", (row, url))
+        if held == url or (held is not None and self._is_stored(held, row)):
+            return str(held)
+        address = self._pictures.keep(url, stored, source, row)
+        if address is not None and not (address == url and self._stopped()):
+            self.kept.keep("picture", (row, url), address)
+        return address
+
+    def _is_stored(self, address: str, row: str) -> bool:
+        """A picture that no row names is deleted after a day: the scan may have rested longer."""
+        try:
+            self._pictures.read(address, row)
+        except NotFound:
+            return False
+        return True
 
     def _season(self, key: Key, ids: Mapping[str, str]) -> SeasonFound | None:
-        found = self.kept.season(key) or self.chain.season(key[0], ids, key[2])
-        if found is not None:
-            if found.error and self._stopped():
-                raise Stopped
-            self.kept.note(key, found)
+        found = self.chain.season(key[0], ids, key[2])
+        if found is not None and found.error and self._stopped():
+            raise Stopped
         return found
 
     def _submit(self, call: Callable[[], Any]) -> Future[Any]:
@@ -170,17 +234,9 @@ class Lookups:
         return self._pool.submit(work)
 
     def _gathered(self, running: Mapping[Key, Future[Any]]) -> dict[Key, Any]:
-        results: dict[Key, Any] = {}
-        kept_at = time.monotonic()
         try:
-            for key, future in running.items():
-                results[key] = future.result()
-                if time.monotonic() - kept_at > _KEEP_SECONDS:
-                    self.kept.write()
-                    kept_at = time.monotonic()
+            return {key: future.result() for key, future in running.items()}
         except BaseException:
             begun = [future for future in running.values() if not future.cancel()]
             wait(begun)  # closing would wait for them as well
-            self.kept.write()
             raise
-        return results

@@ -80,8 +80,8 @@ class ScanRun:
 
     Folders about which no provider was asked are committed together, a quarter of a second's
     worth at most, and told of after that: a scan does not wait for the disk with each of them.
-    A folder for which something was fetched is committed at once, and while its look-ups take
-    their time their answers are kept, so that a crash costs no second request.
+    A folder for which something was fetched is committed at once; until then its answers are kept
+    one by one, so that a crash costs no second request.
     """
 
     def __init__(
@@ -104,8 +104,8 @@ class ScanRun:
         kind = "tv" if job["media_type"] == "TV_SHOW" else "movie"
         self._kind = kind
         rows, clock, log = shop.rows, shop.clock, shop.log
-        chain = Chain(rows, clock, log, self._stopped, shop.told)
         kept = KeptAnswers(shop.db, job)
+        chain = Chain(rows, clock, log, self._stopped, shop.told, kept)
         self._lookups = Lookups(chain, shop.pictures, shop.catalogue, kept, self._stopped)
         self._tree = Tree(job["scan_path"], Rules.of(options, kind), log, wait)
         self._rescan = bool(options.get("rescan"))
@@ -248,7 +248,6 @@ class ScanRun:
         self._held.append(_Done(plan, name, len(found), remembered))
         if plan.lookups or time.monotonic() - self._held_since > _GROUP_SECONDS:
             self._commit_held()
-        self._lookups.lighten(plan.keys)
 
     def _plan(self, name: str, found: Sequence[FoundFile]) -> tuple[Plan, _Memory]:
         job, frames = self.job, self._shop.frames
@@ -314,13 +313,14 @@ class ScanRun:
                     sent.append(frame)
             self._remember(held, stale=shop.memory.forgotten != forgotten)
             shop.write_state()
-            self._lookups.kept.forget()
+            self._lookups.settle()
             shop.jobs.write(
                 job,
                 **{column: job[column] for column in _COUNTED},
                 metadata_status=self.metadata_status(),
                 last_batch_at=shop.clock.ms(),
             )
+        self._lookups.lighten()
         for made in sent:
             shop.frames.send(made)
         done = job["processed_folders"] + job["failed_folders"]
@@ -358,7 +358,7 @@ class ScanRun:
             if not shop.jobs.is_mine(job):
                 raise Overtaken
             shop.libraries.unlink(job["library_id"], gone)
-            self._lookups.kept.forget(all_runs=True)
+            self._lookups.kept.forget()
             shop.jobs.write(
                 job,
                 status="COMPLETED",

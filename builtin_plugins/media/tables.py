@@ -9,7 +9,7 @@ from typing import Final
 
 from plugin_sdk import Column, Database, ForeignKey
 
-__all__ = ["add_kept_answers", "add_picture_sources", "create_tables"]
+__all__ = ["add_kept_answers", "add_kinds_of_answers", "add_picture_sources", "create_tables"]
 
 _TEXT: Final = Column("text", null=False)
 _WHOLE: Final = Column("integer", null=False)
@@ -39,6 +39,12 @@ def add_kept_answers(database: Database) -> None:
     database.table("kept_answer").create(
         {"job_id": _owned("scan_job"), "key": _TEXT, "answer": _TEXT}, pk=("job_id", "key")
     )
+
+
+def add_kinds_of_answers(database: Database) -> None:
+    """What of it goes with the folder, and what stays until the scan ends."""
+    database.execute("DELETE FROM kept_answer")
+    database.table("kept_answer").add_column("kind", Column("text", null=False, default="title"))
 
 
 def _owned(table: str, *, null: bool = False, unique: bool = False) -> Column:

@@ -105,8 +105,8 @@ class TmdbProvider(MetadataProvider):
             return known
         for source, word in _OTHER_SOURCES.items():
             if other := query.ids.get(source, ""):
-                found = self._client.get(f"/find/{_segment(other)}", {"external_source": word})
-                identity = answers.first_id((found or {}).get(_RESULTS[query.kind]))
+                path, results = f"/find/{_segment(other)}", _RESULTS[query.kind]
+                identity = self._asked(path, {"external_source": word}, results)
                 if identity is not None:
                     return str(identity)
         return self._searched(query)
@@ -117,9 +117,18 @@ class TmdbProvider(MetadataProvider):
             return None
         if query.year is not None:
             words["year"] = str(query.year)
-        found = self._client.get(f"/search/{query.kind}", words)
-        identity = answers.first_id((found or {}).get("results"))
+        identity = self._asked(f"/search/{query.kind}", words, "results")
         return None if identity is None else str(identity)
+
+    def _asked(self, path: str, words: Mapping[str, str], results: str) -> int | None:
+        """An id that is only good for the next question: whoever is interrupted before that
+        finds it again."""
+
+        def ask() -> int | None:
+            return answers.first_id((self._client.get(path, words) or {}).get(results))
+
+        found: int | None = self.ctx.once(f"{path} {sorted(words.items())} {results}", ask)
+        return found
 
 
 def provider_class(http: Http, defaults: Defaults) -> type[TmdbProvider]:
