@@ -246,6 +246,8 @@ def test_colours_and_a_narrow_screen(
     wait_until(lambda: page.evaluate("document.querySelectorAll('#films .tile').length === 2"))
     style = "getComputedStyle(document.querySelector('#films .poster')).backgroundImage"
     assert "rgb(244, 204, 60)" in page.evaluate(style)
+    line = "getComputedStyle(document.querySelector('#films .caption'), '::before').backgroundImage"
+    assert "rgb(244, 204, 60)" in page.evaluate(line)  # seen beside a poster, too
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
@@ -282,11 +284,32 @@ def test_where_posters_come_from_is_offered_once(
 
 
 def test_what_goes_wrong_is_said(
-    host: TestHost, open_page: Callable[..., Any], wait_until: Callable[..., None]
+    host: TestHost, open_page: Callable[..., Any], wait_until: Callable[..., None], tmp_path: Path
 ) -> None:
     watched = open_page(host.url, "/media")
     page = watched.page
     _scan(page, Path("/no/such/folder"), "movie")
     wait_until(lambda: "does not exist" in page.locator("#trouble").inner_text())
+    films = _plant(tmp_path / "films", "Gone (2001).webm", "Odd (2002).webm", "There (2003).webm")
+    (films / "Odd (2002).webm").write_bytes(b"no film at all")
+    _scan(page, films, "movie")
+    expect(page.locator("#films .tile")).to_have_count(3)
+    expect(page.locator("#trouble")).to_be_hidden()
+    (films / "Gone (2001).webm").unlink()
+    for title, text in (
+        ("Gone", "The file is not there any more: scan its library again."),
+        ("Odd", "This browser cannot play the file."),
+        ("There", "The server does not answer. Is it running?"),
+    ):
+        page.context.set_offline(title == "There")
+        page.locator("#films .tile", has_text=title).click()
+        expect(page.locator("#player-note")).to_have_text(text)
+        page.keyboard.press("Escape")
+    page.locator("#query").fill("There")
+    expect(page.locator("#trouble")).to_have_text("The server does not answer. Is it running?")
+    page.context.set_offline(False)
+    page.locator("#query").fill("Ther")
+    expect(page.locator("#found-text")).to_have_text("1 found")
+    expect(page.locator("#trouble")).to_be_hidden()
     assert host.get("/media/pages.py").status == 404
     assert host.get("/media/../plugin.json").status == 404

@@ -1,16 +1,19 @@
 // The routes below /api/v1: answers without their envelope, refusals as errors.
 
+export const GONE = "The server does not answer. Is it running?";
+export const SIGN_IN = "Sign in first: this library asks for it.";
+
 async function answered(path, options) {
   let response;
   try {
     response = await fetch(`/api/v1${path}`, { credentials: "same-origin", ...options });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Error("The server does not answer. Is it running?");
+    throw new Error(GONE);
   }
   const body = await response.json().catch(() => ({}));
   if (response.ok) return body.data;
-  if (response.status === 401) throw new Error("Sign in first: this library asks for it.");
+  if (response.status === 401) throw new Error(SIGN_IN);
   throw new Error(body.message ?? `The server answered ${response.status}.`);
 }
 

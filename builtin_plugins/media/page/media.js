@@ -103,6 +103,13 @@ function showHome(home) {
   at("home").hidden = !home;
 }
 
+const MOST_FOUND = 10;
+
+function foundText(query, count) {
+  if (count === 0) return `Nothing is called “${query}”.`;
+  return count < MOST_FOUND ? `${count} found` : "The first ten: type on for fewer.";
+}
+
 async function search() {
   running?.abort();
   const query = at("query").value.trim();
@@ -116,8 +123,7 @@ async function search() {
     const found = await ask(path, { signal: running.signal });
     const items = [...found.movies, ...found.tvShows];
     shelf(at("found-items"), items, open);
-    at("found-text").textContent =
-      items.length === 0 ? `Nothing is called “${query}”.` : `${items.length} found`;
+    at("found-text").textContent = foundText(query, items.length);
     showHome(false);
     fine();
   } catch (error) {

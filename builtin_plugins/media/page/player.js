@@ -1,7 +1,7 @@
 // One dialog that plays a film, or the episodes of a show.
 
-import { ask } from "./api.js";
-import { element, year } from "./shelf.js";
+import { GONE, SIGN_IN, ask } from "./api.js";
+import { colour, element, year } from "./shelf.js";
 
 const at = (id) => document.getElementById(id);
 const dialog = at("player");
@@ -70,12 +70,27 @@ export async function play(item) {
     load(item.streamUrl, media.title);
   }
   describe(media);
+  colour(dialog, media);
   note("");
   if (!dialog.open) dialog.showModal();
 }
 
-video.addEventListener("error", () => {
-  if (video.getAttribute("src")) note("This browser cannot play the file.");
+// The element does not say why: a file that is gone looks like one that cannot be played.
+async function trouble(address) {
+  try {
+    const { status } = await fetch(address, { method: "HEAD", credentials: "same-origin" });
+    if (status === 404) return "The file is not there any more: scan its library again.";
+    return status === 401 ? SIGN_IN : "This browser cannot play the file.";
+  } catch {
+    return GONE;
+  }
+}
+
+video.addEventListener("error", async () => {
+  const address = video.getAttribute("src");
+  if (!address) return;
+  const text = await trouble(address);
+  if (video.getAttribute("src") === address) note(text);
 });
 at("close").addEventListener("click", () => dialog.close());
 dialog.addEventListener("close", stop);

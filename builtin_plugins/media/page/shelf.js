@@ -9,11 +9,15 @@ export function element(name, text = null, className = "") {
 
 export const year = (media) => media.releaseDate?.slice(0, 4) ?? "";
 
+// The colours of a poster, for whatever is drawn around it.
+export function colour(target, media) {
+  for (const place of [0, 1, 2, 3]) {
+    target.style.setProperty(`--c${place}`, media.meshGradientColors[place] ?? "");
+  }
+}
+
 function poster(media) {
   const frame = element("span", null, "poster");
-  media.meshGradientColors.forEach((colour, place) =>
-    frame.style.setProperty(`--c${place}`, colour),
-  );
   const letter = element("span", media.title.slice(0, 1).toUpperCase(), "letter");
   letter.setAttribute("aria-hidden", "true");
   // Pictures of other servers are not loaded: nobody there needs to know who looks.
@@ -35,6 +39,7 @@ function tile(item, open) {
   const button = element("button", null, "tile");
   button.type = "button";
   button.dataset.id = item.id;
+  colour(button, media);
   const caption = element("span", null, "caption");
   const kind = media.type === "TV_SHOW" ? "Show" : "Film";
   const about = [kind, year(media)].filter(Boolean).join(", ");
