@@ -14,7 +14,14 @@ from builtin_plugins.songs.rows import name_key
 from builtin_plugins.songs.tables import ORDERS
 from plugin_sdk import Database, Request
 
-__all__ = ["Conditions", "LibraryQuery", "contains_words", "facet_conditions", "narrowed"]
+__all__ = [
+    "Conditions",
+    "LibraryQuery",
+    "contains_words",
+    "facet_conditions",
+    "narrowed",
+    "tunings_condition",
+]
 
 FORMATS: Final = ("psarc", "sloppak", "loose")
 _LONGEST: Final = 200
@@ -121,6 +128,11 @@ def _literal(word: str) -> str:
     return word.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
+def tunings_condition(column: str, tunings: Sequence[str]) -> Conditions:
+    names, values = _listed(tunings, "tuning")
+    return Conditions([f"{column} IN ({names})"], values)
+
+
 def facet_conditions(query: LibraryQuery) -> Conditions:
     """Over ``facets f``: few rows say what songs may be."""
     texts: list[str] = []
@@ -132,21 +144,22 @@ def facet_conditions(query: LibraryQuery) -> Conditions:
         texts.append("f.has_lyrics = :has_lyrics")
         params["has_lyrics"] = query.has_lyrics
     if query.tunings:
-        names, values = _listed(query.tunings, "tuning")
-        texts.append(f"f.tuning_name IN ({names})")
-        params |= values
+        tunings = tunings_condition("f.tuning_name", query.tunings)
+        texts += tunings.texts
+        params |= tunings.params
     for kind, has, lacks in (
         ("arrangement", query.arrangements_has, query.arrangements_lacks),
         ("stem", query.stems_has, query.stems_lacks),
     ):
-        of_kind = f"FROM facet_names n WHERE n.kind = '{kind}' AND n.facet = f.id AND n.name IN"
+        of_kind = f"(SELECT n.facet FROM facet_names n WHERE n.kind = '{kind}' AND n.name IN"
         if has:
             names, values = _listed(has, f"{kind}_has_")
-            texts.append(f"(SELECT count(*) {of_kind} ({names})) = {len(has)}")
+            all_of_them = f"GROUP BY n.facet HAVING count(*) = {len(has)}" if len(has) > 1 else ""
+            texts.append(f"f.id IN {of_kind} ({names}) {all_of_them})")
             params |= values
         if lacks:
             names, values = _listed(lacks, f"{kind}_lacks_")
-            texts.append(f"NOT EXISTS (SELECT 1 {of_kind} ({names}))")
+            texts.append(f"f.id NOT IN {of_kind} ({names}))")
             params |= values
     return Conditions(texts, params)
 

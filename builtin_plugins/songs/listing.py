@@ -1,14 +1,14 @@
 """Pages of the library, in any order, through any filter (songs contract, 3.2 and 15).
 
 Without search and favourites, the total is a sum over few facets, and a page is found by walking
-one covering index, from whichever end is nearer. With them, matches are counted first: few are
-sorted, many are met soon enough on a walk.
+one covering index, from whichever end is nearer. With them, matches are counted first: a page that
+is met soon enough is walked to as well, for another one they are sorted.
 """
 # ruff: noqa: S608 - what is put together is our own; values are parameters
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from builtin_plugins.songs.filters import (
@@ -17,6 +17,7 @@ from builtin_plugins.songs.filters import (
     contains_words,
     facet_conditions,
     narrowed,
+    tunings_condition,
 )
 from builtin_plugins.songs.tables import ORDERS
 from plugin_sdk import Database, Row
@@ -24,8 +25,9 @@ from plugin_sdk import Database, Row
 __all__ = ["Library", "column_favorite", "rendered"]
 
 _ESTD: Final = "EXISTS (SELECT 1 FROM variants v WHERE v.base = p.track_id) AS has_estd"
-_FEW: Final = 4000
-"""So many matches are found and sorted sooner than an index is walked."""
+_LOOKUP: Final = 6
+"""So many entries of an index are walked in the time in which one row is looked up, or put in its
+place among others."""
 
 
 class Library:
@@ -54,56 +56,81 @@ class Library:
         if size <= 0:
             return [], total
         order = ORDERS[query.sort]
+        of_facets = [f"({text}) IS TRUE" for text in _of_facets(facets, "p.")]
+        if query.tunings and "tuning_name" in order:  # in this index they lie together
+            tunings = tunings_condition("p.tuning_name", query.tunings)
+            of_facets.append(f"({tunings.sql}) IS TRUE")
+        condition = " WHERE " + " AND ".join(of_facets) if of_facets else ""
         if not skipped:
-            return self._first(facets, order, size, profile_id), total
+            return self._first(condition, facets.params, order, size, profile_id), total
         behind = total - skipped - size
         backwards = behind < skipped
         inner = (
-            f"SELECT id, {_columns(order)} FROM tracks{_of_facets(facets, ' WHERE ')} "
-            f"ORDER BY {_order_by(order, backwards=backwards)} LIMIT :size OFFSET :skipped"
+            f"SELECT id, {_columns(order)} FROM tracks p{condition} "
+            f"ORDER BY {_order_by(order, 'p.', backwards=backwards)} LIMIT :size OFFSET :skipped"
         )
         limits = {"size": size, "skipped": behind if backwards else skipped}
         return self._shown(inner, order, {**facets.params, **limits}, profile_id), total
 
     def _first(
-        self, facets: Conditions, order: Sequence[str], size: int, profile_id: int | None
+        self,
+        condition: str,
+        params: Mapping[str, Any],
+        order: Sequence[str],
+        size: int,
+        profile_id: int | None,
     ) -> list[Row]:
         """Nothing is skipped, so each row that is met is looked up at once, in its order."""
         return self._db.query(
             f"SELECT d.meta, {_ESTD}, {_favorite(profile_id)} FROM tracks p "
-            f"JOIN documents d ON d.id = p.id{_of_facets(facets, ' WHERE ', 'p.')} "
+            f"JOIN documents d ON d.id = p.id{condition} "
             f"ORDER BY {_order_by(order, 'p.')} LIMIT :size",
-            {**facets.params, "size": size, "profile": profile_id},
+            {**params, "size": size, "profile": profile_id},
         )
 
     def _found(self, query: LibraryQuery, profile_id: int | None) -> tuple[list[Row], int]:
         facets = facet_conditions(query)
         words = contains_words("t.searched", query.words)
         params: dict[str, Any] = {**facets.params, **words.params}
-        source, texts = "tracks t", list(words.texts)
+        among = _of_facets(facets, "t.")
         if query.favorites:
-            source = "favorites o JOIN tracks t ON t.id = o.id"
-            texts.append("o.profile_id = :owner")
+            among.append("t.id IN (SELECT o.id FROM favorites o WHERE o.profile_id = :owner)")
             params["owner"] = profile_id
-        condition = " AND ".join(texts) + _of_facets(facets, " AND ", "t.")
+        condition = " AND ".join([*words.texts, *among])
         order = ORDERS[query.sort]
-        total = self._db.value(f"SELECT count(*) FROM {source} WHERE {condition}", params)
+        total = self._db.value(f"SELECT count(*) FROM tracks t WHERE {condition}", params)
         skipped = query.page * query.size
         size = min(query.size, total - skipped)
         if size <= 0:
             return [], total
         behind = total - skipped - size
         backwards = behind < skipped
-        matches = f"SELECT t.id, {_columns(order, 't.')} FROM {source} WHERE {condition}"
-        if total <= _FEW or query.favorites:
-            # Materialized, or SQLite walks an index of that order and looks up all rows in it.
-            matches = f"WITH found AS MATERIALIZED ({matches}) SELECT * FROM found t"
-        inner = (
-            f"{matches} ORDER BY {_order_by(order, 't.', backwards=backwards)} "
-            "LIMIT :size OFFSET :skipped"
-        )
         limits = {"size": size, "skipped": behind if backwards else skipped}
+        if self._walks(query, total, sum(limits.values())):
+            condition = " AND ".join([*words.texts, *(f"({each}) IS TRUE" for each in among)])
+            source = f"tracks t WHERE {condition}"
+        else:  # Materialized, or SQLite walks an index of that order all the same.
+            source = "found t"
+        inner = (
+            f"SELECT t.id, {_columns(order, 't.')} FROM {source} "
+            f"ORDER BY {_order_by(order, 't.', backwards=backwards)} LIMIT :size OFFSET :skipped"
+        )
+        if source == "found t":
+            found = f"SELECT t.id, {_columns(order, 't.')} FROM tracks t WHERE {condition}"
+            inner = f"WITH found AS MATERIALIZED ({found}) {inner}"
         return self._shown(inner, order, {**params, **limits}, profile_id), total
+
+    def _walks(self, query: LibraryQuery, total: int, wanted: int) -> bool:
+        """Whether to walk an index until so many matches were met, or else to look all of them up
+        and sort them. Walking shows everything but the texts that words are in.
+
+        Matches may all lie at the other end, as those do that have a word of their artist in
+        common: even then a walk is not to cost more than three times what sorting does."""
+        songs = self._db.value("SELECT CAST(coalesce(sum(songs), 0) AS bigint) FROM facets")
+        step = _LOOKUP if query.words else 1
+        sort = (_LOOKUP * total if query.favorites else songs) + _LOOKUP * total
+        likely, longest = wanted * songs // total, songs - total + wanted
+        return bool(likely * step < sort and longest * step < 3 * sort)
 
     def _shown(
         self, inner: str, order: Sequence[str], params: dict[str, Any], profile_id: int | None
@@ -135,12 +162,12 @@ def rendered(row: Row) -> str:
     return f'{row["meta"]},"hasEstd":{estd},"favorite":{favorite}}}'
 
 
-def _of_facets(facets: Conditions, before: str, table: str = "") -> str:
-    """``IS TRUE`` keeps the engines from turning the condition into a join, which would give up
-    the order of the index."""
+def _of_facets(facets: Conditions, table: str) -> list[str]:
+    """On a walk it is followed by ``IS TRUE``: that keeps the engines from turning it into a join,
+    which would give up the order of the index."""
     if not facets:
-        return ""
-    return f"{before}({table}facet IN (SELECT f.id FROM facets f WHERE {facets.sql})) IS TRUE"
+        return []
+    return [f"{table}facet IN (SELECT f.id FROM facets f WHERE {facets.sql})"]
 
 
 def _columns(order: Iterable[str], table: str = "") -> str:

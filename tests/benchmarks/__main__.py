@@ -33,6 +33,7 @@ NAMES = (
     "local_rest",
     "media",
     "songs",
+    "songs_pages",
 )
 
 

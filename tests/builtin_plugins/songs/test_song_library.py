@@ -198,12 +198,29 @@ def test_filters(
         assert song["favorite"] == (song["trackId"] in shelf.favorites)
 
 
-def test_many_matches_are_walked_not_sorted(shelf: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    query = LibraryQuery(words=words_of("e"), sort="year-desc", size=9)
-    sorted_pages = [shelf.page(LibraryQuery(query.words, page, 9, query.sort)) for page in range(9)]
-    monkeypatch.setattr("builtin_plugins.songs.listing._FEW", 0)
-    walked = [shelf.page(LibraryQuery(query.words, page, 9, query.sort)) for page in range(9)]
-    assert walked == sorted_pages
+@pytest.mark.parametrize("favorites", [False, True])
+@pytest.mark.parametrize("words", ["e", ""])
+def test_what_is_walked_to_and_what_is_sorted_is_the_same(
+    shelf: Any, monkeypatch: pytest.MonkeyPatch, words: str, favorites: bool
+) -> None:
+    shown = []
+    for walks in (False, True):
+        monkeypatch.setattr(Library, "_walks", lambda *_, walks=walks: walks)
+        for page in range(9):
+            query = LibraryQuery(words_of(words), page, 9, "year-desc", favorites=favorites)
+            shown.append(shelf.page(query, 7))
+    assert shown[:9] == shown[9:]
+    assert shown[0]["songs"]
+
+
+@pytest.mark.parametrize("sort", ["tuning", "title"])
+def test_tunings_in_their_own_order(shelf: Any, sort: str) -> None:
+    chosen = ("Drop D", "-8 -8 -8 -8 -8 -8")
+    fitting = [song for song in modelled(shelf.all, sort) if song["tuningName"] in chosen]
+    for page in range(len(fitting) // 7 + 1):
+        shown = shelf.page(LibraryQuery(page=page, size=7, sort=sort, tunings=chosen))
+        assert names(shown["songs"]) == names(fitting[page * 7 : page * 7 + 7])
+        assert shown["total"] == len(fitting)
 
 
 def asked(shelf: Any, **query: Any) -> list[dict[str, Any]]:
