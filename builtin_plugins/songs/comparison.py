@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from builtin_plugins.songs.asking import Asker
 from builtin_plugins.songs.deletions import Deletions
 from builtin_plugins.songs.identity import filename_of, track_id_of
 from builtin_plugins.songs.index import listed
@@ -28,7 +29,8 @@ class Comparison:
     ``signatures`` are those of the songs that are shown, by path. After `look`: ``tasks`` are to be
     read, ``nameless`` are found but have a name that is no Unicode text, of ``faults`` not even
     that much can be said, and ``unchanged`` counts songs that need nothing. ``lost`` are trackIds
-    of unreadable songs that are there no more.
+    of unreadable songs that are there no more. ``silent``: by format, the song at which its reader
+    did not answer any more; what it knew stays as it is.
     """
 
     def __init__(
@@ -48,28 +50,41 @@ class Comparison:
         self.tasks: list[Candidate] = []
         self.nameless: list[Candidate] = []
         self.faults: Sequence[Candidate] = ()
+        self.silent: Mapping[str, str] = {}
         self.unchanged = 0
         self.lost = set(self._unreadable)
         self._seen: set[str] = set()
         self._closed: Sequence[str] = ()
 
-    def look(self, platform: str, log: Logger, check: Callable[[], None]) -> None:
-        """Walks through the folder; ``check`` is called for each song that is not unchanged.
-        Raises Unlisted."""
-        shown = {} if self._full else self.signatures
-        walk = Walk(self._root, self._formats, shown, self._named, log, platform)
-        try:
-            for found in walk.songs():
-                check()
-                if not _has_twin(self._root, found.path):
-                    self._take(found)
-        except OSError:
-            raise Unlisted from None
+    def look(
+        self, platform: str, log: Logger, check: Callable[[], None], asking_seconds: float
+    ) -> None:
+        """Walks through the folder; ``check`` is called for each song that is not unchanged. A
+        reader that needs longer for an answer is not asked any more. Raises Unlisted."""
+        shown, known = self.signatures, {} if self._full else self.signatures
+        with Asker(asking_seconds, check) as asker:
+            walk = Walk(self._root, self._formats, known, self._named, shown, log, asker, platform)
+            try:
+                for found in walk.songs():
+                    check()
+                    if not _has_twin(self._root, found.path):
+                        self._take(found)
+            except OSError:
+                raise Unlisted from None
         self.unchanged += len(walk.unchanged)
         self._seen.update(walk.unchanged)
         self._closed = walk.closed
         self.faults = [each for each in walk.faults if _track_id(each.path) is not None]
         self._seen.update(each.path for each in self.faults)
+        self._leave(walk)
+
+    def _leave(self, walk: Walk) -> None:
+        """What nobody was asked about."""
+        self.silent = walk.silent
+        left = set(walk.unasked)
+        self._seen |= left
+        self.unchanged += len(left & self.signatures.keys() - set(walk.silent.values()))
+        self.lost -= {_track_id(path) for path in left}
 
     def gone(self) -> list[str]:
         """Paths of songs that are shown and were not found. Those of a format that is switched

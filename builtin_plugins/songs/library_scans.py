@@ -8,8 +8,8 @@ from typing import Final
 
 from builtin_plugins.songs.index import LibraryIndex, chunks, listed
 from builtin_plugins.songs.presence import Presence
-from builtin_plugins.songs.scan_state import Mode, ScanState
-from builtin_plugins.songs.scanning import Cancelled, Scanner
+from builtin_plugins.songs.scan_state import Cancelled, Mode, ScanState
+from builtin_plugins.songs.scanning import Scanner
 from plugin_sdk import CommandIO, Context, JobRun, NotFound, Response
 from plugin_sdk.management import HostInfo
 

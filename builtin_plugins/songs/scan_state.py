@@ -9,7 +9,7 @@ from builtin_plugins.songs.deletions import Deletions
 from builtin_plugins.songs.rows import iso
 from plugin_sdk import Clock, Database
 
-__all__ = ["BEAT_SECONDS", "Mode", "ScanState"]
+__all__ = ["BEAT_SECONDS", "Cancelled", "Mode", "ScanState"]
 
 Mode = Literal["incremental", "full"]
 
@@ -45,6 +45,10 @@ _NEVER: Final[Mapping[str, Any]] = {
     "returning": 0,
     "nextReturning": 0,
 }
+
+
+class Cancelled(Exception):
+    """The run is to stop; whoever began it begins it again."""
 
 
 class ScanState:

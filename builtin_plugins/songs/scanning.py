@@ -14,13 +14,13 @@ from builtin_plugins.songs.deletions import Deletions
 from builtin_plugins.songs.identity import clean, filename_of, track_id_of
 from builtin_plugins.songs.index import Found, LibraryIndex, Outcome, chunks, listed
 from builtin_plugins.songs.reading import READING_SECONDS, Reading
-from builtin_plugins.songs.scan_state import BEAT_SECONDS, Mode, ScanState
+from builtin_plugins.songs.scan_state import BEAT_SECONDS, Cancelled, Mode, ScanState
 from builtin_plugins.songs.scanned import Scanned
 from builtin_plugins.songs.walking import Candidate
 from builtin_plugins.songs.workers import ReadingPool
 from plugin_sdk import Context, Invalid, SongFormat
 
-__all__ = ["Cancelled", "Scanner"]
+__all__ = ["Scanner"]
 
 _BATCH: Final = 200
 _PAUSE: Final = 0.25
@@ -28,10 +28,10 @@ _PAUSE: Final = 0.25
 _MANY: Final = 1000
 _SONGS_PER_WORKER: Final = 20
 _LONGEST: Final = 500
-
-
-class Cancelled(Exception):
-    """The run is to stop; whoever began it begins it again."""
+_SILENT: Final = (
+    "The reader of the format {format} did not answer within {seconds:g} seconds when it was asked "
+    "about it: this scan leaves all songs of the format as they are."
+)
 
 
 class Scanner:
@@ -113,11 +113,16 @@ class _Run:
 
     def scan(self) -> Mapping[str, int]:
         found, context = self._found, self._s._context
-        found.look(context.settings["psarcPlatform"], context.log, self._check)
+        platform, seconds = context.settings["psarcPlatform"], self._s._reading_seconds
+        found.look(platform, context.log, self._check, seconds)
         gone = found.gone()
         self._counters["unchanged"] += found.unchanged
         text = "The name of the file is no Unicode text."
-        if told := [self._failure(each, text) for each in found.nameless]:
+        told = [self._failure(each, text) for each in found.nameless]
+        for format, path in found.silent.items():
+            text = _SILENT.format(format=format, seconds=seconds)
+            told.append(self._failure(Candidate(path, format, "", 0.0), text))
+        if told:
             self._s._state.add_failure(told)
         with self._db.transaction():
             self._refuse(dict.fromkeys(found.faults, "The song cannot be read."))

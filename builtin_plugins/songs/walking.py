@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from builtin_plugins.songs.asking import Asker, Silent
+from builtin_plugins.songs.scan_state import Cancelled
 from plugin_sdk import Logger, SongFormat, SongSource
 
 __all__ = ["Candidate", "Walk", "plain_formats"]
@@ -37,20 +39,26 @@ class Walk:
 
     ``known``: signatures by path of songs that need no look when theirs is the same; their paths
     go into ``unchanged``. ``named``: the formats of those that `plain_formats` does not hold.
-    ``closed`` gets the paths of folders that could not be listed: what lies
-    there is neither found nor gone. ``faults`` gets songs about which a reader raised what none
-    may raise. The root itself raises OSError.
+    ``shown``: all paths that have songs. ``closed`` gets the paths of folders that could not be
+    listed: what lies there is neither found nor gone. ``faults`` gets songs about which a reader
+    raised what none may raise. ``silent`` gets, by format, the path at which a reader did not
+    answer any more, and ``unasked`` all for which it would have been asked: they stay as they
+    are. The root itself raises OSError.
     """
 
     root: str
     formats: Sequence[SongFormat]
     known: Mapping[str, str]
     named: Mapping[str, str]
+    shown: Container[str]
     log: Logger
+    asker: Asker
     platform: str = "both"
     closed: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     faults: list[Candidate] = field(default_factory=list)
+    silent: dict[str, str] = field(default_factory=dict)
+    unasked: list[str] = field(default_factory=list)
     _suffixed: dict[str, list[SongFormat]] = field(init=False, default_factory=dict)
     _open: list[SongFormat] = field(init=False, default_factory=list)
     _suffixes: tuple[str, ...] = field(init=False, default=())
@@ -115,9 +123,17 @@ class Walk:
         """What a reader raises is the matter of this song alone."""
         try:
             return ask()
+        except Cancelled:
+            raise
         except OSError:  # it goes while we look
             return None
-        except Exception as error:
+        except Silent as error:
+            if error.first:
+                self.silent[error.format] = path
+            self.unasked.append(path)
+            is_song = path in self.shown or path.lower().endswith(self._suffixes)
+            return _SETTLED if is_song else None  # another folder may hold songs
+        except (Exception, SystemExit) as error:
             self.log.warning("%s: %r", path, error)
             self.faults.append(Candidate(path, "", "", 0.0))
             return _SETTLED
@@ -126,9 +142,9 @@ class Walk:
         self, path: str, full: Path, signature: str, info: os.stat_result
     ) -> Candidate | None:
         for each in self._of_name(full.name.lower()):
-            if each.claims(full, None):
+            if self.asker.claims(each, full, None):
                 if each.name not in self._plain:
-                    signature = each.signature(SongSource(full, Path(self.root)))
+                    signature = self.asker.signature(each, SongSource(full, Path(self.root)))
                 return Candidate(path, each.name, signature, info.st_mtime)
         return None
 
@@ -139,12 +155,12 @@ class Walk:
         source = SongSource(full, Path(self.root))
         for each in asked:
             if known is not None and self.named.get(path, each.name) == each.name:
-                signature = each.signature(source)
+                signature = self.asker.signature(each, source)
                 if signature == known:
                     self.unchanged.append(path)
                     return _SETTLED
-            if each.claims(full, names):
-                signature = each.signature(source)
+            if self.asker.claims(each, full, names):
+                signature = self.asker.signature(each, source)
                 return Candidate(path, each.name, signature, full.stat().st_mtime)
         return None
 
