@@ -112,7 +112,7 @@ class Host:
         self.settings_store = SettingsStore(
             self.database, config.plugins, log=self.logs.logger("settings")
         )
-        self.registry = ProviderRegistry(self.database)
+        self.registry = ProviderRegistry(self.database, self.logs.logger("providers"))
         self.presence = Presence(self.database, self.clock)
         self.jobs = JobService(self.database, self.clock, self.logs.logger("jobs"))
         self.life = Life(self.database, self.jobs.owner, self.jobs.alive)

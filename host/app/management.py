@@ -247,7 +247,8 @@ class DataReader(PluginDataReader):
                 yield name, database.iterate(f'SELECT * FROM "{name}"')  # noqa: S608  # its own
 
     def blobs(self, plugin_id: str) -> Blobs:
-        return PluginBlobs(plugin_id, lambda: self._providers.active("storage"))
+        providers = self._providers
+        return PluginBlobs(plugin_id, lambda: providers.active("storage"), providers.faults)
 
     def sizes(self, plugin_id: str) -> Mapping[str, int]:
         if plugin_id == "host":

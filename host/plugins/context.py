@@ -109,7 +109,7 @@ class PluginContext(Context):
     def blobs(self) -> Blobs:
         self._need("blobs")
         providers = self._resources.providers
-        return PluginBlobs(self.plugin_id, lambda: providers.active("storage"))
+        return PluginBlobs(self.plugin_id, lambda: providers.active("storage"), providers.faults)
 
     @cached_property
     def settings(self) -> Settings:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from io import BytesIO
 from typing import Any, BinaryIO, cast
 
+from host.providers.faults import ProviderFaults
 from plugin_sdk import (
     Blob,
     BlobInfo,
@@ -22,18 +24,26 @@ from plugin_sdk import (
 
 __all__ = ["PluginBlobs"]
 
+_Fenced = Callable[[StorageProvider, str, str], AbstractContextManager[None]]
+
 
 class PluginBlobs(Blobs):
     """Blobs of one plugin, kept below ``<plugin id>/`` in the active provider.
 
     ``active`` gives that provider, or raises ProviderUnavailable. What a provider raises beside
-    StageboxErrors counts as unavailable as well. The key and the plugin's id together have at
-    most 511 characters.
+    StageboxErrors counts as unavailable as well; ``faults`` is told of it. The key and the
+    plugin's id together have at most 511 characters.
     """
 
-    def __init__(self, plugin_id: str, active: Callable[[], StorageProvider]) -> None:
+    def __init__(
+        self,
+        plugin_id: str,
+        active: Callable[[], StorageProvider],
+        faults: ProviderFaults | None = None,
+    ) -> None:
         self._prefix = plugin_id + "/"
         self._active = active
+        self._faults = faults or ProviderFaults(logging.getLogger("stagebox.providers"))
 
     def put(
         self, key: str, content: bytes | BinaryIO, content_type: str = "application/octet-stream"
@@ -41,24 +51,19 @@ class PluginBlobs(Blobs):
         full = self._full(key)
         stream = _Source(_stream_of(content))
         provider = self._active()
-        try:
-            with _fenced(provider, key):
-                info = provider.put(full, cast("BinaryIO", stream), content_type)
-        except ProviderUnavailable:
-            if stream.error is not None:  # it was the plugin's own stream that failed
-                raise stream.error from None
-            raise
+        with self._fenced(provider, "put", key, stream):
+            info = provider.put(full, cast("BinaryIO", stream), content_type)
         return self._own(info)
 
     def get(self, key: str) -> Blob:
         full, provider = self._full(key), self._active()
-        with _fenced(provider, key):
+        with self._fenced(provider, "stat", key):
             info = provider.stat(full)
-        return _StoredBlob(provider, full, self._own(info))
+        return _StoredBlob(provider, full, self._own(info), self._fenced)
 
     def read(self, key: str) -> bytes:
         full, provider = self._full(key), self._active()
-        with _fenced(provider, key), provider.open(full) as stream:
+        with self._fenced(provider, "open", key), provider.open(full) as stream:
             return stream.read()
 
     def exists(self, key: str) -> bool:
@@ -70,7 +75,7 @@ class PluginBlobs(Blobs):
 
     def delete(self, key: str) -> bool:
         full, provider = self._full(key), self._active()
-        with _fenced(provider, key):
+        with self._fenced(provider, "delete", key):
             return provider.delete(full)
 
     def list(
@@ -78,10 +83,30 @@ class PluginBlobs(Blobs):
     ) -> Sequence[BlobInfo]:
         provider = self._active()
         behind = None if after is None else self._prefix + after
-        with _fenced(provider, prefix):
+        with self._fenced(provider, "list", prefix):
             found = provider.list(self._prefix + prefix, after=behind, limit=max(0, limit))
         # A provider that answers more than it was asked for must not show others' blobs.
         return [self._own(info) for info in found if info.key.startswith(self._prefix)]
+
+    @contextmanager
+    def _fenced(
+        self, provider: StorageProvider, operation: str, key: str, source: _Source | None = None
+    ) -> Iterator[None]:
+        """Names the blob as the plugin knows it, and the provider that failed. What reading the
+        plugin's own ``source`` raised is raised as it was."""
+        try:
+            yield
+        except Exception as error:
+            own = None if source is None else source.behind(error)
+            if own is not None:
+                raise own from None
+            if isinstance(error, NotFound):
+                raise NotFound(f'There is no blob "{key}".') from None
+            if isinstance(error, StageboxError):
+                raise
+            name = getattr(provider, "name", type(provider).__name__)
+            self._faults.failed("storage", name, operation, error)
+            raise ProviderUnavailable(f"The storage provider {name} failed.") from error
 
     def _full(self, key: str) -> str:
         check_blob_key(key)
@@ -97,21 +122,24 @@ class PluginBlobs(Blobs):
 class _StoredBlob(Blob):
     """A blob of the provider that was active when it was asked for."""
 
-    def __init__(self, provider: StorageProvider, full: str, info: BlobInfo) -> None:
+    def __init__(
+        self, provider: StorageProvider, full: str, info: BlobInfo, fenced: _Fenced
+    ) -> None:
         self._provider = provider
         self._full = full
         self._info = info
+        self._fenced = fenced
 
     @property
     def info(self) -> BlobInfo:
         return self._info
 
     def open(self, start: int = 0, length: int | None = None) -> BinaryIO:
-        with _fenced(self._provider, self._info.key):
+        with self._fenced(self._provider, "open", self._info.key):
             return self._provider.open(self._full, start, length)
 
     def url(self, expires: int = 300) -> str | None:
-        with _fenced(self._provider, self._info.key):
+        with self._fenced(self._provider, "url", self._info.key):
             return self._provider.url(self._full, expires)
 
 
@@ -129,6 +157,11 @@ class _Source:
         except Exception as error:
             self.error = error
             raise
+
+    def behind(self, error: BaseException) -> BaseException | None:
+        """What the reading raised, if ``error`` is that or stands for it."""
+        mute = not isinstance(error, StageboxError) or isinstance(error, ProviderUnavailable)
+        return self.error if mute or error is self.error else None
 
     def readable(self) -> bool:
         return True
@@ -148,17 +181,3 @@ def _stream_of(content: bytes | BinaryIO) -> BinaryIO:
         kind = type(content).__name__
         raise Invalid(f"A blob is made of bytes or of a binary stream, not of {kind}.")
     return content
-
-
-@contextmanager
-def _fenced(provider: StorageProvider, key: str) -> Iterator[None]:
-    """Names the blob as the plugin knows it, and the provider that failed."""
-    try:
-        yield
-    except NotFound:
-        raise NotFound(f'There is no blob "{key}".') from None
-    except StageboxError:
-        raise
-    except Exception as error:
-        name = getattr(provider, "name", type(provider).__name__)
-        raise ProviderUnavailable(f"The storage provider {name} failed.") from error

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from host.db import HostDatabase
+from host.providers.faults import ProviderFaults
 from host.providers.selection import (
     CHAIN_TYPES,
     PARALLEL_TYPES,
@@ -19,6 +21,7 @@ from host.providers.selection import (
 from plugin_sdk import (
     Database,
     Invalid,
+    Logger,
     Migration,
     NotFound,
     ProviderEntry,
@@ -45,7 +48,9 @@ class ProviderRegistry(Providers):
     it (accounts-and-plugins contract, section 12).
     """
 
-    def __init__(self, database: HostDatabase) -> None:
+    def __init__(self, database: HostDatabase, log: Logger | None = None) -> None:
+        """``faults`` writes to ``log``."""
+        self.faults = ProviderFaults(log or logging.getLogger("stagebox.providers"))
         self._db = database
         self._lock = threading.Lock()
         self._registered: tuple[Registered, ...] = ()
@@ -58,10 +63,15 @@ class ProviderRegistry(Providers):
 
     def active(self, type: str) -> Any:
         """The active implementation; of a chain the first. Raises ProviderUnavailable."""
-        found = self._selection.active.get(type)
+        found = self.leading(type)
         if found is None:
             raise ProviderUnavailable(self._why_none(type))
-        return found.implementation
+        return found
+
+    def leading(self, type: str) -> Any | None:
+        """As `active`, but None when there is none."""
+        found = self._selection.active.get(type)
+        return None if found is None else found.implementation
 
     def get(self, type: str, name: str) -> Any:
         for each in self._selection.by_type.get(type, ()):

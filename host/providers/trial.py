@@ -44,6 +44,10 @@ class Asker:
     log: Logger
     stopping: bool = False
 
+    def once(self, key: str, ask: Callable[[], Any]) -> Any:  # noqa: ARG002 (nothing is kept)
+        """A trial asks each time."""
+        return ask()
+
 
 def try_provider(type: str, provider: Any, asker: Asker) -> str:
     """What was tried, and how long it took, as a sentence. A provider may have a method

@@ -62,8 +62,8 @@ class Broadcasting:
 
     def _provider(self) -> RealtimeProvider | None:
         """The active one."""
-        chain = self._providers.chain("realtime")
-        return chain[0] if chain else None
+        found: RealtimeProvider | None = self._providers.leading("realtime")
+        return found
 
 
 def _tell(

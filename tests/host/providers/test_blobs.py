@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from io import BytesIO
+from types import SimpleNamespace
 from typing import BinaryIO
 
 import pytest
 
-from host.providers import PluginBlobs
+from host.providers import PluginBlobs, faults
 from plugin_sdk import (
     BlobInfo,
     Invalid,
@@ -195,7 +197,58 @@ def test_what_a_provider_raises_on_purpose_comes_through(
         blobs.get("x")
 
 
-@pytest.mark.parametrize("error", [ValueError("mine"), TooLarge("too much")])
+def test_a_failing_provider_is_told_once_a_minute_with_the_cause(
+    provider: Memory, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(faults, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def broken(*_args: object, **_more: object) -> BlobInfo:
+        raise NotADirectoryError(20, "Not a directory", "/gone")
+
+    monkeypatch.setattr(provider, "stat", broken)
+    shared = faults.ProviderFaults(logging.getLogger("test.providers"))
+    blobs = PluginBlobs("songs", lambda: provider, shared)
+
+    def fail() -> None:
+        with pytest.raises(ProviderUnavailable):
+            blobs.get("x")
+
+    fail()
+    (line,) = caplog.messages
+    assert line == (
+        "The storage provider memory failed at stat: "
+        "NotADirectoryError: [Errno 20] Not a directory: '/gone'"
+    )
+    assert caplog.records[0].levelno == logging.ERROR
+    fail()
+    fail()
+    assert len(caplog.messages) == 1
+    with pytest.raises(ProviderUnavailable):  # another operation
+        blobs.put("y", b"1")
+    assert "failed at put" in caplog.messages[1]
+    now[0] += 61
+    fail()
+    assert caplog.messages[2].endswith("(2 more since the last such line)")
+
+
+def test_what_is_no_fault_of_a_provider_is_not_told(
+    provider: Memory, blobs: PluginBlobs, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing:
+        def read(self, size: int = -1) -> bytes:
+            raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        blobs.put("x", Failing())  # type: ignore[arg-type]
+    with pytest.raises(NotFound):
+        blobs.get("x")
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("mine"), TooLarge("too much"), NotFound("no song")], ids=repr
+)
 def test_what_the_plugin_s_own_stream_raises_is_its_own(
     blobs: PluginBlobs, error: Exception
 ) -> None:

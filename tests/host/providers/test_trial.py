@@ -45,6 +45,14 @@ class Films(MetadataProvider):
         type(self).closed += 1
 
 
+class Searching(Films):
+    """One that asks for a title before it asks for what is known of it."""
+
+    def fetch(self, query: MediaQuery) -> MediaMetadata | None:
+        number = self.ctx.once("search", lambda: 7)
+        return MediaMetadata({"films": str(number)}, query.title)
+
+
 class Broken(Films):
     def fetch(self, query: MediaQuery) -> MediaMetadata | None:
         raise ZeroDivisionError("no reels")
@@ -58,11 +66,12 @@ def test_metadata_is_asked_for_a_title_and_closed(asker: Asker) -> None:
     said = try_provider("metadata", Films, asker)
     assert said.startswith('films knows nothing of the movie "Metropolis", and said so in ')
     assert said.endswith(" ms.")
+    assert "knows something" in try_provider("metadata", Searching, asker)
     with pytest.raises(ProviderUnavailable, match="It failed: no reels"):
         try_provider("metadata", Broken, asker)
     with pytest.raises(Invalid, match="films lacks what it needs"):
         try_provider("metadata", Unset, asker)
-    assert (Films.closed, Broken.closed, Unset.closed) == (1, 2, 2)
+    assert (Films.closed, Searching.closed, Broken.closed, Unset.closed) == (1, 2, 2, 2)
 
 
 class Reader(SongFormat):
