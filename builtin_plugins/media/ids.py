@@ -9,7 +9,7 @@ from typing import Final
 
 from plugin_sdk import Clock
 
-__all__ = ["ID_PATTERN", "Ids"]
+__all__ = ["ID_PATTERN", "Ids", "may_be_kept"]
 
 ID_PATTERN: Final = re.compile(r"c[a-z0-9]{24,25}")
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -17,6 +17,12 @@ _BASE: Final = len(_DIGITS)
 _PAIRS: Final = [high + low for high in _DIGITS for low in _DIGITS]
 _COUNTED: Final = 36**4
 _RANDOM: Final = 36**12
+
+
+def may_be_kept(text: str) -> bool:
+    """False for what no row has as its id, since databases do not keep it: U+0000, and bytes of a
+    path that are no UTF-8 (they arrive as lone surrogates)."""
+    return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
 
 
 class Ids:

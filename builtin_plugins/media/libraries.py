@@ -9,7 +9,7 @@ from typing import Any, Final
 from unicodedata import combining, normalize
 
 from builtin_plugins.media.catalogue import Catalogue
-from builtin_plugins.media.ids import Ids
+from builtin_plugins.media.ids import Ids, may_be_kept
 from builtin_plugins.media.names import folded
 from builtin_plugins.media.statements import chunks, named_list
 from builtin_plugins.media.tally import Tally
@@ -61,7 +61,7 @@ class Libraries:
 
     def get(self, library_id: str) -> Row:
         """Raises NotFound."""
-        row = self._db.table("library").get(library_id) if "\0" not in library_id else None
+        row = self._db.table("library").get(library_id) if may_be_kept(library_id) else None
         if row is None:
             raise NotFound(f"Library with identifier '{library_id}' not found", code="RESOURCE")
         return row

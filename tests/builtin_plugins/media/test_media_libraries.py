@@ -11,6 +11,13 @@ from plugin_sdk.testing import FakeCommandIO
 # Libraries
 
 
+@pytest.mark.parametrize("name", ["nope", "%00", "%F0%28", "%ED%A0%80", "x" * 5000])
+def test_any_other_text_is_an_unknown_library(client, name):
+    for method, path in (("GET", name), ("GET", f"{name}/stats"), ("PUT", name), ("DELETE", name)):
+        answer = client.host.request(method, f"/api/v1/library/{path}", json={"name": "x"})
+        client.fails(answer, 404, "Not found")
+
+
 def test_counts_are_made_once_for_each_state(client, plant, tmp_path, monkeypatch):
     plugin = client.host.plugin("media")
     database = plugin.context.db
