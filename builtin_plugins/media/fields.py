@@ -119,7 +119,8 @@ class Fields:
         return self._given.get(name)
 
     def refuse(self, name: str, message: str) -> Invalid:
-        return problem(self.path(name), f"{name} {message}")
+        path = self.path(name)
+        return problem(path, f"{path if name.isdigit() else name} {message}")
 
     def text(self, name: str, shortest: int, longest: int) -> str | None:
         """Trimmed; no control characters."""

@@ -74,6 +74,7 @@ def test_settings_that_are_refused(client, body, field):
         return
     refusal = client.refused("PUT", "/settings", {"port": 6000, **body})
     assert refusal.startswith(f"{field}: ")
+    assert not refusal.split(": ", 1)[1][0].isdigit()  # the third of what?
     assert client.get("/settings")["port"] == 3001
     if "Pattern" in field and body["scanSettings"].get("filenamePattern"):
         assert refusal.endswith("Invalid regex pattern")
