@@ -22,8 +22,9 @@ _SECRETS: Final = re.compile(
     r"(?P<bearer>\bbearer\s+)[^\s\"'\\,;<>]+"
     rf"|(?P<equals>(?<![\w-])(?:{_NAMES})=)[^\s&\"'#;\\<>]+"
     # "k": "v" in JSON text, or in JSON text that is a text in JSON.
-    rf"|(?P<json>(?P<quote>\\*\")(?:{_NAMES})(?P=quote)\s*:\s*)"
-    r"(?:(?P<open>\\+\").*?(?P=open)|\"(?:[^\"\\]|\\.)*\"|[^\s,\"\\\[\]{}]+)"
+    # Backslashes are counted: a text of nothing else must not take the square of its length.
+    rf"|(?P<json>(?P<quote>\\{{0,15}}\")(?:{_NAMES})(?P=quote)\s*:\s*)"
+    r"(?:(?P<open>\\{1,15}\").*?(?P=open)|\"(?:[^\"\\]|\\.)*\"|[^\s,\"\\\[\]{}]+)"
     r"|\blocal_[0-9a-f]{40}\b",
     re.IGNORECASE,
 )
