@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -141,13 +141,18 @@ def find_installed(warnings: list[str]) -> list[Found]:
     """Plugins of installed packages, by their entry points; nothing of them is imported."""
     found: list[Found] = []
     packages: dict[int, tuple[str, str]] = {}  # whose metadata are read once, not for each entry
-    for entry in importlib.metadata.entry_points(group=GROUP):
+    for entry in _entry_points(warnings):
         distribution, version = "", ""
         if entry.dist is not None:
             if id(entry.dist) not in packages:
-                metadata = entry.dist.metadata
-                packages[id(entry.dist)] = (metadata["Name"], metadata["Version"])
+                packages[id(entry.dist)] = _name_and_version(entry.dist)
             distribution, version = packages[id(entry.dist)]
+        if not distribution:
+            warnings.append(
+                f'A package names the plugin "{entry.name}", but not itself: it was removed or '
+                "installed by half. Install it again."
+            )
+            continue
         if not is_plugin_id(entry.name):
             warnings.append(
                 f'The package {distribution} names a plugin "{entry.name}", which is no plugin id.'
@@ -159,6 +164,36 @@ def find_installed(warnings: list[str]) -> list[Found]:
         folder = _folder_of(module.strip())
         found.append(Found(entry.name, source, folder, target, distribution, version))
     return found
+
+
+def _entry_points(warnings: list[str]) -> list[importlib.metadata.EntryPoint]:
+    try:
+        return list(importlib.metadata.entry_points(group=GROUP))
+    except Exception:  # the library stops at the first file that it cannot read, whosever it is
+        return list(_readable_entry_points(warnings))
+
+
+def _readable_entry_points(warnings: list[str]) -> Iterator[importlib.metadata.EntryPoint]:
+    """Package by package; of several with one name the first on ``sys.path`` counts."""
+    seen: set[str] = set()
+    for package in importlib.metadata.distributions():
+        name = _name_and_version(package)[0]
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            yield from package.entry_points.select(group=GROUP)
+        except Exception as error:  # see above
+            warnings.append(f"The entry points of the package {name} cannot be read: {error}")
+
+
+def _name_and_version(package: importlib.metadata.Distribution) -> tuple[str, str]:
+    """Empty texts where the package does not say: its metadata file may be missing."""
+    try:
+        metadata = package.metadata
+        return str(metadata["Name"] or ""), str(metadata["Version"] or "")
+    except (OSError, ValueError, KeyError):
+        return "", ""
 
 
 def _folder_of(module: str) -> Path | None:
@@ -184,15 +219,19 @@ def find_folders(root: Path, warnings: list[str]) -> list[Found]:
     """Plugin folders of the data directory: one directory listing."""
     try:
         with os.scandir(root) as entries:
-            names = sorted(each.name for each in entries if each.is_dir())
+            names = sorted(each.name for each in entries)
     except FileNotFoundError:
         return []
     found: list[Found] = []
     for name in names:
         if name.startswith((".", "_")):
             continue
-        if not (root / name / MANIFEST_NAME).exists():
-            continue  # only the data of a plugin of another form
+        try:
+            if not (root / name / MANIFEST_NAME).exists():
+                continue  # only the data of a plugin of another form
+        except OSError as error:  # not ours to read
+            warnings.append(f'The folder "{name}" cannot be looked into: {error.strerror}.')
+            continue
         if not is_plugin_id(name):
             warnings.append(
                 f'The folder "{name}" holds a plugin.json, but its name is no plugin id.'

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -175,49 +173,36 @@ def _is_plain_file(folder: Path, path: str) -> bool:
     return current.is_file()
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    stamp: tuple[int, int]
-    manifest: Manifest | None
-    error: ManifestInvalid | None
-
-
 class ManifestReader:
-    """Reads manifests, again only when the file's time or size has changed."""
+    """Reads manifests. A good one is read again only when the file's time or size has changed; a
+    bad one each time, as what it lacks may lie beside it by now."""
 
     def __init__(self) -> None:
-        self._read: dict[Path, _Read] = {}
+        self._good: dict[Path, tuple[tuple[int, int], Manifest]] = {}
 
     def read(self, folder: Path, *, bundled: bool) -> Manifest:
         """Raises ManifestInvalid."""
         path = folder / MANIFEST_NAME
         try:
             status = path.stat()
-        except OSError as error:
-            reason = error.strerror or "cannot be read"
-            raise ManifestInvalid([Problem("", f"cannot be read: {reason}")]) from None
-        stamp = (status.st_mtime_ns, status.st_size)
-        known = self._read.get(path)
-        if known is None or known.stamp != stamp:
-            known = self._read_afresh(folder, stamp, bundled)
-            self._read[path] = known
-        if known.manifest is None:
-            assert known.error is not None
-            raise ManifestInvalid(list(known.error.details), known.error.raw)
-        return known.manifest
-
-    def _read_afresh(self, folder: Path, stamp: tuple[int, int], bundled: bool) -> _Read:
-        try:
-            with (folder / MANIFEST_NAME).open("rb") as file:
+            stamp = (status.st_mtime_ns, status.st_size)
+            known = self._good.get(path)
+            if known is not None and known[0] == stamp:
+                return known[1]
+            with path.open("rb") as file:
                 content = file.read(MAX_MANIFEST_BYTES + 1)
-            if len(content) > MAX_MANIFEST_BYTES:
-                raise ManifestInvalid([Problem("", f"is larger than {MAX_MANIFEST_BYTES} bytes")])
-            document = parse_json(content, unique_keys=True)
-            return _Read(stamp, check_manifest(document, bundled=bundled, folder=folder), None)
-        except ManifestInvalid as error:
-            return _Read(stamp, None, error)
-        except Invalid as error:
-            return _Read(stamp, None, ManifestInvalid([Problem("", error.message)]))
         except OSError as error:
-            reason = os.strerror(error.errno or 0)
-            return _Read(stamp, None, ManifestInvalid([Problem("", f"cannot be read: {reason}")]))
+            reason = error.strerror or type(error).__name__
+            raise ManifestInvalid([Problem("", f"cannot be read: {reason}")]) from None
+        manifest = check_manifest(_document(content), bundled=bundled, folder=folder)
+        self._good[path] = (stamp, manifest)
+        return manifest
+
+
+def _document(content: bytes) -> Any:
+    if len(content) > MAX_MANIFEST_BYTES:
+        raise ManifestInvalid([Problem("", f"is larger than {MAX_MANIFEST_BYTES} bytes")])
+    try:
+        return parse_json(content, unique_keys=True)
+    except Invalid as error:
+        raise ManifestInvalid([Problem("", error.message)]) from None

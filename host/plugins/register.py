@@ -171,8 +171,10 @@ class Register:
 
     def _warn(self, warnings: list[str]) -> None:
         for warning in warnings:
-            if warning not in self._warned:
+            with self._lock:
+                known = warning in self._warned
                 self._warned.add(warning)
+            if not known:
                 self._log.warning(warning)
 
     # Reading
@@ -180,7 +182,8 @@ class Register:
     @property
     def warnings(self) -> list[str]:
         """What was passed over, and why."""
-        return sorted(self._warned)
+        with self._lock:
+            return sorted(self._warned)
 
     def ids(self) -> list[str]:
         with self._lock:
@@ -191,7 +194,7 @@ class Register:
         try:
             return self._records[plugin_id]
         except KeyError:
-            hint = suggestion_suffix(plugin_id, self._records)
+            hint = suggestion_suffix(plugin_id, self.ids())
             end = f";{hint}" if hint else "."
             raise NotFound(f'There is no plugin "{plugin_id}"{end}') from None
 

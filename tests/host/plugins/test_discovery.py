@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from host.plugins import discovery
-from host.plugins.discovery import InstalledPlugins, find_folders
+from host.plugins.discovery import InstalledPlugins, find_folders, find_installed, ranked
+from host.plugins.manifests import ManifestInvalid, ManifestReader
 
 
 def install(site: Path, plugin_id: str, module: str = "miniature") -> Path:
@@ -70,3 +72,63 @@ def test_folders_are_those_with_a_manifest_and_an_id(tmp_path: Path) -> None:
         (name, "folder", tmp_path / name) for name in ("a-plugin", "b-plugin")
     ]
     assert warnings == ['The folder "No Id" holds a plugin.json, but its name is no plugin id.']
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("METADATA", None, 'names the plugin "broken", but not itself'),
+        ("METADATA", b"Summary: neither name nor version\n", 'names the plugin "broken"'),
+        ("entry_points.txt", b"[stagebox.plugins]\nno value\n", "package broken cannot be read"),
+        ("entry_points.txt", b"[stagebox.plugins]\n\xff = x:y\n", "package broken cannot be read"),
+    ],
+    ids=["gone", "nameless", "no-value", "no-text"],
+)
+def test_a_package_that_is_there_by_half_takes_nobody_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, content: bytes | None, said: str
+) -> None:
+    for name in ("broken", "whole"):
+        info = install(tmp_path, name, name)
+        if name == "broken":
+            (info / file).unlink() if content is None else (info / file).write_bytes(content)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    warnings: list[str] = []
+    found = ranked(find_installed(warnings)).found
+    assert "broken" not in found
+    assert found["whole"].distribution == "whole"
+    assert found["accounts"].bundled
+    assert [said in each for each in warnings] == [True]
+
+
+def test_an_entry_that_cannot_be_looked_into_takes_nobody_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("closed", "whole"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "plugin.json").write_text("{}")
+    exists = Path.exists
+
+    def looked(path: Path) -> bool:
+        if path.parent.name == "closed":  # a test may run as root, who may read everything
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return exists(path)
+
+    monkeypatch.setattr(Path, "exists", looked)
+    warnings: list[str] = []
+    assert [each.id for each in find_folders(tmp_path, warnings)] == ["whole"]
+    assert warnings == ['The folder "closed" cannot be looked into: Permission denied.']
+
+
+def test_a_manifest_is_good_once_what_it_names_is_there(tmp_path: Path) -> None:
+    """Whoever forgot a file puts that there, and does not touch plugin.json."""
+    manifest = tmp_path / "plugin.json"
+    manifest.write_text(
+        '{"id": "ada.page", "name": "Page", "version": "1.0.0", "sdk": "*",'
+        ' "frontend": {"scripts": ["page.js"]}}'
+    )
+    reader = ManifestReader()
+    with pytest.raises(ManifestInvalid, match=r'"page\.js" is not in the plugin'):
+        reader.read(tmp_path, bundled=False)
+    (tmp_path / "page.js").write_text("")
+    assert reader.read(tmp_path, bundled=False) is reader.read(tmp_path, bundled=False)
