@@ -17,6 +17,7 @@ __all__ = ["Gate", "GateClosed", "Postponed", "Slots"]
 
 _WINDOW_SECONDS = 60.0
 _MAX_QUEUE = 1000
+_PAUSE_SECONDS = 30.0
 
 
 class GateClosed(Unavailable):
@@ -114,26 +115,48 @@ class Gate:
         Postponed: ``wake`` is called, once, when there may be room. It says whether the call will
         be made again; if not, the next one is woken.
 
+        While an upgrade has paused the plugin, calls wait in the same way, those without ``wake``
+        for 30 seconds here; they count as calls then, so that they never take the last thread.
+
         ``slot`` is False for calls that run on threads of their own (events, jobs, sockets)."""
         slots = self._slots
         with slots.lock:
-            while self._paused and not self._closed:
-                # An upgrade is swapping the code: wait for it rather than fail the request.
-                if self._held + 1 > slots.per_plugin or not self._idle.wait(timeout=30.0):
-                    raise self._busy()
             if self._closed:
-                raise GateClosed("This plugin is being switched off.", retry_after=1)
+                raise self._gone()
             if slot:
-                free = slots.total - slots.used
-                if self._held >= slots.per_plugin or (self._held and free <= slots.reserve):
-                    if wake is not None and len(self._queue) < _MAX_QUEUE:
-                        self._queue.append(wake)
-                        raise Postponed
-                    raise self._busy()
-                self._held += 1
-                slots.used += 1
+                self._take_slot(wake)
+            if self._paused:
+                try:
+                    self._wait_for_decision()
+                except Unavailable:
+                    if slot:
+                        self._return_slot()
+                    raise
             self._inside += 1
             self.calls += 1
+
+    def _take_slot(self, wake: Callable[[], bool] | None) -> None:
+        slots = self._slots
+        free = slots.total - slots.used
+        full = self._held >= slots.per_plugin or (self._held and free <= slots.reserve)
+        if wake is not None and (full or self._paused) and len(self._queue) < _MAX_QUEUE:
+            self._queue.append(wake)
+            raise Postponed
+        if full:
+            raise self._busy()
+        self._held += 1
+        slots.used += 1
+
+    def _return_slot(self) -> None:
+        self._held -= 1
+        self._slots.used -= 1
+
+    def _wait_for_decision(self) -> None:
+        """Until the upgrade that paused the plugin has ended, in one way or the other."""
+        if not self._idle.wait_for(lambda: self._closed or not self._paused, _PAUSE_SECONDS):
+            raise self._busy()
+        if self._closed:
+            raise self._gone()
 
     def leave(self, *, slot: bool = True, failed: bool = False, seconds: float = 0.0) -> None:
         """Gives the lease back. ``failed``: the call ended in an exception nobody intended."""
@@ -142,8 +165,7 @@ class Gate:
         room = False
         with slots.lock:
             if slot:
-                self._held -= 1
-                slots.used -= 1
+                self._return_slot()
                 room = bool(self._queue)
             self._inside -= 1
             self.seconds += seconds
@@ -185,19 +207,14 @@ class Gate:
     def give_slot(self) -> None:
         """The call goes on without a worker thread: others may have the slot."""
         with self._slots.lock:
-            self._held -= 1
-            self._slots.used -= 1
+            self._return_slot()
         self._wake_next()
 
     def close(self) -> None:
         """No call enters any more."""
         with self._slots.lock:
             self._closed = True
-            self._idle.notify_all()
-            waiting = list(self._queue)
-            self._queue.clear()
-        for wake in waiting:
-            wake()
+        self._decide()
 
     def pause(self) -> None:
         """Calls wait at the gate until `resume`."""
@@ -207,7 +224,16 @@ class Gate:
     def resume(self) -> None:
         with self._slots.lock:
             self._paused = False
+        self._decide()
+
+    def _decide(self) -> None:
+        """Has everybody who waits look again."""
+        with self._slots.lock:
             self._idle.notify_all()
+            waiting = list(self._queue)
+            self._queue.clear()
+        for wake in waiting:
+            wake()
 
     def wait_idle(self, timeout: float) -> bool:
         """Waits until nobody is inside; False when ``timeout`` seconds did not suffice."""
@@ -223,6 +249,10 @@ class Gate:
             finally:
                 self._waiting -= 1
         return True
+
+    @staticmethod
+    def _gone() -> GateClosed:
+        return GateClosed("This plugin is being switched off.", retry_after=1)
 
     def _busy(self) -> Unavailable:
         return Unavailable(
