@@ -1,20 +1,13 @@
-"""Installing, upgrading live, and removing folder plugins.
-
-An upgrade loads the new version beside the old one. When data have to change shape, calls wait at
-the old version's gate while a snapshot is taken and the steps run. Whatever fails puts code and
-data back, and the old version goes on as if nothing had been tried.
-"""
+"""Installing and removing folder plugins, also for a server that runs beside a command."""
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from host.plugins.context import Resources
 from host.plugins.discovery import is_plugin_id
@@ -23,28 +16,21 @@ from host.plugins.files import remove
 from host.plugins.manager import PluginManager
 from host.plugins.manifests import MANIFEST_NAME, check_manifest
 from host.plugins.packages import (
+    INCOMING,
     code_files,
     is_installed,
-    move_code,
     put_code,
     read_requirements,
     staged,
 )
-from host.plugins.register import Record
-from host.plugins.starting import Failed, Running
+from host.plugins.upgrading import Upgrades
 from plugin_sdk import Conflict, Invalid, Manifest, NotFound, Problem, StageboxError, parse_json
 from plugin_sdk.management import InstallPlan, PluginEntry
 
 __all__ = ["Installer"]
 
-_PREVIOUS = ".previous-"
-_DONE = ".replaced-"
-_PENDING = ".pending-"
-_TAKEN = _FRESH = ".incoming-"
-_ANSWER = ".answer"
-_SNAPSHOT = ".snapshot.db"
-_OWNER = ".owner"
-_NOTES = frozenset({_SNAPSHOT, _OWNER})
+_PENDING: Final = ".pending-"
+_ANSWER: Final = ".answer"
 
 
 class Installer:
@@ -53,16 +39,16 @@ class Installer:
     def __init__(self, manager: PluginManager, folders: Path, resources: Resources) -> None:
         self._manager = manager
         self._folders = folders
-        self._engine = resources.engine
-        self._bus = resources.bus
-        self._jobs = resources.jobs
         self._log = resources.log
-        self._generation = -1
+        self._upgrades = Upgrades(manager, folders, resources)
+        self.recover = self._upgrades.recover
+        self.follow = self._upgrades.follow
 
     # What would come
 
     def inspect(self, source: Path) -> InstallPlan:
-        """Reads a plugin folder, ZIP or wheel; runs nothing. Raises Invalid, NotFound."""
+        """Reads a plugin folder, ZIP or wheel; runs nothing. Raises Invalid, NotFound; Conflict for
+        the id of a plugin that came another way."""
         with self._staged(source) as folder:
             return self._plan(folder, source)
 
@@ -122,7 +108,7 @@ class Installer:
             with self._manager.change:
                 record = self._manager.register.find(plugin_id)
                 if record is not None and record.running is not None:
-                    self._replace(record, folder)
+                    self._upgrades.replace(record, folder)
                     self._manager.confirm(plugin_id)  # as `_confirm` has seen to
                     self._manager.wishes.bump()  # other processes run the old version still
                 else:
@@ -151,16 +137,8 @@ class Installer:
             raise Conflict(f"{text} Nothing was changed; {hint}", code="DEPENDENCY_CONFLICT")
 
     def reload(self, plugin_id: str) -> PluginEntry:
-        """Upgrades an active plugin to what its folder holds now, data included."""
-        with self._manager.change:
-            record = self._manager.register.record(plugin_id)
-            if record.running is None:
-                raise Conflict(f"The plugin {plugin_id} is not active.")
-            try:
-                self._swap(record)
-            finally:
-                if self._owner_of(self._previous(plugin_id)) == self._jobs.owner:
-                    shutil.rmtree(self._previous(plugin_id), ignore_errors=True)
+        """See `plugin_sdk.management.PluginManagement.reload`."""
+        self._upgrades.reload(plugin_id)
         return self._manager.entry(plugin_id)
 
     def uninstall(self, plugin_id: str, purge: Callable[[], object] = lambda: None) -> None:
@@ -169,15 +147,11 @@ class Installer:
         record = self._manager.register.record(plugin_id)
         folder = self._folders / plugin_id
         if record.found.source != "folder" or not is_installed(folder):
-            hint = (
-                "uninstall its Python package"
-                if record.found.source == "entry-point"
-                else (
-                    "it is part of Stagebox"
-                    if record.found.bundled
-                    else "remove its folder yourself"
-                )
-            )
+            hint = {
+                "entry-point": "uninstall its Python package",
+                "built-in": "it is part of Stagebox",
+                "folder": "remove its folder yourself",
+            }[record.found.source]
             raise Conflict(f"{plugin_id} did not come by an installation: {hint}.")
         if record.running is not None or record.wished(self._manager.wishes.get(plugin_id)):
             # Not again: a server that follows a wish late would note its outcome for good.
@@ -190,138 +164,6 @@ class Installer:
                 folder.rmdir()
             self._manager.wishes.forget(plugin_id)
             self._manager.register.look()
-
-    # Upgrade
-
-    def _replace(self, record: Record, staged_folder: Path) -> None:
-        """Puts new code in the folder of a plugin at work and swaps it in, or puts the old back."""
-        folder, previous = self._folders / record.found.id, self._begin(record.found.id)
-        move_code(code_files(folder, staged_folder), previous)
-        put_code(staged_folder, folder)
-        try:
-            self._swap(record, agreed=True)
-        except BaseException:
-            self._put_back(record.found.id)
-            self._manager.register.look()
-            raise
-        finally:
-            shutil.rmtree(previous, ignore_errors=True)
-
-    def _swap(self, record: Record, *, agreed: bool = False) -> None:
-        """Starts what the folder holds beside the running instance and takes its place, if a
-        person ``agreed`` to what it asks for, now or before."""
-        old = record.running
-        assert old is not None
-        plugin_id = record.found.id
-        fault = self._manager.register.examine(record)
-        if fault is None and not agreed:
-            fault = self._manager.unconfirmed(record)
-        if fault is not None:
-            record.manifest = old.published.manifest
-            raise self._failed(plugin_id, f"{fault.code}: {fault.message}")
-        assert record.manifest is not None
-        snapshot = self._previous(plugin_id) / _SNAPSHOT
-        try:
-            new = self._manager.instances.attempt(
-                record.found,
-                record.manifest,
-                before_migrations=lambda: self._snapshot(old, snapshot),
-            )
-        except Failed as failure:
-            self._restore(plugin_id, snapshot)
-            record.manifest = old.published.manifest
-            old.published.gate.resume()
-            self._jobs.resume(plugin_id)
-            raise self._failed(
-                plugin_id, f"{failure.fault.code}: {failure.fault.message}"
-            ) from None
-        record.running, record.state, record.fault = new, "active", None
-        self._manager.put(new.published)
-        self._commit(plugin_id)
-        self._manager.instances.retire(old)
-        self._log.info("Plugin %s runs version %s now.", plugin_id, new.published.manifest.version)
-
-    def _commit(self, plugin_id: str) -> None:
-        """From here on a crash does not bring the old version back."""
-        previous = self._previous(plugin_id)
-        if previous.is_dir():
-            done = self._folders / f"{_DONE}{plugin_id}"
-            shutil.rmtree(done, ignore_errors=True)
-            previous.rename(done)
-            shutil.rmtree(done, ignore_errors=True)
-
-    def _snapshot(self, old: Running, snapshot: Path) -> None:
-        """Nobody inside, nobody enters: then a copy of the data."""
-        gate = old.published.gate
-        gate.pause()
-        self._manager.instances.quiet(old)
-        if not gate.wait_idle(self._manager.limits.drain):
-            raise TimeoutError("calls into the running version did not end in time")
-        self._begin(gate.plugin_id)
-        self._engine.open(gate.plugin_id).copy_to(snapshot)
-
-    def _restore(self, plugin_id: str, snapshot: Path) -> None:
-        if snapshot.is_file():
-            self._bus.release(plugin_id)
-            self._engine.open(plugin_id).restore_from(snapshot)
-            snapshot.unlink()
-
-    def _put_back(self, plugin_id: str) -> None:
-        folder, previous = self._folders / plugin_id, self._previous(plugin_id)
-        for path in code_files(folder):
-            remove(path)
-        move_code([path for path in previous.iterdir() if path.name not in _NOTES], folder)
-
-    def _failed(self, plugin_id: str, why: str) -> Conflict:
-        return Conflict(
-            f"The new version of {plugin_id} did not start, so the old one goes on: {why}",
-            code="UPGRADE_FAILED",
-        )
-
-    def _previous(self, plugin_id: str) -> Path:
-        return self._folders / f"{_PREVIOUS}{plugin_id}"
-
-    def _begin(self, plugin_id: str) -> Path:
-        """The folder for what an upgrade replaces, with the name of the process that upgrades:
-        both are there at once, for one process. Raises Conflict while another one is at it."""
-        previous = self._previous(plugin_id)
-        if self._owner_of(previous) == self._jobs.owner:
-            return previous
-        fresh = self._folders / f"{_FRESH}{secrets.token_hex(8)}"
-        fresh.mkdir()
-        (fresh / _OWNER).write_text(self._jobs.owner, encoding="utf-8")
-        try:
-            with self._held():
-                if previous.exists() and not self._is_under_way(previous):
-                    self._undo(previous)
-                fresh.rename(previous)
-        except OSError:
-            shutil.rmtree(fresh, ignore_errors=True)
-            text = f"Another process is upgrading {plugin_id}; try again in a moment."
-            raise Conflict(text, code="UPGRADE_UNDER_WAY") from None
-        return previous
-
-    @contextmanager
-    def _held(self) -> Iterator[None]:
-        """Of the processes on these folders one at a time judges what another has left."""
-        folders = os.open(self._folders, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(folders, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(folders)
-
-    def _is_under_way(self, previous: Path) -> bool:
-        """Whether a process that lives is at this upgrade."""
-        owner = self._owner_of(previous)
-        return owner is not None and self._jobs.alive(owner)
-
-    @staticmethod
-    def _owner_of(previous: Path) -> str | None:
-        try:
-            return (previous / _OWNER).read_text(encoding="utf-8")
-        except OSError:
-            return None
 
     # Beside a running server: the command leaves the code, the server puts it in place
 
@@ -338,21 +180,30 @@ class Installer:
         self._manager.wishes.bump()
         return answer
 
+    def withdraw(self, answer: Path) -> bool:
+        """Takes back what was left for a server that did not come in time; False when one has
+        begun with it, so that its answer is on the way."""
+        pending = answer.with_name(answer.name.removesuffix(_ANSWER))
+        taken = self._taken(pending)
+        try:
+            pending.rename(taken)
+        except FileNotFoundError:
+            return False
+        shutil.rmtree(taken, ignore_errors=True)
+        return True
+
     def take_left(self) -> None:
         """Installs what a command left; the answer is ``{}`` or ``{code, message}``."""
         for left in sorted(self._folders.glob(f"{_PENDING}*")):
             if not left.is_dir():
                 continue
-            pending = left.with_name(f"{_TAKEN}{left.name}")
+            pending = self._taken(left)
             try:
                 left.rename(pending)
             except OSError:  # another process was first
                 continue
-            answer: dict[str, str] = {}
             try:
-                self.install(pending, accept_additions=True)
-            except StageboxError as error:
-                answer = {"code": error.code, "message": error.message}
+                answer = self._install_left(pending)
             finally:
                 shutil.rmtree(pending, ignore_errors=True)
             file = left.with_name(left.name + _ANSWER)
@@ -360,44 +211,18 @@ class Installer:
             part.write_text(json.dumps(answer), encoding="utf-8")
             part.replace(file)
 
-    def follow(self) -> None:
-        """Another process may have upgraded a plugin: takes the version over that its folder
-        holds. Costs one small query when nothing has changed."""
-        generation = self._manager.wishes.generation()
-        if generation == self._generation:
-            return
-        for plugin_id in self._manager.register.ids():
-            record = self._manager.register.record(plugin_id)
-            if record.running is None or record.found.source != "folder":
-                continue
-            if record.found.given or self._previous(plugin_id).exists():
-                continue  # in the middle of it; the generation changes again in the end
-            try:
-                file = self._folders / plugin_id / MANIFEST_NAME
-                version = parse_json(file.read_bytes()).get("version")
-                if version != record.running.published.manifest.version:
-                    self.reload(plugin_id)
-            except (OSError, AttributeError, StageboxError) as error:
-                self._log.error("Plugin %s was not upgraded here: %s", plugin_id, error)
-        self._generation = generation
+    def _install_left(self, pending: Path) -> dict[str, str]:
+        try:
+            self.install(pending, accept_additions=True)
+        except StageboxError as error:
+            return {"code": error.code, "message": error.message}
+        except OSError as error:  # a full disk, say: whoever waits is to hear of it
+            self._log.error("What a command left was not installed.", exc_info=error)
+            reason = error.strerror or type(error).__name__
+            return {"code": "INTERNAL_ERROR", "message": f"The server could not: {reason}."}
+        return {}
 
-    def recover(self) -> None:
-        """At start: an upgrade that a crash cut short is undone, data included; not one that
-        another process is at."""
-        with self._held():
-            for previous in sorted(self._folders.glob(f"{_PREVIOUS}*")):
-                if not self._is_under_way(previous):
-                    self._undo(previous)
-        if not self._jobs.alone:
-            return  # what lies there may be in use
-        for pattern in (f"{_FRESH}*", f"{_DONE}*"):
-            for leftover in self._folders.glob(pattern):
-                shutil.rmtree(leftover, ignore_errors=True)
-
-    def _undo(self, previous: Path) -> None:
-        plugin_id = previous.name.removeprefix(_PREVIOUS)
-        self._log.warning("An upgrade of %s was cut short; it is undone.", plugin_id)
-        self._restore(plugin_id, previous / _SNAPSHOT)
-        if any(path.name not in _NOTES for path in previous.iterdir()):
-            self._put_back(plugin_id)
-        shutil.rmtree(previous, ignore_errors=True)
+    @staticmethod
+    def _taken(left: Path) -> Path:
+        """The name under which whoever renames it has it for itself."""
+        return left.with_name(f"{INCOMING}{left.name}")

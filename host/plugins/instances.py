@@ -81,7 +81,10 @@ class Instances:
         if found.bundled:
             # An operator who kills the process while it starts must not lose the admin's tools.
             return start.run(self.limits.setup_timeout)
-        self.note.write(manifest.id)
+        try:
+            self.note.write(manifest.id)
+        except OSError as error:  # a full disk keeps no plugin off
+            self._log.warning("No note can be kept of who starts: %s", error)
         try:
             return start.run(self.limits.setup_timeout)
         finally:

@@ -236,15 +236,16 @@ class PluginManager:
             raise Conflict(text, code="PROVIDER_IN_USE")
 
     def quarantine(self, plugin_id: str, fault: PluginFault) -> None:
-        """Takes a plugin out until a person enables it."""
+        """Takes a plugin out until a person enables it; in a command, out of its process alone."""
         with self.change:
             record = self.register.find(plugin_id)
             if record is None or record.state != "active":
                 return
             self._log.error("Plugin %s is quarantined: %s", plugin_id, fault.message)
-            wish = self.wishes.set(plugin_id, True, fault)
+            wish = self.wishes.set(plugin_id, True, fault) if self._serving else None
             self._switch_off(plugin_id, record, "quarantined", fault)
-            self._acted(plugin_id, wish, record)
+            if wish is not None:
+                self._acted(plugin_id, wish, record)
             self._tell("host.plugin_failed", plugin_id, code=fault.code)
 
     def follow(self) -> None:
@@ -311,7 +312,8 @@ class PluginManager:
         record.state = "incompatible" if fault.code == "SDK_INCOMPATIBLE" else "errored"
         if fault.code == "SETUP_TIMEOUT":
             record.state = "quarantined"
-            self.wishes.set(plugin_id, True, fault)
+            if self._serving:  # what was slow for a command may be at work in the server beside it
+                self.wishes.set(plugin_id, True, fault)
         self._log.error("Plugin %s did not start: %s: %s", plugin_id, fault.code, fault.message)
         self._tell("host.plugin_failed", plugin_id, code=fault.code)
 

@@ -22,6 +22,7 @@ from plugin_sdk import Invalid, TooLarge
 
 __all__ = [
     "DAMAGED",
+    "INCOMING",
     "code_files",
     "is_installed",
     "member_text",
@@ -34,6 +35,8 @@ __all__ = [
 
 MAX_FILES: Final = 5000
 MAX_BYTES: Final = 200 * 1024 * 1024
+INCOMING: Final = ".incoming-"
+"""How names of folders begin that are on their way into their place, or out of it."""
 _MAX_TEXT: Final = 2 * 1024 * 1024
 _DATA: Final = frozenset({"plugin.db", "plugin.db-wal", "plugin.db-shm"})
 _RECORD: Final = ".installed"
@@ -51,7 +54,7 @@ def staged(source: Path, folders: Path) -> Iterator[Path]:
 
     Raises Invalid for what is no plugin, TooLarge beyond 5,000 files or 200 MiB."""
     folders.mkdir(parents=True, exist_ok=True)
-    stage = Path(tempfile.mkdtemp(prefix=".incoming-", dir=folders))
+    stage = Path(tempfile.mkdtemp(prefix=INCOMING, dir=folders))
     try:
         if source.is_dir():
             _copy_folder(source, stage / "unpacked")

@@ -9,7 +9,7 @@ import re
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from traceback import walk_tb
@@ -25,11 +25,13 @@ from host.plugins.gate import Gate
 from host.plugins.loading import Loader, NotAPlugin
 from plugin_sdk import (
     Command,
+    Database,
     Deprecation,
     Invalid,
     Job,
     Logger,
     Manifest,
+    Migration,
     Page,
     Panel,
     Plugin,
@@ -120,8 +122,8 @@ class Start:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, timeout: float) -> Running:
-        """Waits at most ``timeout`` seconds; a start that takes longer goes on alone, and is
-        torn down when it comes back."""
+        """Waits at most ``timeout`` seconds; a start that takes longer ends after the step that it
+        is at, which changes no data then, and is torn down."""
         outcome: list[Running | BaseException] = []
 
         def work() -> None:
@@ -132,7 +134,7 @@ class Start:
             with self._lock:
                 late = self._abandoned
             if late:
-                self._undo()
+                self._undo(timeout)
 
         thread = threading.Thread(target=work, name=f"start {self.manifest.id}", daemon=True)
         thread.start()
@@ -148,7 +150,7 @@ class Start:
         result = outcome[0]
         if isinstance(result, Running):
             return result
-        self._undo()
+        self._undo(timeout)
         if isinstance(result, Failed):
             raise result
         raise Failed(self._fault("SETUP_ERROR", "start", result))
@@ -201,12 +203,19 @@ class Start:
             raise Failed(self._fault("IMPORT_ERROR", "import", error)) from None
 
     def _step(self, stage: str, call: Callable[[], Any]) -> Any:
+        self._refuse_late()
         try:
             return call()
         except Failed:
             raise
         except (Exception, SystemExit) as error:
             raise Failed(self._fault("SETUP_ERROR", stage, error)) from None
+
+    def _refuse_late(self) -> None:
+        """Once nobody waits any more, the version before may be at work again."""
+        with self._lock:
+            if self._abandoned:
+                raise Failed(PluginFault("SETUP_TIMEOUT", "It took too long."))
 
     def _fault(self, code: str, stage: str, error: BaseException) -> PluginFault:
         return fault_of(code, stage, error, self.log, self.found.folder)
@@ -216,7 +225,14 @@ class Start:
         if steps:
             database = self.resources.engine.open(self.manifest.id)
             self.before_migrations()
-            self._step("migrations", lambda: database.migrate(steps))
+            guarded = [replace(each, apply=partial(self._apply, each)) for each in steps]
+            self._step("migrations", lambda: database.migrate(guarded))
+
+    def _apply(self, step: Migration, database: Database) -> None:
+        """Inside of its transaction, which what is raised here undoes."""
+        self._refuse_late()
+        step.apply(database)
+        self._refuse_late()
 
     def _collect(self, plugin: Plugin, context: PluginContext) -> Published:
         routes = self._list(plugin.routes, "routes", (Route, WebSocketRoute))
@@ -287,18 +303,18 @@ class Start:
         if fault is not None:
             raise Failed(fault)
 
-    def _undo(self) -> None:
+    def _undo(self, timeout: float) -> None:
         """After a failure nothing of the plugin remains registered."""
         plugin, context = self._plugin, self._context
         if plugin is not None:
             if self._enabled:
-                teardown(plugin, self.log)
+                teardown(plugin, self.log, timeout)
             self.resources.hooks.remove(plugin)
         if context is not None:
             context.close()
 
 
-def teardown(plugin: Plugin, log: Logger, timeout: float | None = None) -> None:
+def teardown(plugin: Plugin, log: Logger, timeout: float) -> None:
     """Calls `disable`; what it raises is logged, and after ``timeout`` seconds nobody waits."""
 
     def work() -> None:
@@ -307,9 +323,6 @@ def teardown(plugin: Plugin, log: Logger, timeout: float | None = None) -> None:
         except (Exception, SystemExit) as error:
             log.error("Disabling failed; it is off all the same.", exc_info=error)
 
-    if timeout is None:
-        work()
-        return
     thread = threading.Thread(target=work, name="plugin teardown", daemon=True)
     thread.start()
     thread.join(timeout)

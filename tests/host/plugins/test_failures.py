@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 
 import pytest
+
+from host.plugins.wishes import CrashNote
 
 GOOD = """
     from plugin_sdk import Plugin, route
@@ -217,19 +220,50 @@ def test_a_hanging_start_is_quarantined_and_stays_so(make_host, write_plugin):
         class plugin(Plugin):
             def enable(self): threading.Event().wait(60)
     """
+    clings = """
+        import threading
+        from plugin_sdk import Plugin
+        class plugin(Plugin):
+            def enable(self): raise OSError("half way")
+            def disable(self): threading.Event().wait(60)
+    """
     host = make_host(write_plugin("good", GOOD))
-    folder = write_plugin("hangs", code)
-    shutil.copytree(folder, host.data_dir / "plugins" / "hangs")
+    for name, source in (("hangs", code), ("clings", clings)):
+        shutil.copytree(write_plugin(name, source), host.data_dir / "plugins" / name)
     host.host.settings.update("plugin_admin", {"setupTimeoutSeconds": 1})
+    host.host.manager._serving = False
     entry = host.enable("hangs")
-    host.host.settings.update("plugin_admin", {"setupTimeoutSeconds": None})  # for the others
+    host.host.manager._serving = True
     assert entry.state == "quarantined"
-    assert entry.fault is not None
-    assert entry.fault.code == "SETUP_TIMEOUT"
+    wish = host.host.manager.wishes.get("hangs")
+    assert wish.quarantine is None, "what is slow for a command is not taken from the server"
+    assert host.enable("hangs").state == "quarantined"
+    assert host.enable("clings").state == "errored"
+    host.host.logs.flush()
+    assert any("Disabling did not end" in line["message"] for line in host.log_lines())
+    host.host.settings.update("plugin_admin", {"setupTimeoutSeconds": None})  # for the others
+    fault = host.entry("hangs").fault
+    assert fault is not None
+    assert fault.code == "SETUP_TIMEOUT"
+    host.disable("clings")
     assert host.get("/api/plugins/good/hello").status == 200
     host.restart()
     assert host.entry("hangs").state == "quarantined"
     assert host.disable("hangs").state == "disabled"
+
+
+def test_a_full_disk_keeps_no_plugin_off(make_host, write_plugin, monkeypatch):
+    """The note of who starts, which finds a killer, is not worth that."""
+
+    def full(note: CrashNote, plugin_id: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    host = make_host(write_plugin("good", GOOD))
+    host.disable("good")
+    monkeypatch.setattr(CrashNote, "write", full)
+    assert host.enable("good").state == "active"
+    host.host.logs.flush()
+    assert any("No note can be kept" in line["message"] for line in host.log_lines())
 
 
 def test_sys_exit_in_a_route_is_an_answer(make_host, write_plugin):

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from host.cli.main import main
-from plugin_sdk import Conflict, Invalid
+from plugin_sdk import Conflict, DatabaseUnavailable, Invalid
 
 V1 = """
     from plugin_sdk import Plugin, migration, route
@@ -95,6 +95,61 @@ def test_a_failing_upgrade_is_rolled_back_with_its_data(broken, make_host, write
     assert host.get("/api/plugins/notes/version").json() == {"version": 1, "notes": 2}
     left = [path.name for path in (host.data_dir / "plugins").iterdir() if path.name[0] == "."]
     assert left == []
+
+
+def test_a_start_that_nobody_waits_for_any_more_changes_no_data(
+    make_host, write_plugin, wait_until, tmp_path
+):
+    """It waited for a call into the old version to end; the old version went on meanwhile."""
+    go = tmp_path / "go"
+    slow = f"""
+        @route("GET", "/slow", access="open")
+        def slow(self, request):
+            import pathlib, time
+            while not pathlib.Path({str(go)!r}).exists():
+                time.sleep(0.01)
+            return 1
+"""
+    host = make_host(write_plugin("notes", V1 + slow, capabilities=["db"]))
+    newer = write_plugin("notes", V2, into=tmp_path / "v2", capabilities=["db"], version="2.0.0")
+    gate = host.host.manager.catalog.plugins["notes"].gate
+    client = threading.Thread(target=host.get, args=("/api/plugins/notes/slow",))
+    client.start()
+    wait_until(lambda: gate.inside)
+    host.host.manager.limits.setup_timeout = 0.2
+    with pytest.raises(Conflict, match="SETUP_TIMEOUT"):
+        host.host.plugins.install(newer)
+    host.host.manager.limits.setup_timeout = 10
+    go.touch()
+    client.join()
+    wait_until(lambda: "start notes" not in [each.name for each in threading.enumerate()])
+    (notes,) = (each for each in host.host.engine.open("notes").describe() if each.name == "notes")
+    assert list(notes.columns) == ["id", "text"]
+    left = [path.name for path in (host.data_dir / "plugins").iterdir() if path.name[0] == "."]
+    assert left == [], "no copy of the data, which the next start would take for the last word"
+    assert host.get("/api/plugins/notes/version").json()["version"] == 1
+
+
+def test_data_that_could_not_be_put_back_are_put_back_by_the_next_start(
+    make_host, write_plugin, tmp_path, monkeypatch
+):
+    host = make_host(write_plugin("notes", V1, capabilities=["db"]))
+    newer = write_plugin(
+        "notes", V2_BROKEN_LATE, into=tmp_path / "v2", capabilities=["db"], version="2.0.0"
+    )
+
+    def fail(database, path):
+        raise DatabaseUnavailable("Away for a moment.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(host.host.engine.open("notes")), "restore_from", fail)
+        with pytest.raises(DatabaseUnavailable):
+            host.host.plugins.install(newer)
+    assert host.get("/api/plugins/notes/version").json()["version"] == 1, "nobody waits for ever"
+    host.restart()
+    assert host.get("/api/plugins/notes/version").json() == {"version": 1, "notes": 1}
+    (notes,) = (each for each in host.host.engine.open("notes").describe() if each.name == "notes")
+    assert list(notes.columns) == ["id", "text"]
 
 
 def test_an_update_that_asks_for_more_waits_for_a_word(make_host, write_plugin, tmp_path):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -55,7 +58,7 @@ def test_two_processes_do_not_upgrade_at_once(make_host, write_plugin, tmp_path)
     newer = write_plugin(
         "worker", CODE.replace("new", "newer"), into=tmp_path / "v2", version="2.0.0"
     )
-    previous = a.host.installer._begin("worker")
+    previous = a.host.installer._upgrades._begin("worker")
     with pytest.raises(Conflict) as refused:
         b.host.installer.install(newer)
     assert refused.value.code == "UPGRADE_UNDER_WAY"
@@ -79,3 +82,30 @@ def test_what_a_dead_process_left_is_undone_before_the_next_upgrade(
     host.host.installer.install(newer)
     assert host.get("/api/plugins/worker/version").json() == "newer"
     assert not previous.exists()
+
+
+def test_a_command_hears_what_became_of_what_it_left(make_host, write_plugin, monkeypatch):
+    installer = make_host().host.installer
+    monkeypatch.setattr(installer, "take_left", lambda: None)  # the server comes when it is told to
+    source = write_plugin("worker", CODE)
+    answer = installer.leave(source, accept_additions=True)
+    assert installer.withdraw(answer), "nobody had begun with it"
+    type(installer).take_left(installer)
+    assert not answer.exists()
+
+    answer = installer.leave(source, accept_additions=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(installer, "install", _full)
+        type(installer).take_left(installer)
+    assert json.loads(answer.read_text()) == {
+        "code": "INTERNAL_ERROR", "message": "The server could not: No space left on device.",
+    }  # fmt: skip
+    assert not installer.withdraw(answer)
+
+    answer = installer.leave(source, accept_additions=True)
+    type(installer).take_left(installer)
+    assert json.loads(answer.read_text()) == {}
+
+
+def _full(source: Path, *, accept_additions: bool) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
