@@ -56,13 +56,11 @@ class Comparison:
         self._seen: set[str] = set()
         self._closed: Sequence[str] = ()
 
-    def look(
-        self, platform: str, log: Logger, check: Callable[[], None], asking_seconds: float
-    ) -> None:
-        """Walks through the folder; ``check`` is called for each song that is not unchanged. A
-        reader that needs longer for an answer is not asked any more. Raises Unlisted."""
+    def look(self, platform: str, log: Logger, check: Callable[[], None], asker: Asker) -> None:
+        """Walks through the folder; ``check`` is called for each song that is not unchanged.
+        Raises Unlisted."""
         shown, known = self.signatures, {} if self._full else self.signatures
-        with Asker(asking_seconds, check) as asker:
+        with asker:
             walk = Walk(self._root, self._formats, known, self._named, shown, log, asker, platform)
             try:
                 for found in walk.songs():

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from builtin_plugins.songs.asking import Asker, trusted_formats
 from builtin_plugins.songs.comparison import Comparison, Unlisted
 from builtin_plugins.songs.deletions import Deletions
 from builtin_plugins.songs.identity import clean, filename_of, track_id_of
@@ -114,7 +115,8 @@ class _Run:
     def scan(self) -> Mapping[str, int]:
         found, context = self._found, self._s._context
         platform, seconds = context.settings["psarcPlatform"], self._s._reading_seconds
-        found.look(platform, context.log, self._check, seconds)
+        asker = Asker(seconds, self._check, trusted_formats(context))
+        found.look(platform, context.log, self._check, asker)
         gone = found.gone()
         self._counters["unchanged"] += found.unchanged
         text = "The name of the file is no Unicode text."

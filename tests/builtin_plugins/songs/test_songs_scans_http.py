@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from builtin_plugins.songs.asking import trusted_formats
 from builtin_plugins.songs.identity import track_id_of
 from plugin_sdk import Plugin, Provider, SongMetadata, SongSource
 from plugin_sdk.testing import FakeSongFormat
@@ -109,7 +110,9 @@ def test_songs_come_change_and_go(library: Any) -> None:
     assert (full["mode"], full["total"]) == ("full", 2)
     assert counters(full) == {"failed": 1, "unchanged": 1}
 
-    unreadable = library.host.plugin("songs").context.db.table("unreadable")
+    context = library.host.plugin("songs").context
+    assert trusted_formats(context) == {"sloppak", "loose"}, "what comes with the host"
+    unreadable = context.db.table("unreadable")
     assert unreadable.count_where() == 1
     (library.folder / "bad.fakesong").unlink()
     assert counters(library.scan()) == {"unchanged": 1}
