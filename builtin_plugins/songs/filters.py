@@ -129,7 +129,9 @@ def _literal(word: str) -> str:
 
 
 def tunings_condition(column: str, tunings: Sequence[str]) -> Conditions:
-    names, values = _listed(tunings, "tuning")
+    """Two names at least: one would be a column that is always the same to SQLite, which would then
+    sort what an index holds in order."""
+    names, values = _listed([*tunings, tunings[-1]], "tuning")
     return Conditions([f"{column} IN ({names})"], values)
 
 

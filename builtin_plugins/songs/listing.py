@@ -58,8 +58,7 @@ class Library:
         order = ORDERS[query.sort]
         of_facets = [f"({text}) IS TRUE" for text in _of_facets(facets, "p.")]
         if query.tunings and "tuning_name" in order:  # in this index they lie together
-            tunings = tunings_condition("p.tuning_name", query.tunings)
-            of_facets.append(f"({tunings.sql}) IS TRUE")
+            of_facets.append(tunings_condition("p.tuning_name", query.tunings).sql)
         condition = " WHERE " + " AND ".join(of_facets) if of_facets else ""
         if not skipped:
             return self._first(condition, facets.params, order, size, profile_id), total
@@ -125,12 +124,13 @@ class Library:
         and sort them. Walking shows everything but the texts that words are in.
 
         Matches may all lie at the other end, as those do that have a word of their artist in
-        common: even then a walk is not to cost more than three times what sorting does."""
+        common: even then it is not to take more than three times as long as it would sorted."""
         songs = self._db.value("SELECT CAST(coalesce(sum(songs), 0) AS bigint) FROM facets")
         step = _LOOKUP if query.words else 1
-        sort = (_LOOKUP * total if query.favorites else songs) + _LOOKUP * total
+        count = _LOOKUP * total if query.favorites else songs
+        sort = count + _LOOKUP * total
         likely, longest = wanted * songs // total, songs - total + wanted
-        return bool(likely * step < sort and longest * step < 3 * sort)
+        return bool(likely * step < sort and count + longest * step < 3 * (count + sort))
 
     def _shown(
         self, inner: str, order: Sequence[str], params: dict[str, Any], profile_id: int | None
