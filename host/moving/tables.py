@@ -99,10 +99,7 @@ def _create(target: HostDatabase, table: TableDescription) -> None:
         make_key_value_table(target)
         return
     if not table.pk:
-        raise Invalid(
-            f"The table {table.name} of {target.name} has no primary key: "
-            "it cannot be carried over."
-        )
+        raise Invalid(f"The table {table.name} has no primary key.")
     pk = table.pk[0] if len(table.pk) == 1 else table.pk
     target.table(table.name).create(table.columns, pk=pk, unique=table.unique)
 

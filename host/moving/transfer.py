@@ -6,13 +6,14 @@ that was cut short goes on where it stopped.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from host.db import Engine, HostDatabase, TableDescription
 from host.db.marks import INTERNAL, Marks
 from host.moving.tables import copy_table, fingerprint, in_order
-from plugin_sdk import Conflict, NotFound
+from plugin_sdk import Conflict, Invalid, NotFound
 
 __all__ = ["Moved", "Progress", "carry", "move"]
 
@@ -72,7 +73,7 @@ def carry(source: HostDatabase, target: HostDatabase, progress: Progress) -> int
         tables = in_order(source.describe(), source.name)
         tables = [table for table in tables if table.name not in INTERNAL]
         for table in tables:
-            with target.transaction():
+            with _named(source), target.transaction():
                 copy_table(source, target, table, _labelled(progress, source, table))
     return len(tables)
 
@@ -101,9 +102,19 @@ def _carry(
     marks: Marks,
     progress: Progress,
 ) -> None:
-    with source.snapshot(), target.transaction():
+    with _named(source), source.snapshot(), target.transaction():
         copy_table(source, target, table, _labelled(progress, source, table))
         marks.done(table.name)
+
+
+@contextmanager
+def _named(source: HostDatabase) -> Iterator[None]:
+    """Rows that the target does not take: of which database they are."""
+    try:
+        yield
+    except Invalid as error:
+        text = f"The database of {source.name} cannot be carried over: {error.message}"
+        raise Invalid(text) from error
 
 
 def _prove(

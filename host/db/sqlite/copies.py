@@ -43,7 +43,7 @@ def check_copy(path: Path) -> None:
     except sqlite3.DatabaseError as error:
         raise Invalid(f"{path.name} is no copy of a database: {error}.") from error
     if report != "ok":
-        raise Invalid(f"{path.name} is damaged: {report}.")
+        raise Invalid(f"{path.name} is damaged: {' '.join(report.split()).rstrip('.')}.")
 
 
 def overwrite(target: sqlite3.Connection, path: Path, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from typing import Final
 
@@ -15,6 +16,7 @@ FAULTS: Final = (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError, Recu
 """What a call of sqlite3 raises: the last three for values that it cannot bind or convert."""
 
 _RETRY_SECONDS: Final = 1
+_UNDECODABLE: Final = re.compile(r"Could not decode to UTF-8 column '(.*?)' with text", re.DOTALL)
 _REFUSALS: Final = frozenset(
     (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_RANGE, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISUSE)
 )
@@ -45,6 +47,8 @@ def translate(error: BaseException, database: str) -> StageboxError:
         )
     if isinstance(error, sqlite3.IntegrityError):
         return _violated(error)
+    if (undecodable := _UNDECODABLE.match(str(error))) is not None:  # the value stays unsaid
+        return Invalid(f"A text in the column {undecodable[1]} cannot be read: it is no UTF-8.")
     if _code(error) in _REFUSALS or isinstance(
         error, sqlite3.ProgrammingError | sqlite3.InterfaceError | sqlite3.Warning
     ):

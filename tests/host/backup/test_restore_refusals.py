@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,31 +12,20 @@ from host.backup.occupancy import alone
 from host.config import load_config
 from host.testing import TestHost
 from plugin_sdk import Conflict, Invalid, StageboxError, Unavailable
+from tests.archives import CHANGES, no_progress, rewritten, state_of, write_keeper
 
-pytestmark = pytest.mark.one_engine  # files of SQLite; test_served_backups has the other
-
-
-def _helpers():
-    spec = importlib.util.spec_from_file_location("_bk", Path(__file__).with_name("conftest.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["_bk"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-helpers = _helpers()
-state_of, rewritten = helpers.state_of, helpers.rewritten
+pytestmark = pytest.mark.one_engine  # files of SQLite; test_served_refusals has the other
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     """A folder with the data of a host at rest, and an archive of what they were before."""
     folder = tmp_path_factory.mktemp("prepared")
-    plugin = helpers.write_keeper(folder / "source")
+    plugin = write_keeper(folder / "source")
     with TestHost(folder / "data", plugins=[plugin]) as host:
         assert host.post("/api/plugins/keeper/keep/one").status == 200
         config = load_config({"data_dir": str(host.data_dir)}, {})
-        take_backup(config, {}, folder / "archive.zip", helpers.no_progress)
+        take_backup(config, {}, folder / "archive.zip", no_progress)
         assert host.post("/api/plugins/keeper/keep/two").status == 200
     return folder
 
@@ -51,72 +36,6 @@ def stopped(prepared, tmp_path):
     shutil.copytree(prepared / "data", tmp_path / "data")
     shutil.copy(prepared / "archive.zip", tmp_path)
     return TestHost(tmp_path / "data")
-
-
-def entry(manifest, kind, of=None):
-    return next(e for e in manifest["entries"] if e["kind"] == kind and of in (None, e["of"]))
-
-
-def add(manifest, members, content=b"x", **more):
-    name = more.pop("name", "plugins/extra")
-    digest = hashlib.sha256(content).hexdigest()
-    manifest["entries"].append(
-        {"name": name, "kind": "file", "of": "x", "size": len(content), "sha256": digest, **more}
-    )
-    members[name] = content
-
-
-def flip(manifest, members):
-    found = entry(manifest, "blob")
-    members[found["name"]] = b"x" * found["size"]
-
-
-def no_database(manifest, members):
-    found = entry(manifest, "database", "keeper")
-    content = b"this is no database" * 100
-    members[found["name"]] = content
-    found.update(size=len(content), sha256=hashlib.sha256(content).hexdigest())
-
-
-def damaged_database(manifest, members):
-    found = entry(manifest, "database", "keeper")
-    content = bytearray(members[found["name"]])
-    content[5000:9000] = os.urandom(4000)
-    members[found["name"]] = bytes(content)
-    found.update(sha256=hashlib.sha256(content).hexdigest())
-
-
-CHANGES = {
-    "a byte was changed": (flip, "is not what was archived"),
-    "a database is none": (no_database, "is no copy of a database"),
-    "a database is damaged": (damaged_database, "copy.db"),
-    "a member more": (lambda m, f: f.update({"stray": b""}), "does not hold what"),
-    "a member less": (lambda m, f: f.pop(entry(m, "blob")["name"]), "does not hold what"),
-    "another size": (lambda m, f: entry(m, "blob").update(size=1), "as listed"),
-    "another schema": (lambda m, f: m.update(schema="stagebox.backup.v9"), "schema"),
-    "no version": (lambda m, f: m.pop("version"), "version"),
-    "a newer version": (lambda m, f: m.update(version="99.0"), "update first"),
-    "a senseless version": (lambda m, f: m.update(version="?"), "which version"),
-    "another engine": (lambda m, f: m.update(engine="postgresql"), "postgresql"),
-    "the host's is missing": (
-        lambda m, f: (
-            m["entries"].remove(entry(m, "database", "host")),
-            f.pop("databases/host.db"),
-        ),
-        "no database of the host",
-    ),
-    "a way out": (lambda m, f: add(m, f, of="keeper/../../../evil"), "unpacked safely"),
-    "an absolute path": (lambda m, f: add(m, f, of="/etc/evil"), "unpacked safely"),
-    "a Windows path": (lambda m, f: add(m, f, of="keeper/..\\evil"), "unpacked safely"),
-    "a file among plugins": (lambda m, f: add(m, f, of="evil"), "unpacked safely"),
-    "no plugin": (lambda m, f: add(m, f, of=".evil/x"), "no plugin"),
-    "a database as a file": (lambda m, f: add(m, f, of="keeper/plugin.db-wal"), "unpacked safely"),
-    "a strange database": (lambda m, f: add(m, f, kind="database", of="../evil"), "no plugin"),
-    "a strange blob": (lambda m, f: add(m, f, kind="blob", of="../evil"), "no blob key"),
-    "one path twice": (lambda m, f: add(m, f, of="keeper/__init__.py"), "twice"),
-    "a file for a folder": (lambda m, f: add(m, f, of="keeper/own"), "unpacked"),
-    "an unknown kind": (lambda m, f: entry(m, "blob").update(kind="link"), "manifest"),
-}
 
 
 @pytest.mark.parametrize("name", CHANGES)

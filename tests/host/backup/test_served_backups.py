@@ -14,14 +14,11 @@ from host.backup import restore, swap, take_backup
 from host.config import load_config
 from host.db.postgresql import PostgresqlEngine
 from plugin_sdk import Conflict, DatabaseUnavailable, Invalid, Unavailable
+from tests.archives import no_progress
 
 pytestmark = pytest.mark.one_engine
 
 KEPT = "/api/plugins/keeper/kept"
-
-
-def no_progress(_what, _done, _total):
-    """For commands that nobody watches."""
 
 
 @pytest.fixture

@@ -110,3 +110,17 @@ def test_a_value_that_cannot_be_read_is_said_and_harms_no_other(database: HostDa
             call()
     assert database.query("SELECT flag FROM raw") == [{"flag": True}]
     assert things.get(key) == {"id": key, "data": [1]}
+
+
+@pytest.mark.one_engine
+def test_a_text_that_is_none_is_said_without_the_text(database: HostDatabase) -> None:
+    _notes(database)
+    database.execute("UPDATE notes SET text = CAST(:raw AS TEXT)", {"raw": b"secret \xff"})
+    for call in (
+        lambda: database.query("SELECT * FROM notes"),
+        lambda: list(database.iterate("SELECT * FROM notes")),
+    ):
+        with pytest.raises(Invalid, match="column text cannot be read: it is no UTF-8") as caught:
+            call()
+        assert "secret" not in caught.value.message
+    assert database.value("SELECT count(*) FROM notes") == 1
