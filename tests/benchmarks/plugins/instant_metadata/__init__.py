@@ -11,6 +11,7 @@ class Instant(MetadataProvider):
     name = display_name = "instant"
     source = "OTHER"
     kinds = frozenset({"movie", "tv"})
+    local = True  # real ones are slower by far than keeping what they answer
 
     def fetch(self, query: MediaQuery) -> MediaMetadata | None:
         ids = {"OTHER": f"{query.title} {query.year}"}
