@@ -88,6 +88,16 @@ class Client:
             raise refused(error, self._config) from error
         return self._checked(answer, gives)
 
+    def get(self, parameters: Mapping[str, Any], *, gives: str = "") -> dict[str, Any]:
+        """An object, or just the bytes of it that ``Range`` asks for: a store may pass over that
+        header and send the whole (RFC 9110, 14.2)."""
+        answer = self.call("get_object", parameters, gives=gives)
+        whole = answer["ResponseMetadata"]["HTTPStatusCode"] != 206
+        if whole and "Range" in parameters and answer["ContentLength"]:
+            answer["Body"].close()
+            raise no_store(self._config, "the whole object in place of a part")
+        return answer
+
     def head(self, name: str) -> dict[str, Any]:
         """An object's head. An error answer to HEAD has no body that could say why (RFC 9110,
         9.3.2): then GET is asked, which tells a missing object from a missing bucket."""

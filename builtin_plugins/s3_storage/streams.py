@@ -75,13 +75,12 @@ class ObjectStream(io.RawIOBase):
                 f'The store broke off while the blob "{self._key}" was read. Try again.'
             ) from error
         try:
-            answer = self._client.call(
-                "get_object",
+            answer = self._client.get(
                 {
                     "Key": self._name,
                     "Range": f"bytes={self._position}-{self._end - 1}",
                     "IfMatch": self._etag,
-                },
+                }
             )
         except Refused:
             raise ProviderUnavailable(

@@ -206,3 +206,17 @@ def test_a_store_without_ranges_gives_no_wrong_bytes(
         assert read(storage, "a") == b"12345"
         with told(storage, "the whole object in place of a part"):
             storage.open("a", 2, 2)
+
+
+def test_reading_goes_on_where_it_broke_off_or_not_at_all(
+    make_storage: Callable[..., S3Storage],
+) -> None:
+    status, headers, content = HEAD
+    broken = (status, {**headers, "Content-Length": "9"}, content)
+    rest = (206, {**headers, "Content-Range": "bytes 5-8/9"}, b"6789")
+    with answering(broken, rest) as (endpoint, _):
+        assert read(make_storage({**SETTINGS, "endpoint": endpoint}), "a") == b"123456789"
+    with answering(broken, (status, headers, b"123456789")) as (endpoint, _):
+        storage = make_storage({**SETTINGS, "endpoint": endpoint})
+        with told(storage, "the whole object in place of a part"):
+            read(storage, "a")
