@@ -110,7 +110,7 @@ class Media(Plugin):
         context = self.context
         db, clock, log, settings = context.db, context.clock, context.log, context.settings
         self._plugins = context.services.get("host.plugins")
-        info = context.services.get("host.info")
+        info = self._info = context.services.get("host.info")
         ids = Ids(clock)
         frames = Frames(context.realtime, clock)
         catalogue = self._catalogue = Catalogue(db, ids, clock, context.events, FolderMemory(db))
@@ -166,7 +166,7 @@ class Media(Plugin):
     @route("GET", "/media", access="open", documented=False)
     def page(self, request: Request) -> Response:
         """The page for people"""
-        return page()
+        return page(request, self._info.websocket_url())
 
     @route("GET", "/media/{file}", access="open", documented=False)
     def page_file(self, request: Request) -> Response:

@@ -65,11 +65,21 @@ async function catchUp() {
   else show(known.id, `${known.library.name}: ${text}`, percentComplete);
 }
 
+// A server may have a port of its own for sockets, unless something before it joins the two.
+function addresses() {
+  const other = document.querySelector("meta[name=sockets]").content;
+  const own = `${location.protocol.replace("http", "ws")}//${location.host}`;
+  return other ? [other, own] : [own];
+}
+
 export function watchScans(refresh) {
+  const known = addresses();
   let wait = FIRST_WAIT;
   const open = () => {
-    const socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/ws`);
+    let opened = false;
+    const socket = new WebSocket(`${known[0]}/ws`);
     socket.addEventListener("open", () => {
+      opened = true;
       wait = FIRST_WAIT;
       refresh(); // from here on nothing is missed; what was asked before may have changed
       catchUp().catch(() => {}); // the listing says what is wrong
@@ -78,6 +88,7 @@ export function watchScans(refresh) {
     socket.addEventListener("message", (event) => heard(JSON.parse(event.data), refresh));
     socket.addEventListener("close", () => {
       delete document.documentElement.dataset.live;
+      if (!opened) known.push(known.shift());
       setTimeout(open, wait);
       wait = Math.min(2 * wait, LONGEST_WAIT);
     });

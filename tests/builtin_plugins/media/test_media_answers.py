@@ -3,7 +3,13 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import pytest
+
+from builtin_plugins.media.pages import page
+from plugin_sdk.testing import request
 
 ID = "c" + "a" * 24
 
@@ -223,3 +229,20 @@ def test_a_strange_host_is_refused_in_this_shape(client):
     answer = client.host.get("/api/v1/movies", headers={"Host": "evil.example"})
     body = client.fails(answer, 403, "Forbidden")
     assert body == {"success": False, "error": "Forbidden", "message": "Host not allowed"}
+
+
+def test_the_page_is_told_of_sockets_that_have_a_port_of_their_own():
+    def told(sockets, **more):
+        answer = page(replace(request("GET", "/media"), **more), sockets)
+        found = re.search(r'<meta name="sockets" content="([^"]*)">', answer.body.content.decode())
+        policy = answer.headers.get("Content-Security-Policy", "")
+        return found[1], policy.partition("connect-src ")[2]
+
+    assert told(None) == ("", "")
+    here = "ws://127.0.0.1:8086"
+    assert told(here, host="127.0.0.1:8085") == (here, f"'self' {here}")
+    assert told(here, host="box.lan")[0] == "ws://box.lan:8086"
+    assert told(here, host="box.lan", scheme="https")[0] == "wss://box.lan:8086"
+    assert told("ws://[::1]:8086", host="[::1]:8085")[0] == "ws://[::1]:8086"
+    for odd in ('a"b', "a b", "[::1", "a;b", ""):
+        assert told(here, host=odd) == ("", "")
