@@ -8,7 +8,7 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, Final
@@ -24,6 +24,8 @@ __all__ = ["ZipFiles"]
 MAX_ENTRIES: Final = 20_000
 MAX_DIRECTORY: Final = 16 * 1024 * 1024
 MAX_SOUND: Final = 4 * 1024**3
+MAX_SOUNDS: Final = 8 * 1024**3
+"""Bytes of all stems of a pack: each is copied once when it is first played."""
 _ENCRYPTED: Final = 0x1
 _BUFFER: Final = 64 * 1024
 _END: Final = struct.Struct("<4s4H2LH")
@@ -70,17 +72,27 @@ class ZipFiles(PackFiles):
             stream = _EntryStream(self._archive.open(entry), name)
         return io.BufferedReader(stream, _BUFFER), None
 
+    def check_sounds(self, names: Iterable[str]) -> None:
+        """What counts is what the directory says: no more than that is ever inflated."""
+        sizes = (entry.file_size for name in names if (entry := self._found(name)) is not None)
+        if sum(size for size in sizes if size <= MAX_SOUND) > MAX_SOUNDS:
+            raise UnreadableSong(f"its stems are larger than {MAX_SOUNDS} bytes when unpacked")
+
     def close(self) -> None:
         """Streams that were given out stay open."""
         self._archive.close()
 
     def _entry(self, name: str) -> zipfile.ZipInfo:
+        found = self._found(name)
+        if found is None:
+            raise MissingFile(name)
+        return found
+
+    def _found(self, name: str) -> zipfile.ZipInfo | None:
         names = self._archive.NameToInfo
         # Archivers that do not say that they write UTF-8 are read as code page 437.
         found = names.get(name) or names.get(name.encode().decode("cp437"))
-        if found is None or found.is_dir():
-            raise MissingFile(name)
-        return found
+        return None if found is None or found.is_dir() else found
 
 
 class _EntryStream(io.RawIOBase):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
@@ -38,6 +39,11 @@ class PackFiles(Protocol):
         bytes, if one does. Raises MissingFile, UnreadableSong."""
         ...
 
+    def check_sounds(self, names: Iterable[str]) -> None:
+        """Raises UnreadableSong when the files of these names, each as often as it is named, are
+        more than may be unpacked of one pack."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -64,6 +70,9 @@ class FolderFiles(PackFiles):
     def open(self, name: str) -> tuple[BinaryIO, Path | None]:
         path = self._file(name)
         return path.open("rb"), path
+
+    def check_sounds(self, names: Iterable[str]) -> None:
+        """They are read in place: nothing is unpacked."""
 
     def close(self) -> None:
         return None

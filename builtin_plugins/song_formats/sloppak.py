@@ -88,6 +88,7 @@ class _Pack:
         self._files = files
         self._read: dict[str, Any] = {}
         self._manifest = _read_manifest(files)
+        files.check_sounds(each.file for each in self._manifest.stems)
         # Stable, so that inside a rank the manifest's order stays.
         self._ordered = sorted(
             self._manifest.arrangements, key=lambda each: arrangement_rank(each.name)

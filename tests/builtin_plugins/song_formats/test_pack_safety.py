@@ -122,6 +122,46 @@ def test_a_cover_that_is_too_large_is_none(packs):
     assert FORMAT.cover(source) is None
 
 
+def stating(whole: bytes, ending: str, size: int) -> bytes:
+    """The archive, its directory and entries saying that files of such names have that size."""
+    found = bytearray(whole)
+    with zipfile.ZipFile(io.BytesIO(whole)) as file:
+        for entry in file.infolist():
+            if entry.filename.endswith(ending):
+                struct.pack_into("<L", found, entry.header_offset + 22, size)
+                listed = found.index(b"PK\1\2")
+                while found[listed + 46 :][: len(entry.filename)] != entry.filename.encode():
+                    listed = found.index(b"PK\1\2", listed + 1)
+                struct.pack_into("<L", found, listed + 24, size)
+    return bytes(found)
+
+
+def test_stems_that_are_too_much_together(packs):
+    """Each is within its bound."""
+    pack = packs.of(stems={f"{name}.wav": bytes(99) for name in "abc"})
+    most = stating(packs.zipped(pack.contents()), ".wav", archive.MAX_SOUNDS // 3)
+    assert len(FORMAT.metadata(write(packs, most)).stems) == 3
+    bomb = write(packs, stating(most, ".wav", archive.MAX_SOUNDS // 3 + 1))
+    refused(bomb, "its stems are larger than 8589934592 bytes when unpacked")
+    with pytest.raises(UnreadableSong, match="stems"):
+        FORMAT.stem(bomb, 0)
+
+
+def test_one_file_for_many_stems(packs):
+    """It is copied for each of them; of a folder none is copied."""
+    size = 3 * 1024**3
+    pack = packs.of(stems={"a.wav": bytes(99)})
+    pack.manifest["stems"] *= archive.MAX_SOUNDS // size
+    whole = stating(packs.zipped(pack.contents()), ".wav", size)
+    assert len(FORMAT.metadata(write(packs, whole)).stems) == 2
+    pack.manifest["stems"] *= 2
+    whole = stating(packs.zipped(pack.contents()), ".wav", size)
+    refused(write(packs, whole), "stems are larger")
+    source = packs.folder(pack, "open.sloppak")
+    os.truncate(source.path / "stems" / "a.wav", size)
+    assert len(FORMAT.metadata(source).stems) == 4
+
+
 def test_a_directory_without_end(packs, monkeypatch):
     monkeypatch.setattr(archive, "MAX_ENTRIES", 3)
     contents = {**packs.of().contents(), **{f"x{i}": b"" for i in range(5)}}
