@@ -18,7 +18,7 @@ from builtin_plugins.media.config_schema import check_config
 from builtin_plugins.media.declaring import changing as _change
 from builtin_plugins.media.declaring import getting as _get
 from builtin_plugins.media.fields import read_id, read_query
-from builtin_plugins.media.folder_memory import FolderMemory, create_memory
+from builtin_plugins.media.folder_memory import FolderMemory
 from builtin_plugins.media.frames import Frames
 from builtin_plugins.media.gatekeeping import Gatekeeping
 from builtin_plugins.media.gradients import DETAIL_SECONDS, LIST_SECONDS, Gradients
@@ -26,6 +26,7 @@ from builtin_plugins.media.ids import Ids
 from builtin_plugins.media.items import Items
 from builtin_plugins.media.libraries import Libraries
 from builtin_plugins.media.library_routes import LibraryRoutes
+from builtin_plugins.media.migrations import MIGRATIONS
 from builtin_plugins.media.operator_commands import OperatorCommands, Servers
 from builtin_plugins.media.pages import page, page_file
 from builtin_plugins.media.panel import panel
@@ -35,21 +36,15 @@ from builtin_plugins.media.scan_routes import ScanRoutes
 from builtin_plugins.media.scanner import Scanner
 from builtin_plugins.media.settings_routes import ProviderRoutes, SettingsRoutes
 from builtin_plugins.media.streaming import image, stream
-from builtin_plugins.media.tables import (
-    add_kept_answers,
-    add_kinds_of_answers,
-    add_picture_sources,
-    create_tables,
-)
 from builtin_plugins.media.tally import Tally
 from builtin_plugins.media.workshop import Workshop
 from plugin_sdk import (
     PANEL,
     Argument,
     CommandIO,
-    Database,
     Event,
     JobRun,
+    Migration,
     Page,
     Panel,
     Plugin,
@@ -60,7 +55,6 @@ from plugin_sdk import (
     command,
     event_handler,
     job,
-    migration,
     route,
 )
 
@@ -86,25 +80,8 @@ class Media(Plugin):
     _gatekeeping: Gatekeeping
     _operator: OperatorCommands
 
-    @migration("001-libraries-media-scans")
-    def create_tables(self, db: Database) -> None:
-        create_tables(db)
-
-    @migration("002-folders-without-anything-new")
-    def create_memory(self, db: Database) -> None:
-        create_memory(db)
-
-    @migration("003-where-pictures-came-from")
-    def add_picture_sources(self, db: Database) -> None:
-        add_picture_sources(db)
-
-    @migration("004-answers-about-the-folder-in-hand")
-    def add_kept_answers(self, db: Database) -> None:
-        add_kept_answers(db)
-
-    @migration("005-answers-until-the-scan-ends")
-    def add_kinds_of_answers(self, db: Database) -> None:
-        add_kinds_of_answers(db)
+    def migrations(self) -> Sequence[Migration]:
+        return MIGRATIONS
 
     def enable(self) -> None:
         context = self.context

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from builtin_plugins.media.ids import Ids
+from builtin_plugins.media.ids import Ids, may_be_kept
 from builtin_plugins.media.statements import chunks, named_list
 from plugin_sdk import Clock, Conflict, Database, NotFound, Row
 
@@ -36,7 +36,7 @@ class ScanJobs:
     # Asking
 
     def find(self, job_id: str) -> Row | None:
-        return self._db.table("scan_job").get(job_id) if "\0" not in job_id else None
+        return self._db.table("scan_job").get(job_id) if may_be_kept(job_id) else None
 
     def get(self, job_id: str) -> Row:
         """Raises NotFound."""

@@ -12,9 +12,16 @@ from plugin_sdk.testing import FakeCommandIO
 
 
 @pytest.mark.parametrize("name", ["nope", "%00", "%F0%28", "%ED%A0%80", "x" * 5000])
-def test_any_other_text_is_an_unknown_library(client, name):
-    for method, path in (("GET", name), ("GET", f"{name}/stats"), ("PUT", name), ("DELETE", name)):
-        answer = client.host.request(method, f"/api/v1/library/{path}", json={"name": "x"})
+def test_any_other_text_is_an_unknown_library_or_job(client, name):
+    for method, path in (
+        ("GET", f"library/{name}"),
+        ("GET", f"library/{name}/stats"),
+        ("PUT", f"library/{name}"),
+        ("DELETE", f"library/{name}"),
+        ("GET", f"scan/job/{name}"),
+        ("POST", f"scan/resume/{name}"),
+    ):
+        answer = client.host.request(method, f"/api/v1/{path}", json={"name": "x"})
         client.fails(answer, 404, "Not found")
 
 
