@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from builtin_plugins.musicbrainz.cache import Cache
-from builtin_plugins.musicbrainz.limiter import Limiter
+from builtin_plugins.musicbrainz.limiter import MAX_WAIT, Limiter
 from plugin_sdk import (
     Forbidden,
     Http,
@@ -24,6 +26,7 @@ __all__ = ["Client", "Service"]
 MAX_BYTES: Final = 2 * 1024 * 1024
 _BUSY: Final = frozenset({429, 500, 502, 503, 504})
 _REFUSED: Final = frozenset({401, 403})
+_DIGITS: Final = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,10 @@ class Client:
         failure = ProviderError(f"{self._server} does not answer.")
         for attempt in range(self._service.retries + 1):
             if attempt:
-                self._limiter.hold(self._server, failure.retry_after or 2.0 ** (attempt - 1))
+                wait = failure.retry_after or 2.0 ** (attempt - 1)
+                self._limiter.hold(self._server, wait)
+                if wait > MAX_WAIT:  # to ask before that would be too early
+                    break
             self._limiter.take(self._server, self._service.per_second)
             try:
                 return self._answer(self._sent(url, query))
@@ -95,7 +101,8 @@ class Client:
             raise ProviderError(f"{self._server} refuses requests ({reply.status}).", None, True)
         if reply.status in _BUSY:
             message = f"{self._server} is busy ({reply.status})."
-            raise ProviderError(message, retry_after=_seconds(reply.headers.get("retry-after")))
+            wait = _seconds(reply.headers.get("retry-after"), self._limiter.now())
+            raise ProviderError(message, retry_after=wait)
         if not reply.ok:
             raise ProviderError(f"{self._server} answered {reply.status}.", None, True)
         try:
@@ -104,6 +111,16 @@ class Client:
             raise ProviderError(f"{self._server} did not answer in JSON.") from None
 
 
-def _seconds(value: str | None) -> float | None:
-    """Retry-After in seconds (RFC 9110, 10.2.3); a date there is as good as none."""
-    return float(value) if value is not None and value.isascii() and value.isdigit() else None
+def _seconds(value: str | None, now: float) -> float | None:
+    """Retry-After in seconds from ``now``, which is in seconds as well (RFC 9110, 10.2.3)."""
+    if value is None:
+        return None
+    if value.isascii() and value.isdigit():
+        return float(value[:_DIGITS])
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, moment.timestamp() - now) or None

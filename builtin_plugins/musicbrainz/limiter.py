@@ -8,7 +8,7 @@ from typing import Final
 
 from plugin_sdk import Clock, Database, ProviderError
 
-__all__ = ["Limiter", "Pause", "create_turns"]
+__all__ = ["MAX_WAIT", "Limiter", "Pause", "create_turns"]
 
 MAX_WAIT: Final = 30.0
 """Seconds that somebody waits for a turn; later ones are told to come again."""
@@ -35,6 +35,10 @@ class Limiter:
         self._clock = clock
         self._stopping = stopping
         self._pause: Pause = pause or threading.Event().wait
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return self._clock.ms() / 1000
 
     def take(self, server: str, per_second: float) -> None:
         """Waits for a turn. Raises ProviderError when it would take too long, or the host is to

@@ -7,18 +7,30 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
+from urllib.parse import urlsplit
 
 from builtin_plugins.musicbrainz import answers
 from builtin_plugins.musicbrainz.cache import Cache
 from builtin_plugins.musicbrainz.client import Client, Service
 from builtin_plugins.musicbrainz.limiter import Limiter, Pause
-from plugin_sdk import Context, MediaMetadata, MediaQuery, MetadataProvider, ProviderContext
+from plugin_sdk import (
+    Context,
+    MediaMetadata,
+    MediaQuery,
+    MetadataProvider,
+    ProviderContext,
+    ProviderError,
+)
 
 __all__ = ["MusicBrainzProvider", "provider_class"]
 
 _MBID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 _MAX_WORD: Final = 200
 _RESULTS: Final = "10"
+_THEIRS: Final = "musicbrainz.org"
+_NAMELESS: Final = (
+    f"{_THEIRS} wants to know whom it can reach: set contact in the settings of MusicBrainz."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +91,9 @@ class MusicBrainzProvider(MetadataProvider):
         context = self._context()
         cache = Cache(context.db, ctx.clock, lambda: context.settings["cacheDays"])
         limiter = Limiter(context.db, ctx.clock, lambda: ctx.stopping, self._pause())
-        self._client = Client(context.http, cache, limiter, self._service(context))
+        service = self._service(context)
+        self._client = Client(context.http, cache, limiter, service)
+        self._nameless = "(" not in service.user_agent and _is_theirs(service.base_url)
 
     @classmethod
     @abstractmethod
@@ -94,6 +108,8 @@ class MusicBrainzProvider(MetadataProvider):
         kind = _KINDS.get(query.kind)
         if kind is None:
             return None
+        if self._nameless:
+            raise ProviderError(_NAMELESS, permanent=True)
         identity = query.ids.get(self.source, "")
         if _MBID.fullmatch(identity):
             found = self._client.get(f"{kind.entity}/{identity.lower()}", {"inc": kind.includes})
@@ -143,6 +159,12 @@ def provider_class(context: Context, pause: Pause | None = None) -> type[MusicBr
             return pause
 
     return Bound
+
+
+def _is_theirs(base_url: str) -> bool:
+    """Mirrors are asked without a contact."""
+    host = (urlsplit(base_url).hostname or "").rstrip(".")
+    return host == _THEIRS or host.endswith("." + _THEIRS)
 
 
 def _extra(query: MediaQuery, key: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
+from email.utils import format_datetime
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
@@ -244,6 +245,43 @@ def test_threads_get_turns_of_their_own(context):
     for thread in threads:
         thread.join()
     assert sorted(m - min(moments) for m in moments) == [n * 1000 for n in range(12)]
+
+
+@pytest.mark.parametrize("shape", ["seconds", "date"])
+def test_a_server_that_is_busy_for_long_is_not_asked_too_early(context, shape):
+    begin = context.clock.ms()
+    wait = {"seconds": "600", "date": format_datetime(at(begin / 1000 + 600), usegmt=True)}[shape]
+    context.http.answer("GET", f"{BASE}/recording", HttpReply(503, {"retry-after": wait}, b""))
+    with pytest.raises(ProviderError, match="busy") as caught:
+        made(context).fetch(KNOWN)
+    assert caught.value.retry_after == pytest.approx(600, abs=1)
+    assert context.clock.ms() == begin, "nobody waited"
+    assert len(context.http.requests) == 1
+
+
+@pytest.mark.parametrize("seconds", [7, -60])
+def test_a_date_says_when_to_ask_again(context, seconds):
+    url, begin = f"{BASE}/recording", context.clock.ms()
+    moment = format_datetime(at(begin / 1000 + seconds), usegmt=True)
+    context.http.answer("GET", url, HttpReply(503, {"retry-after": moment}, b""))
+    context.http.answer_json("GET", url, {"recordings": [song()]})
+    assert made(context).fetch(KNOWN).ids == {"MUSICBRAINZ": SONG}
+    assert context.clock.ms() - begin == pytest.approx(max(seconds, 1) * 1000, abs=1000)
+
+
+@pytest.mark.parametrize("base", ["https://musicbrainz.org/ws/2", "https://BETA.musicbrainz.org"])
+def test_their_own_server_is_asked_by_those_who_can_be_reached(context, base):
+    with pytest.raises(ProviderError, match="set contact") as caught:
+        made(context, baseUrl=base).fetch(KNOWN)
+    assert caught.value.permanent
+    assert context.http.requests == []
+    context.http.answer_json("GET", f"{base}/recording", {"recordings": [song()]})
+    found = made(context, baseUrl=base, contact="me@example.org").fetch(KNOWN)
+    assert found.ids == {"MUSICBRAINZ": SONG}
+
+
+def at(seconds):
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def test_nobody_waits_without_end(context):
