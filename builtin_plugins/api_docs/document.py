@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeGuard
 
 from plugin_sdk import MULTIPART, Route
 from plugin_sdk.management import PublishedRoute
@@ -19,6 +19,9 @@ __all__ = ["Described", "build_document"]
 _FIELD: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?::path)?\}")
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _SERVER: Final = "\0server\0"
+_HERE: Final = "#/components/schemas/"
+_VALUES: Final = frozenset({"default", "const", "enum", "example", "examples"})
+_BY_NAME: Final = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs"})
 
 _ERROR: Final[Mapping[str, Any]] = {
     "title": "Error",
@@ -119,21 +122,79 @@ class _Components:
         self.schemas: dict[str, Any] = {}
 
     def place(self, schema: Any) -> Any:
-        """The schema with its titled parts, and itself, replaced by references."""
-        if isinstance(schema, list | tuple):
-            return [self.place(each) for each in schema]
-        if not isinstance(schema, Mapping):
-            return schema
-        placed = {key: self.place(value) for key, value in schema.items()}
-        title = schema.get("title")
+        """The schema with its titled parts, and itself, replaced by references. One that refers
+        to itself becomes a component as a whole: here "#" is another document."""
+        if _refers_to_itself(schema):
+            return {"$ref": f"{_HERE}{self._whole(schema)}"}
+        return self.parts(schema)
+
+    def part_of(self, root: Mapping[str, Any], schema: Any) -> Any:
+        """As `place`, for a part of a schema, which may refer to other parts of that."""
+        return _moved(schema, self._whole(root)) if _refers_to_itself(root) else self.place(schema)
+
+    def parts(self, node: Any) -> Any:
+        """As `place`, for anything that has schemas in it."""
+        if isinstance(node, list | tuple):
+            return [self.parts(each) for each in node]
+        if not isinstance(node, Mapping):
+            return node
+        placed = _each(node, self.parts)
+        title = node.get("title")
         if not isinstance(title, str) or not _NAME.fullmatch(title):
             return placed
+        return {"$ref": f"{_HERE}{self._named(title, lambda _: placed)}"}
+
+    def _whole(self, schema: Mapping[str, Any]) -> str:
+        title = schema.get("title")
+        fits = isinstance(title, str) and _NAME.fullmatch(title)
+        return self._named(str(title) if fits else "Schema", lambda name: _moved(schema, name))
+
+    def _named(self, title: str, made: Callable[[str], Any]) -> str:
         name, number = title, 1
-        while self.schemas.get(name, placed) != placed:
+        while self.schemas.get(name, made(name)) != made(name):
             number += 1
             name = f"{title}{number}"
-        self.schemas[name] = placed
-        return {"$ref": f"#/components/schemas/{name}"}
+        self.schemas[name] = made(name)
+        return name
+
+
+def _each(node: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
+    """A schema with all schemas in it changed; values that it names, such as examples, are none,
+    whatever they look like."""
+    return {
+        key: value
+        if key in _VALUES
+        else {name: change(each) for name, each in value.items()}
+        if key in _BY_NAME and isinstance(value, Mapping)
+        else change(value)
+        for key, value in node.items()
+    }
+
+
+def _refers_to_itself(schema: Any) -> bool:
+    if isinstance(schema, list | tuple):
+        return any(map(_refers_to_itself, schema))
+    if not isinstance(schema, Mapping):
+        return False
+    found: list[Any] = []
+    _each(schema, found.append)
+    return _is_own(schema.get("$ref")) or any(map(_refers_to_itself, found))
+
+
+def _moved(schema: Any, name: str) -> Any:
+    """With references to its own parts, as they are where it is a component of that name."""
+    if isinstance(schema, list | tuple):
+        return [_moved(each, name) for each in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    moved = _each(schema, lambda each: _moved(each, name))
+    moved.pop("$id", None)
+    reference = schema.get("$ref")
+    return {**moved, "$ref": f"{_HERE}{name}{reference[1:]}"} if _is_own(reference) else moved
+
+
+def _is_own(reference: Any) -> TypeGuard[str]:
+    return isinstance(reference, str) and (reference == "#" or reference.startswith("#/"))
 
 
 def _operation(
@@ -155,7 +216,7 @@ def _operation(
         operation["description"] = f"{text}\n\n{note}".strip()
     if route.body is not None or route.consumes == (MULTIPART,):
         operation["requestBody"] = _request_body(route, components)
-    operation.update(components.place(dict(route.extra)))
+    operation.update(components.parts(route.extra))
     return operation
 
 
@@ -188,7 +249,7 @@ def _query_parameters(route: Route, components: _Components) -> Iterator[dict[st
         parameter: dict[str, Any] = {"name": name, "in": "query", "required": name in required}
         if "description" in schema:
             parameter["description"] = schema["description"]
-        parameter["schema"] = components.place(schema)
+        parameter["schema"] = components.part_of(route.query, schema)
         yield parameter
 
 

@@ -90,6 +90,50 @@ def test_a_route_is_described_by_its_declaration(make_host, write_plugin):
     assert "/api/plugins/waver/hidden" not in paths
 
 
+TREE = """
+    from plugin_sdk import Plugin, route
+
+    TREE = {"title": "Tree", "type": "object", "$defs": {"name": {"type": "string"}},
+            "properties": {"name": {"$ref": "#/$defs/name"}, "default": {"title": "Leaf"},
+                           "branches": {"type": "array", "items": {"$ref": "#"}}}}
+    QUERY = {"type": "object", "$defs": {"height": {"type": "integer"}},
+             "properties": {"above": {"$ref": "#/$defs/height"}, "below": {"type": "integer"}}}
+    FILM = {"title": "Film", "type": "object", "examples": [{"title": "Heat"}],
+            "properties": {"default": {"title": "Leaf"}, "title": {"default": {"title": "Heat"}}}}
+
+    class plugin(Plugin):
+        @route("POST", "/trees", access="open", body=TREE, query=QUERY, returns=FILM)
+        def plant(self, request):
+            return {}
+"""
+
+
+def resolved(document, reference):
+    node = document
+    for part in reference.removeprefix("#/").split("/"):
+        node = node[part]
+    return node
+
+
+def test_schemas_that_refer_to_themselves_and_values_that_look_like_schemas(
+    make_host, write_plugin
+):
+    document = make_host(write_plugin("trees", TREE)).get("/api/openapi.json").json()
+    schemas = document["components"]["schemas"]
+    assert all(resolved(document, each) for each in references(document))
+    tree = schemas["Tree"]
+    assert resolved(document, tree["properties"]["name"]["$ref"]) == {"type": "string"}
+    assert resolved(document, tree["properties"]["branches"]["items"]["$ref"]) == tree
+    operation = document["paths"]["/api/plugins/trees/trees"]["post"]
+    parameters = {each["name"]: each["schema"] for each in operation["parameters"]}
+    assert resolved(document, parameters["above"]["$ref"]) == {"type": "integer"}
+    film = schemas["Film"]
+    assert film["examples"] == [{"title": "Heat"}]
+    assert film["properties"]["title"]["default"] == {"title": "Heat"}
+    assert film["properties"]["default"] == {"$ref": "#/components/schemas/Leaf"}
+    assert "Heat" not in schemas
+
+
 def test_it_follows_every_switch(make_host, write_plugin):
     host = make_host(write_plugin("waver", CODE, **MANIFEST))
     host.disable("waver")
