@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any, Final
 
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.utilities import Error
 
+from host.server.chunks import ChunkedBody
 from host.server.site import Site
 from host.server.waiting import Ticket
 
 __all__ = ["Parser", "Refused", "decoded_path"]
 
-_MAX_CONTROL_LINE: Final = 1024
-_MAX_TRAILER: Final = 8 * 1024
+_CODING: Final = b"\r\ntransfer-encoding:"
+_CHUNKED: Final = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked[ \t]*\r\n(?![ \t])")
 
 
 class Refused(Error):  # type: ignore[misc]  # waitress ships no types
@@ -61,8 +63,9 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no type
     def received(self, data: bytes) -> int:
         """Takes bytes of this request and returns how many; after a refusal, all of them."""
         consumed: int = super().received(data)
-        if self.chunked and self.error is None:
-            self._judge_chunks()
+        if self.chunked and self.error is None and len(self.body_rcv) > self.limit:
+            self.error = self._too_large()
+            self.completed = True
         if self.error is not None:
             self._drop_body()
             return len(data)
@@ -81,13 +84,13 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no type
             raise
         except ValueError as error:  # urlsplit("http://[::1"), an integer of 5,000 digits
             raise ParsingError(str(error)) from error
-        self.error = self._objection()
+        self.error = self._objection(header_plus)
         if self.error is None and self.command == "GET":
             self._look_for_upgrade(header_plus)
         if self.error is not None:
             self._drop_body()
 
-    def _objection(self) -> Refused | None:
+    def _objection(self, head: bytes) -> Refused | None:
         headers = self.headers
         if self.version not in ("1.0", "1.1"):
             return Refused(
@@ -97,12 +100,22 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no type
         # (RFC 9112, 6.1 and 11.2).
         if "TRANSFER_ENCODING" in headers:
             return Refused(400, "INVALID_REQUEST", "HTTP/1.0 has no Transfer-Encoding.")
+        lowered = head.lower()
+        if _CODING in lowered and (lowered.count(_CODING) > 1 or not _CHUNKED.search(lowered)):
+            return Refused(400, "INVALID_REQUEST", "The Transfer-Encoding is not understood.")
         if self.chunked and "CONTENT_LENGTH" in headers:
             return Refused(
                 400,
                 "INVALID_REQUEST",
                 "A request has either a Content-Length or a Transfer-Encoding, not both.",
             )
+        if not self.request_uri.isprintable():  # urlsplit would take some of them out
+            text = "The request's target holds characters that must be percent-encoded."
+            return Refused(400, "INVALID_REQUEST", text)
+        if self.proxy_netloc and "HOST" in headers:
+            headers["HOST"] = self.proxy_netloc  # RFC 9112, 3.2.2
+        if self.chunked:
+            self.body_rcv = ChunkedBody(self.body_rcv.getbuf())
         if self.body_rcv is None:
             return None
         try:
@@ -120,15 +133,6 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no type
         else:
             self.upgrade = True
             self.head = head
-
-    def _judge_chunks(self) -> None:
-        receiver: Any = self.body_rcv
-        if len(receiver) > self.limit:
-            self.error = self._too_large()
-        elif len(receiver.control_line) > _MAX_CONTROL_LINE or len(receiver.trailer) > _MAX_TRAILER:
-            self.error = Refused(400, "INVALID_REQUEST", "The chunked body is malformed.")
-        if self.error is not None:
-            self.completed = True
 
     def _too_large(self) -> Refused:
         return Refused(

@@ -30,7 +30,7 @@ def negotiate(head: bytes, peer: str, scheme: str, site: Site) -> Answer | Socke
     judge = ServerProtocol(logger=site.hub.protocol_log)
     judge.receive_data(head)
     events = judge.events_received()
-    old = b" HTTP/1.0\r\n" in head  # websockets before 17 does not even read that
+    old = head.partition(b"\r\n")[0].endswith(b" HTTP/1.0")  # websockets may not read that
     if not events or not isinstance(events[0], Request):
         if old:
             return _upgrade_required({"Upgrade": "websocket"}, "/", site)
@@ -58,14 +58,17 @@ def negotiate(head: bytes, peer: str, scheme: str, site: Site) -> Answer | Socke
 
 
 def _handshake(request: Request, peer: str, scheme: str) -> Handshake:
-    target = request.path
-    if not target.startswith("/"):  # absolute form (RFC 9112, 3.2.2)
-        target = "/" + target.partition("://")[2].partition("/")[2]
+    target, host = request.path, ""
+    if not target.startswith("/"):  # absolute form, which beats the header (RFC 9112, 3.2.2)
+        host, _, path = target.partition("://")[2].partition("/")
+        target = f"/{path}"
     raw_path, _, query = target.partition("#")[0].partition("?")
     headers: dict[str, str] = {}
     for name, value in request.headers.raw_items():
         low = name.lower()
         headers[low] = f"{headers[low]}, {value}" if low in headers else value
+    if host and "host" in headers:
+        headers["host"] = host
     path = decoded_path(unquote_to_bytes(raw_path).decode("latin-1"))
     return Handshake("GET", path, query, headers, peer, scheme)
 

@@ -108,13 +108,50 @@ def test_endless_chunked_body_is_cut_off(serve):
 
 @pytest.mark.parametrize(
     "junk",
-    ["5;" + "x" * 5000, "0\r\nTrailer: " + "x" * 20_000, "zz\r\n", "5\r\nabcdefgh\r\n"],
-    ids=["control line", "trailer", "size", "end of chunk"],
+    [
+        "5;" + "x" * 5000,
+        "0\r\nTrailer: " + "x" * 20_000,
+        "0\r\n" + "A: b\r\n" * 3000,
+        "zz\r\n",
+        "f" * 17 + "\r\n",
+        "5\r\nabcdefgh\r\n",
+        "5\n\r\nabcde\r\n0\r\n\r\n",
+        "5;a\n\r\nabcde\r\n0\r\n\r\n",
+        "\r\n5\r\nabcde\r\n0\r\n\r\n",
+        "5\r\nabcde\r\n\r\n0\r\n\r\n",
+        "0\r\nno trailer\r\n\r\n",
+        "0\r\nA: b\nC: d\r\n\r\n",
+    ],
+    ids=[
+        "control line",
+        "trailer",
+        "trailers",
+        "size",
+        "long size",
+        "end of chunk",
+        "line feed in size",
+        "line feed in extension",
+        "empty line first",
+        "empty line between",
+        "trailer without colon",
+        "line feed in trailer",
+    ],
 )
 def test_malformed_chunks_are_refused(serve, junk):
     client = serve().client()
     client.send(CHUNKED, junk)
     assert client.reply().json["error"] == "INVALID_REQUEST"
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 1000], ids=["bytewise", "in pairs", "at once"])
+def test_chunks_with_extensions_and_trailers_are_read(serve, pieces):
+    client = serve().client()
+    body = (CHUNKED + '2;a="b;c";d\r\nab\r\n00A\r\n0123456789\r\n0\r\nA: b\r\nC:\r\n\r\n').encode()
+    body += b"GET /next HTTP/1.1\r\nHost: t\r\n\r\n"
+    for start in range(0, len(body), pieces):
+        client.send(body[start : start + pieces])
+    assert client.reply().body == b"/upab0123456789"
+    assert client.reply().body == b"/next"
 
 
 def test_wanted_body_is_asked_for(serve):
@@ -171,6 +208,25 @@ MALFORMED = {
         400,
     ),
     "chunks in 1.0": (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    "chunked twice": (
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+        400,
+    ),
+    "two codings": (
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n"
+        b"0\r\n\r\n",
+        400,
+    ),
+    "empty coding beside a length": (
+        b"POST / HTTP/1.1\r\nTransfer-Encoding:\r\nContent-Length: 1\r\n\r\na",
+        400,
+    ),
+    "coding on two lines": (
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n ,\r\n\r\n0\r\n\r\n",
+        400,
+    ),
+    "tab in the target": (b"GET /a\tb HTTP/1.1\r\n\r\n", 400),
+    "control character in the target": (b"GET /a\x01 HTTP/1.1\r\n\r\n", 400),
     "other coding": (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501),
     "large head": (b"GET / HTTP/1.1\r\nA: " + b"x" * 70_000, 431),
 }

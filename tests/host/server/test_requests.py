@@ -52,6 +52,16 @@ def test_connection_is_kept_after_every_kind_of_answer(serve):
         assert "Connection" not in large.headers
 
 
+def test_authority_of_an_absolute_target_is_the_host(serve):
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response("200 OK", [])
+        return [f"{environ['HTTP_HOST']} {environ['PATH_INFO']}".encode()]
+
+    client = serve(app).client()
+    assert client.get("http://there:81/a?b").body == b"there:81 /a"
+    assert client.get("/a").body == b"test /a"
+
+
 @pytest.mark.parametrize("path", ["/stream", "/late", "/other", "/large", "/empty"])
 def test_head_has_no_body_and_the_next_answer_follows(serve, path):
     client = serve(by_path).client()

@@ -134,7 +134,14 @@ def test_other_paths_go_to_the_application(served, path):
 def test_other_spellings_of_the_target(served, target):
     client = served.client()
     assert client.get(target, *UPGRADE).status == 101
-    assert served.session().handshake.path == "/ws"
+    handshake = served.session().handshake
+    assert handshake.path == "/ws"
+    absolute = target.startswith("http:")  # its authority is the host (RFC 9112, 3.2.2)
+    assert handshake.headers["host"] == ("host.example" if absolute else "test")
+
+
+def test_http_1_0_is_known_by_the_request_line_alone(served):
+    assert served.client().get("/ws", *UPGRADE, "X-Was: GET / HTTP/1.0").status == 101
 
 
 def test_refusal_is_plain_http(served):
