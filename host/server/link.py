@@ -52,6 +52,7 @@ class Link(asyncio.BufferedProtocol):
         self._paused = False  # the transport keeps bytes that the socket did not take
         self._fragments: bytearray | None = None
         self._is_text = True
+        self._failed = False  # by a message that is no text: what follows it is not read
         self._pings: list[bytes] = []
         self._ping_number = 0
         self._ping_timer: asyncio.TimerHandle | None = None
@@ -180,7 +181,7 @@ class Link(asyncio.BufferedProtocol):
     def _receive(self, piece: memoryview) -> None:
         self._protocol.receive_data(piece)  # type: ignore[arg-type]  # only appended to a bytearray
         for event in self._protocol.events_received():
-            if isinstance(event, Frame):
+            if isinstance(event, Frame) and not self._failed:
                 self._frame(event)
         self._settle()
 
@@ -208,6 +209,7 @@ class Link(asyncio.BufferedProtocol):
         try:
             self.connection.deliver(data.decode())
         except UnicodeDecodeError as error:
+            self._failed = True
             if self._protocol.state is State.OPEN:
                 self._protocol.fail(1007, f"{error.reason} at position {error.start}")
 

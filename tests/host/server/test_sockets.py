@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from websockets.frames import Opcode
+from websockets.frames import Frame, Opcode
 
 from plugin_sdk import Invalid
 
@@ -201,6 +201,18 @@ def test_on_close_may_come_late(served, wait_for):
     seen = []
     session.connection.on_close(lambda code, reason: seen.append(code))
     assert seen == [4002]
+
+
+def test_nothing_behind_a_broken_text_is_handed_over(served, wait_for):
+    heard: list[Any] = []
+    served.sockets.add("/heard", lambda connection: connection.on_message(heard.append))
+    raw = Raw(served, "/heard")
+    frames = [Frame(Opcode.TEXT, data) for data in (b"before", b"\xff", b"behind")]
+    raw.client.send(b"".join(frame.serialize(mask=True) for frame in frames))
+    assert raw.closing() == 1007
+    session = served.session()
+    wait_for(lambda: session.returned, "end")
+    assert heard == ["before"]
 
 
 def bad_utf8(raw: Raw) -> None:
