@@ -43,8 +43,10 @@ class Round:
             self._thread.join(timeout)
 
     def _loop(self) -> None:
-        while not self._ended:
+        while True:
             self._woken.clear()
+            if self._ended:  # looked at behind the clearing: else a stop could be missed
+                return
             for name, step in self._steps.items():
                 self._take(name, step)
             self._woken.wait(self._period)

@@ -80,3 +80,22 @@ def test_a_round_goes_on_whatever_its_steps_raise(eventually: Callable[..., None
     eventually(lambda: len(told) == 2)
     going.stop(10)
     assert not [t for t in threading.enumerate() if t.name == "stagebox-test"]
+
+
+def test_a_round_that_is_stopped_while_it_begins_anew_ends() -> None:
+    class Woken(threading.Event):
+        def clear(self) -> None:
+            if not steps:
+                ended._ended = True  # as `stop` does it, and its word is lost
+                self.set()
+            super().clear()
+
+    steps: list[int] = []
+    ended = Round("test", 1000.0, {"count": lambda: steps.append(1)}, LOG)
+    ended._woken = Woken()
+    ended.start()
+    thread = ended._thread
+    assert thread is not None
+    thread.join(20)
+    assert not thread.is_alive()
+    assert steps == []
