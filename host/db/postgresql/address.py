@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Final
 
-from psycopg import ProgrammingError
+from psycopg import ProgrammingError, pq
 from psycopg.conninfo import conninfo_to_dict
 
 from host.errors import ConfigurationError
 
 __all__ = ["Address", "parse_address"]
 
+_PRIMARY: Final = 140000  # from this libpq on it knows the word
 _DEFAULTS: Final = {
     "application_name": "stagebox",
     # For each address of the host: a name seldom has more than two, and a request shall be
@@ -25,6 +26,8 @@ _DEFAULTS: Final = {
     "keepalives_interval": "5",
     "keepalives_count": "3",
     "tcp_user_timeout": "15000",
+    # Of several hosts the one that takes writes; none of them is said before anybody writes.
+    "target_session_attrs": "primary" if pq.version() >= _PRIMARY else "read-write",
 }
 
 

@@ -89,3 +89,10 @@ def test_what_is_shown_of_an_address() -> None:
     assert parse_address(f"postgresql://joe:p?{SECRET}@db/x").shown == "x at db"
     assert parse_address(f"postgresql://joe@one,two/x?password={SECRET}@").shown == "x at one,two"
     assert parse_address("postgresql://one:1,two:2/x").shown == "x at one:1,two:2"
+
+
+def test_of_several_hosts_the_one_is_taken_that_takes_writes() -> None:
+    """A standby would say so to whoever writes first, as if that were wrong."""
+    assert parse_address("postgresql://one,two/x").options["target_session_attrs"] == "primary"
+    url = "postgresql://one,two/x?target_session_attrs=any"
+    assert parse_address(url).options["target_session_attrs"] == "any"
