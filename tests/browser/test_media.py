@@ -233,14 +233,15 @@ def test_colours_and_a_narrow_screen(
     tmp_path: Path,
     scheme: str,
 ) -> None:
-    films = _plant(tmp_path / "films", "Alien (1979).webm", "A rather long title (2001).webm")
+    films = _plant(tmp_path / "films", "Alien (1979).webm", f"{'W' * 90} (2001).webm")
+    host.post("/api/v1/library", json={"name": "N" * 255, "libraryPath": "/" + "p" * 300})
     answer = host.post("/api/v1/scan/path", json={"path": str(films)})
     job = f"/api/v1/scan/job/{answer.json()['data']['jobId']}"
     wait_until(lambda: host.get(job).json()["data"]["status"] == "COMPLETED")
     database = host.plugin("media").context.db
     database.execute("UPDATE media SET colors = :colours", {"colours": COLOURS})
     watched = open_page(
-        host.url, "/media", viewport={"width": 360, "height": 740}, color_scheme=scheme
+        host.url, "/media", viewport={"width": 320, "height": 740}, color_scheme=scheme
     )
     page = watched.page
     wait_until(lambda: page.evaluate("document.querySelectorAll('#films .tile').length === 2"))
@@ -248,12 +249,21 @@ def test_colours_and_a_narrow_screen(
     assert "rgb(244, 204, 60)" in page.evaluate(style)
     line = "getComputedStyle(document.querySelector('#films .caption'), '::before').backgroundImage"
     assert "rgb(244, 204, 60)" in page.evaluate(line)  # seen beside a poster, too
+    expect(page.locator("#libraries li")).to_have_count(2)
+    page.locator("#query").fill("W" * 100)
+    expect(page.locator("#found-text")).to_contain_text("Nothing is called")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator("#query").fill("")
+    expect(page.locator("#home")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.reload()
+    wait_until(lambda: page.evaluate("document.querySelectorAll('#films .tile').length === 2"))
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "tile"
     page.keyboard.press("Enter")
     expect(page.locator("#player")).to_be_visible()
+    assert page.evaluate("document.getElementById('player').scrollWidth <= innerWidth")
     assert watched.complaints == []
 
 
