@@ -73,10 +73,16 @@ def _write_list(texts: Iterable[str], write: Write) -> None:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Write]:
-    """Into place at the end: what stood there before stays if anything fails."""
+    """Into place at the end: what stood there before stays if anything fails. A link stays one,
+    and what is no file (a pipe, /dev/null) is written to, not replaced."""
     if path.is_dir():
         raise Invalid(f"{path}: cannot be written ({os.strerror(errno.EISDIR)}).")
     try:
+        path = Path(os.path.realpath(path))
+        if path.exists() and not path.is_file():
+            with path.open("wb") as file:
+                yield file.write
+            return
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
         raise Invalid(f"{path}: cannot be written ({error.strerror}).") from None

@@ -337,3 +337,22 @@ def _where(local: Any) -> dict[str, str]:
     url = database_of(local.host.data_dir)
     more = {"STAGEBOX_DATABASE": url} if url else {}
     return {"STAGEBOX_DATA_DIR": str(local.host.data_dir), **more}
+
+
+def test_what_is_no_file_of_its_own_is_written_to_and_not_replaced(
+    local: Any, tmp_path: Path
+) -> None:
+    target, link, pipe = tmp_path / "target", tmp_path / "link", tmp_path / "pipe"
+    target.write_text("before")
+    link.symlink_to(target)
+    os.mkfifo(pipe)
+    local.plugin.export_command(FakeCommandIO(), file=str(link))
+    assert link.is_symlink()
+    assert json.loads(target.read_text())["version"] == 1
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        local.plugin.export_command(FakeCommandIO(), file=str(pipe))
+        assert os.read(reader, 1 << 16) == target.read_bytes()
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
