@@ -13,11 +13,12 @@ from datetime import UTC
 from email.utils import formatdate, parsedate_to_datetime
 from typing import Final, NamedTuple
 
+from host.web.error_bodies import error_of_status
 from plugin_sdk import RangeNotSatisfiable
 
 __all__ = ["Plan", "http_date", "parse_range", "plan"]
 
-_ENTITY_TAG: Final = re.compile(r'"[^"]*"')
+_ENTITY_TAG: Final = re.compile(r'(W/)?("[^"]*")')
 _MAX_DIGITS: Final = 18  # beyond any size; keeps int() cheap whatever is sent
 
 
@@ -41,11 +42,16 @@ def plan(
     etag: str,
     modified: float | None = None,
 ) -> Plan:
-    """Judges If-None-Match, If-Modified-Since, If-Range and Range in the order of RFC 9110, 13.2.2.
+    """Judges If-Match, If-Unmodified-Since, If-None-Match, If-Modified-Since, If-Range and Range
+    in the order of RFC 9110, 13.2.2.
 
     ``etag`` is the strong entity tag in its quotes, ``modified`` seconds since the epoch. A HEAD
-    is answered as a GET without Range. Raises RangeNotSatisfiable with its Content-Range.
+    is answered as a GET without Range. Raises RangeNotSatisfiable with its Content-Range, and a
+    StageboxError of status 412 for content that is not what the client wants to go on with.
     """
+    if _replaced(headers, etag, modified):
+        text = "The content is another one than the request names."
+        raise error_of_status(412, "PRECONDITION_FAILED", text)
     date = http_date(modified)
     validators: tuple[tuple[str, str], ...] = (("ETag", etag), ("Accept-Ranges", "bytes"))
     if date is not None:
@@ -108,20 +114,35 @@ def _unsatisfiable(size: int) -> RangeNotSatisfiable:
     return RangeNotSatisfiable(headers={"Content-Range": f"bytes */{size}"})
 
 
+def _replaced(headers: Mapping[str, str], etag: str, modified: float | None) -> bool:
+    tags = headers.get("if-match")
+    if tags is not None:
+        # Strong comparison (RFC 9110, 13.1.1): one with W/ never matches.
+        return tags.strip() != "*" and not any(
+            found[2] == etag and not found[1] for found in _ENTITY_TAG.finditer(tags)
+        )
+    since = _moment(headers.get("if-unmodified-since"))
+    return since is not None and modified is not None and int(modified) > since
+
+
 def _unchanged(headers: Mapping[str, str], etag: str, modified: float | None) -> bool:
     tags = headers.get("if-none-match")
     if tags is not None:
         # Weak comparison (RFC 9110, 8.8.3.2): a W/ before a tag does not matter.
-        return tags.strip() == "*" or any(
-            found.group() == etag for found in _ENTITY_TAG.finditer(tags)
-        )
-    since = headers.get("if-modified-since")
-    if since is None or modified is None:
-        return False
+        return tags.strip() == "*" or any(found[2] == etag for found in _ENTITY_TAG.finditer(tags))
+    since = _moment(headers.get("if-modified-since"))
+    return since is not None and modified is not None and int(modified) <= since
+
+
+def _moment(date: str | None) -> float | None:
+    """Seconds since the epoch; None for what is no HTTP date, which counts for nothing (RFC 9110,
+    13.1.3 and 13.1.4)."""
+    if date is None:
+        return None
     try:
-        moment = parsedate_to_datetime(since)
+        moment = parsedate_to_datetime(date)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        return int(modified) <= moment.timestamp()
+        return moment.timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
-        return False  # no HTTP date: the header counts for nothing (RFC 9110, 13.1.3)
+        return None

@@ -114,6 +114,14 @@ def test_a_range_beyond_the_end(site, film):
     assert (published.gate.failures, published.gate.inside) == (0, 0)
 
 
+def test_a_part_of_another_content_than_the_one_begun_is_refused(site, film):
+    serve(site, lambda: Response.file(film))
+    reply = site.get(PATH, Range="bytes=5-9", If_Match='"older"')
+    assert (reply.status, reply.json["error"]) == (412, "PRECONDITION_FAILED")
+    tag = site.get(PATH).headers["etag"]
+    assert site.get(PATH, Range="bytes=5-9", If_Match=tag).body == CONTENT[5:10]
+
+
 def test_an_empty_file(site, tmp_path):
     (tmp_path / "empty.txt").touch()
     serve(site, lambda: Response.file(tmp_path / "empty.txt"))

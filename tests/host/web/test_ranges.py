@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from host.web.ranges import http_date, parse_range, plan
-from plugin_sdk import RangeNotSatisfiable
+from plugin_sdk import RangeNotSatisfiable, StageboxError
 
 SIZE = 2_000_000
 ETAG = '"abc-1"'
@@ -114,6 +114,32 @@ def test_if_modified_since():
     assert decide(if_modified_since=DATE, if_none_match='"x"').status == 200
 
 
+@pytest.mark.parametrize("header", [ETAG, "*", f'"x", {ETAG}', f'W/"x",{ETAG}'])
+def test_if_match_that_matches(header):
+    assert decide(if_match=header, range="bytes=0-1").status == 206
+    # with If-Match the date does not count (RFC 9110, 13.1.4)
+    assert (
+        decide(if_match=header, if_unmodified_since="Sun, 06 Nov 1994 08:49:36 GMT").status == 200
+    )
+    assert decide(if_match=header, if_none_match=ETAG).status == 304
+
+
+@pytest.mark.parametrize("header", ['"x"', f"W/{ETAG}", "abc-1", ""])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_if_match_that_does_not(method, header):
+    with pytest.raises(StageboxError) as caught:
+        decide(method, if_match=header, range="bytes=0-1", if_none_match=ETAG)
+    assert (caught.value.status, caught.value.code) == (412, "PRECONDITION_FAILED")
+
+
+def test_if_unmodified_since():
+    for later in (DATE, "Sun, 06 Nov 1994 08:49:38 GMT", "", "yesterday"):
+        assert decide(if_unmodified_since=later).status == 200, later
+    with pytest.raises(StageboxError) as caught:
+        decide(if_unmodified_since="Sun, 06 Nov 1994 08:49:36 GMT")
+    assert caught.value.status == 412
+
+
 def test_validators_are_on_every_answer():
     for decided in (decide(), decide(range="bytes=0-1"), decide(if_none_match="*")):
         assert dict(decided.headers)["ETag"] == ETAG
@@ -169,13 +195,16 @@ def test_every_header_does_what_the_reference_does(header, size):
 
 @settings(deadline=None)
 @given(st.dictionaries(
-    st.sampled_from(["range", "if-range", "if-none-match", "if-modified-since"]),
+    st.sampled_from(["range", "if-range", "if-none-match", "if-modified-since", "if-match",
+                     "if-unmodified-since"]),
     st.one_of(headers, st.sampled_from([ETAG, DATE, "*"]), st.text(max_size=60)),
 ), st.integers(0, 10), st.sampled_from(["GET", "HEAD"]))  # fmt: skip
 def test_no_header_breaks_anything(named, size, method):
     try:
         decided = plan(method, named, size=size, etag=ETAG, modified=MODIFIED)
-    except RangeNotSatisfiable:
-        return
-    assert decided.status in (200, 206, 304)
-    assert 0 <= decided.start <= decided.start + decided.length <= size
+    except StageboxError as error:
+        status = error.status
+    else:
+        status = decided.status
+        assert 0 <= decided.start <= decided.start + decided.length <= size
+    assert status in (200, 206, 304, 412, 416)
