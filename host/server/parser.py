@@ -53,6 +53,9 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no type
     surplus = b""
     upgrade = False
     limit = 0
+    body_rcv: Any
+    error: Any
+    expect_continue: bool
 
     def __init__(self, adj: Any, site: Site) -> None:
         super().__init__(adj)
