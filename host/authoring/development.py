@@ -71,6 +71,8 @@ class Development:
             version = self._load()
         except StageboxError as error:
             self._complain(error)
+        except OSError as error:  # an editor that writes a file anew may remove it first
+            self._complain(StageboxError(f'"{error.filename}": {error.strerror}.'))
         else:
             took = round((time.perf_counter() - began) * 1000)
             self.loaded += 1

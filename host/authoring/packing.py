@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Final
 
 from host.authoring.sources import IGNORED, PluginSource
+from host.plugins.files import files_below
 from host.plugins.manifests import MANIFEST_NAME, check_manifest
 from host.plugins.packages import staged
+from host.plugins.pip import last_words, run_pip
 from plugin_sdk import Invalid, Manifest, parse_json
 
 __all__ = ["pack"]
-
-_SECONDS: Final = 300
-_LAST_LINES: Final = 15
 
 
 def pack(source: PluginSource, into: Path) -> Path:
@@ -47,26 +43,26 @@ def _manifest(folder: Path) -> Manifest:
 def _wheel(project: Path, into: Path) -> Path:
     """By the project's own build backend; pip gets that if need be."""
     with tempfile.TemporaryDirectory(dir=into, prefix=".packing-") as aside:
-        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet",
-                   "--no-deps", "--wheel-dir", aside, str(project)]  # fmt: skip
-        done = subprocess.run(  # noqa: S603  # our own interpreter, the author's own project
-            command, capture_output=True, text=True, timeout=_SECONDS, check=False
-        )
+        done = run_pip("wheel", "--quiet", "--no-deps", "--wheel-dir", aside, "--", str(project))
         made = sorted(Path(aside).glob("*.whl"))
         if done.returncode or len(made) != 1:
-            said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-_LAST_LINES:])
-            raise Invalid(f"The wheel could not be built. pip said:\n{said}")
+            raise Invalid(f"The wheel could not be built. pip said:\n{last_words(done)}")
         return made[0].replace(into / made[0].name)
 
 
 def _zip(folder: Path, target: Path) -> Path:
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(folder.rglob("*")):
-            relative = path.relative_to(folder)
-            hidden = any(part.startswith(".") for part in relative.parts)
-            if path.is_file() and not hidden and not IGNORED.intersection(relative.parts):
-                archive.write(path, str(relative))
-    return target
+    """Files older than ZIP's calendar, as reproducible builds make them, count as of 1980."""
+    part = target.with_name(f".{target.name}.part")  # hidden, so not part of itself
+    try:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
+            for path in files_below(folder, IGNORED):
+                relative = path.relative_to(folder)
+                hidden = any(name.startswith(".") for name in relative.parts)
+                if path.is_file() and not hidden and path.resolve() != target.resolve():
+                    archive.write(path, str(relative))
+        return part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _look_into(package: Path, manifest: Manifest) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import keyword
 from collections.abc import Mapping
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 from typing import Final
@@ -23,6 +26,9 @@ _FILES: Final[Mapping[str, str]] = {
     "gitignore.txt": ".gitignore",
 }
 
+_IMPORTED: Final = frozenset({"Any", "Conflict", "Plugin", "Request", "Response"})
+"""By the module that is written."""
+
 
 def scaffold(plugin_id: str, into: Path, *, name: str = "", author: str = "") -> list[Path]:
     """Writes the files below ``into``, which must not exist or be empty; they are returned.
@@ -41,23 +47,37 @@ def scaffold(plugin_id: str, into: Path, *, name: str = "", author: str = "") ->
         )
     if into.exists() and (not into.is_dir() or any(into.iterdir())):
         raise Conflict(f'"{into}" is there already, and not empty.')
-    module = plugin_id.replace(".", "_").replace("-", "_")
+    module = _free_module(plugin_id.replace(".", "_").replace("-", "_"))
     words = {
         "id": plugin_id,
         "module": module,
         "name": name or plugin_id.rpartition(".")[2].replace("-", " ").replace("_", " ").title(),
         "author": author or "You",
         "distribution": f"stagebox-{plugin_id.replace('.', '-').replace('_', '-')}",
-        "class": "".join(part.title() for part in module.split("_")),
+        "class": _free_class("".join(part.title() for part in module.split("_"))),
     }
+    in_json = {key: json.dumps(value, ensure_ascii=False)[1:-1] for key, value in words.items()}
     written = []
     for template, target in _FILES.items():
         text = files("host.authoring").joinpath("templates", template).read_text("utf-8")
         path = into / Template(target).substitute(words)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_Text(text).substitute(words), encoding="utf-8")
+        filled = _Text(text).substitute(in_json if path.suffix == ".json" else words)
+        path.write_text(filled, encoding="utf-8")
         written.append(path)
     return written
+
+
+def _free_module(name: str) -> str:
+    """Another name for what Python has already: ``json``, a keyword, an installed library. The
+    tests, which see the project's folder first, would import the plugin in its place."""
+    taken = keyword.iskeyword(name) or name == "tests" or find_spec(name) is not None
+    return f"{name}_plugin" if taken else name
+
+
+def _free_class(name: str) -> str:
+    """Another name for what the module imports."""
+    return f"{name}Plugin" if keyword.iskeyword(name) or name in _IMPORTED else name
 
 
 class _Text(Template):

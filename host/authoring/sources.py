@@ -9,18 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from host.plugins import files
 from host.plugins.discovery import is_plugin_id
 from host.plugins.manifests import MANIFEST_NAME
 from plugin_sdk import Invalid, NotFound, parse_json
 
-__all__ = ["IGNORED", "PluginSource", "find_source", "id_of_file"]
+__all__ = ["IGNORED", "PluginSource", "find_source", "folders_with", "id_of_file", "only_one"]
 
-IGNORED: Final = frozenset(
-    {"__pycache__", ".git", ".venv", "venv", ".pytest_cache", ".mypy_cache", ".ruff_cache", "dist",
-     "build", "node_modules", ".stagebox", ".hypothesis"}
-)  # fmt: skip
-"""Folders in which nobody edits a plugin."""
+IGNORED: Final = files.IGNORED | {"dist", "build", "node_modules"}
+"""Folders in which nobody edits a plugin: those that no installation takes, and what is built."""
 
+_NOT_EDITED: Final = frozenset({".pyc", ".db", ".swp"})
 _NOT_IN_IDS: Final = re.compile(r"[^a-z0-9_-]+")
 
 
@@ -44,9 +43,11 @@ class PluginSource:
 
     def stamp(self) -> tuple[tuple[str, int, int], ...]:
         """Names, times and sizes of all files, to notice an edit by."""
-        paths = [self.file] if self.file is not None else _files(self.watched)
+        paths = [self.file] if self.file is not None else files.files_below(self.watched, IGNORED)
         found = []
         for path in paths:
+            if path.suffix in _NOT_EDITED or path.name.endswith("~"):
+                continue
             try:
                 status = path.stat()
             except OSError:  # gone since it was listed; the next look tells
@@ -85,21 +86,32 @@ def find_source(path: Path) -> PluginSource:
         project = path.parent if (path.parent / "pyproject.toml").is_file() else None
         own = path if (path / "pyproject.toml").is_file() else project
         return PluginSource(_id_of(path), folder=path, project=own)
-    found = sorted(
-        each.parent
-        for pattern in (MANIFEST_NAME, f"*/{MANIFEST_NAME}", f"src/*/{MANIFEST_NAME}")
-        for each in path.glob(pattern)
-        if not IGNORED.intersection(each.relative_to(path).parts)
-    )
+    found = folders_with(path, MANIFEST_NAME)
     if not found:
         raise Invalid(
             f'"{path.name}" holds no {MANIFEST_NAME}, and no folder in it does. Begin a plugin '
             "with `stagebox plugin new ID`, or name a Python file."
         )
+    folder = only_one(path, found)
+    return PluginSource(_id_of(folder), folder=folder, project=path)
+
+
+def folders_with(project: Path, name: str) -> list[Path]:
+    """The folders of a project, or of its ``src``, that hold a file of this name."""
+    return sorted(
+        each.parent
+        for pattern in (f"*/{name}", f"src/*/{name}")
+        for each in project.glob(pattern)
+        if each.is_file() and not IGNORED.intersection(each.relative_to(project).parts)
+    )
+
+
+def only_one(project: Path, found: list[Path]) -> Path:
+    """Raises Invalid for several."""
     if len(found) > 1:
         names = ", ".join(each.name for each in found)
-        raise Invalid(f'"{path.name}" holds several plugins: name one of {names}.')
-    return PluginSource(_id_of(found[0]), folder=found[0], project=path)
+        raise Invalid(f'"{project.name}" holds several plugins: name one of {names}.')
+    return found[0]
 
 
 def _of_file(path: Path) -> PluginSource:
@@ -128,20 +140,4 @@ def _id_of(folder: Path) -> str:
             f'{MANIFEST_NAME} needs an "id" of lower-case letters, digits, "_", "-" and ".", that '
             "begins with a letter."
         )
-    return found
-
-
-def _files(folder: Path) -> list[Path]:
-    pending, found = [folder], []
-    while pending:
-        try:
-            entries = sorted(pending.pop().iterdir())
-        except OSError:
-            continue
-        for each in entries:
-            if each.is_dir() and not each.is_symlink():
-                if each.name not in IGNORED:
-                    pending.append(each)
-            elif each.suffix not in (".pyc", ".db") and not each.name.endswith(("~", ".swp")):
-                found.append(each)
     return found

@@ -18,7 +18,7 @@ from host.app import Host
 from host.authoring import Development, find_source, pack, scaffold
 from host.authoring.checking import Report, check_plugin
 from host.backup import BackupDesk
-from host.cli.session import echo_json, telling_errors
+from host.cli.session import echo_json, given_flags, telling_errors
 from host.config import load_config
 from plugin_sdk import Invalid
 
@@ -67,10 +67,11 @@ def dev(path: Path, listen: str, open_page: bool, data_dir: Path | None) -> None
     """
     with telling_errors(), tempfile.TemporaryDirectory(prefix="stagebox-") as temporary:
         source = find_source(path)
+        data_dir = data_dir or given_flags().get("data_dir")
         if data_dir is None:
             home = source.project or source.folder
             data_dir = Path(temporary) / "data" if home is None else home / _DATA
-        flags = {"data_dir": str(data_dir), "listen": [listen], "log_level": "warn"}
+        flags = given_flags(data_dir=str(data_dir), listen=[listen], log_level="warn")
         config = load_config(flags, {})
         host = Host(config, env=os.environ, log_stream=sys.stderr)
         host.provide("backups", BackupDesk(config, os.environ))
@@ -97,6 +98,8 @@ def dev(path: Path, listen: str, open_page: bool, data_dir: Path | None) -> None
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(path: Path, arguments: tuple[str, ...]) -> None:
     """Run the tests of the plugin at PATH; further ARGUMENTS go to pytest."""
+    if str(path).startswith("-"):  # PATH was left out
+        path, arguments = Path(), (str(path), *arguments)
     with telling_errors():
         source = find_source(path)
         home = source.project or source.folder

@@ -7,8 +7,6 @@ import importlib.metadata
 import json
 import os
 import shutil
-import subprocess
-import sys
 import sysconfig
 import tempfile
 import zipfile
@@ -16,20 +14,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from host.plugins.discovery import BUNDLED_DISTRIBUTION
 from host.plugins.environment import Package, Packages, applying, conflicts
+from host.plugins.pip import last_words, run_pip
 from plugin_sdk import Conflict, Invalid
 
 __all__ = ["Change", "fetched", "resolve", "uninstall"]
-
-_SECONDS: Final = 600
-_LAST_LINES: Final = 12
-_PIP: Final = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +55,8 @@ def resolve(
 
     pip looks for it where it is configured to; nothing is changed. Raises Conflict (code
     DEPENDENCY_CONFLICT) that names both sides, Invalid with pip's own words when it finds nothing
-    at all. ``upgrade``: the newest that fits. ``named`` finds what
-    the plugin is called that comes with such a change."""
+    at all. ``upgrade``: the newest that fits. ``named`` finds what the plugin is called that comes
+    with such a change."""
     others = {owner: each for owner, each in needs.items() if owner != newcomer}
     host = present.find(BUNDLED_DISTRIBUTION)
     pinned = [f"{BUNDLED_DISTRIBUTION}=={host.version}"] if host else []
@@ -107,11 +102,11 @@ def _dry_run(
     with tempfile.TemporaryDirectory(prefix="stagebox-") as folder:
         constrained, report = Path(folder, "constraints.txt"), Path(folder, "report.json")
         constrained.write_text("\n".join(sorted(set(constraints))) + "\n", encoding="utf-8")
-        done = _pip("install", "--dry-run", "--quiet", "--report", str(report),
+        done = run_pip("install", "--dry-run", "--quiet", "--report", str(report),
                     "--constraint", str(constrained),
                     *(["--upgrade"] if upgrade else []), "--", *wanted)  # fmt: skip
         if done.returncode:
-            return None, _said(done)
+            return None, last_words(done)
         document = json.loads(report.read_text(encoding="utf-8"))
     return _change(document["install"]), ""
 
@@ -134,10 +129,10 @@ def fetched(change: Change) -> Iterator[Fetched]:
     compiler has not changed anything then. Raises Invalid with pip's words."""
     with tempfile.TemporaryDirectory(prefix="stagebox-") as folder:
         if change.packages:
-            done = _pip("wheel", "--quiet", "--no-deps", "--wheel-dir", folder,
+            done = run_pip("wheel", "--quiet", "--no-deps", "--wheel-dir", folder,
                         "--", *change.sources)  # fmt: skip
             if done.returncode:
-                raise Invalid(f"The packages could not be fetched. pip said:\n{_said(done)}")
+                raise Invalid(f"The packages could not be fetched. pip said:\n{last_words(done)}")
         wheels = {
             str(parse_wheel_filename(path.name)[0]): path for path in Path(folder).glob("*.whl")
         }
@@ -159,10 +154,10 @@ class Fetched:
             yield
             return
         with _restoring(self.wheels):
-            done = _pip("install", "--quiet", "--no-deps", "--no-index", "--",
+            done = run_pip("install", "--quiet", "--no-deps", "--no-index", "--",
                         *(str(path) for path in self.wheels.values()))  # fmt: skip
             if done.returncode:
-                raise Invalid(f"Nothing was installed. pip said:\n{_said(done)}")
+                raise Invalid(f"Nothing was installed. pip said:\n{last_words(done)}")
             importlib.invalidate_caches()
             yield
 
@@ -219,21 +214,7 @@ def _remove_empty(folder: Path) -> None:
 
 def uninstall(distribution: str) -> None:
     """Removes a package, not what it required. Raises Invalid with pip's words."""
-    done = _pip("uninstall", "--quiet", "--yes", "--", distribution)
+    done = run_pip("uninstall", "--quiet", "--yes", "--", distribution)
     importlib.invalidate_caches()
     if done.returncode:
-        raise Invalid(f"{distribution} could not be uninstalled. pip said:\n{_said(done)}")
-
-
-def _pip(*arguments: str) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(  # noqa: S603  # our own interpreter, no shell
-            [*_PIP, *arguments], capture_output=True, text=True, timeout=_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise Invalid(f"pip did not end within {_SECONDS} seconds; nothing was changed.") from None
-
-
-def _said(done: subprocess.CompletedProcess[str]) -> str:
-    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-    return "\n".join(lines[-_LAST_LINES:])
+        raise Invalid(f"{distribution} could not be uninstalled. pip said:\n{last_words(done)}")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,15 +19,19 @@ from host.authoring.checking.findings import Finding
 from host.authoring.checking.kinds import CONTRIBUTIONS
 from host.authoring.checking.subject import Subject
 from host.events import check_pattern
+from host.jobs import JobKind, check_kinds
 from host.plugins.conflicts import METHODS, route_conflict
 from host.plugins.manifests import MANIFEST_NAME
 from host.schemas import check_schema
-from plugin_sdk import CORE_PERMISSIONS, Invalid, Manifest, Route, WebSocketRoute
+from plugin_sdk import CORE_PERMISSIONS, Invalid, Job, Manifest, Route, WebSocketRoute
 from plugin_sdk.manifest import DEFAULT_PREFIX
 
 __all__ = ["check_contributions"]
 
 _SECONDS: Final = 30.0
+_KEPT_BYTES: Final = 4096
+_LAST_SECONDS: Final = 1.0
+"""For what was written last to arrive. Whoever left the session may keep the stream open."""
 
 Facts = Mapping[str, Any]
 
@@ -58,21 +66,42 @@ def _probe(subject: Subject, timeout: float) -> tuple[Facts, str]:
         job.write_text(json.dumps(_job(subject)), encoding="utf-8")
         command = [sys.executable, "-B", "-P", "-m", "host.authoring.checking.probe",
                    str(job), str(result)]  # fmt: skip
-        try:
-            done = subprocess.run(  # noqa: S603  # our own interpreter
-                command, cwd=aside, capture_output=True, timeout=timeout, check=False,
-                stdin=subprocess.DEVNULL,
-            )  # fmt: skip
-            said = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-            end = f"It ended the process with status {done.returncode}"
-            end += f": {said[0][:200]}" if said else ""
-        except subprocess.TimeoutExpired:
-            end = f"It did not come back within {timeout:g} seconds"
+        end = _run(command, Path(aside), timeout)
         try:
             facts: Facts = json.loads(result.read_text("utf-8"))
         except (OSError, ValueError):
             facts = {}
         return facts, end
+
+
+def _run(command: list[str], folder: Path, timeout: float) -> str:
+    """How the process ended, with the last line that it wrote to standard error. It is a session
+    of its own, so that what it has started ends with it."""
+    process = subprocess.Popen(  # noqa: S603  # our own interpreter
+        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    kept = bytearray()
+
+    def keep() -> None:
+        assert process.stderr is not None
+        with process.stderr as stream:
+            while chunk := stream.read1(_KEPT_BYTES):  # type: ignore[attr-defined]  # is buffered
+                kept[:] = (kept + chunk)[-_KEPT_BYTES:]
+
+    reader = threading.Thread(target=keep, name="check", daemon=True)
+    reader.start()
+    try:
+        end = f"It ended the process with status {process.wait(timeout)}"
+    except subprocess.TimeoutExpired:
+        return f"It did not come back within {timeout:g} seconds"
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        reader.join(_LAST_SECONDS)
+    said = kept.decode("utf-8", "replace").strip().splitlines()[-1:]
+    return f"{end}: {said[0][:200]}" if said else end
 
 
 def _job(subject: Subject) -> dict[str, Any]:
@@ -189,10 +218,12 @@ def _handlers(subject: Subject, facts: Facts) -> Iterator[Finding]:
                 yield subject.finding(rule, text, Path(fact["file"]), fact["line"])
             names.add(name)
     for fact in facts.get("jobs", ()):
-        every = fact.get("every")
-        if fact.get("attempts", 1) < 1 or fact.get("concurrency", 1) < 1 or every == 0:
-            text = f'The job "{fact.get("name")}" has figures that cannot be.'
-            yield subject.finding("job-invalid", text, Path(fact["file"]), fact["line"])
+        figures = {key: fact[key] for key in ("every", "concurrency", "attempts") if key in fact}
+        job = Job(fact.get("name", ""), lambda _: None, **figures)
+        try:
+            check_kinds([JobKind(subject.plugin_id, job, job.handler)])
+        except Invalid as error:
+            yield subject.finding("job-invalid", error.message, Path(fact["file"]), fact["line"])
     for fact in facts.get("subscriptions", ()):
         try:
             check_pattern(fact.get("event", ""))

@@ -34,7 +34,8 @@ def check_manifest_file(subject: Subject) -> Iterator[Finding]:
         return
     path = subject.folder / MANIFEST_NAME
     try:
-        content = path.read_bytes()[: MAX_MANIFEST_BYTES + 1]
+        with path.open("rb") as file:
+            content = file.read(MAX_MANIFEST_BYTES + 1)
     except OSError:
         yield subject.finding("manifest-missing", f"There is no {MANIFEST_NAME}.", path, 1)
         return

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from host.authoring.checking.findings import RULES, Finding
-from host.authoring.sources import IGNORED, id_of_file
+from host.authoring.sources import IGNORED, folders_with, id_of_file, only_one
+from host.plugins.files import files_below
 from host.plugins.manifests import MANIFEST_NAME
 from plugin_sdk import Invalid, Manifest, NotFound
 
@@ -70,8 +72,9 @@ class Subject:
         paths = [self.entry] if self.folder is None else list(_python_files(self.folder))
         for path in paths:
             try:
-                source = path.read_bytes()[:_MAX_BYTES]
-                tree = ast.parse(source, str(path))
+                if path.stat().st_size > _MAX_BYTES:
+                    raise ValueError(f"it has more than {_MAX_BYTES} bytes")
+                tree = ast.parse(path.read_bytes(), str(path))
             except SyntaxError as error:
                 text = f"{error.msg}."
                 yield self.finding("code-syntax", text, path, error.lineno or 1, error.offset or 0)
@@ -116,18 +119,9 @@ def _plugin_folder(path: Path) -> Path:
     if (path / MANIFEST_NAME).is_file() or (path / "__init__.py").is_file():
         return path
     for name in (MANIFEST_NAME, "__init__.py"):
-        found = [
-            each.parent
-            for pattern in (f"*/{name}", f"src/*/{name}")
-            for each in sorted(path.glob(pattern))
-            if not IGNORED.intersection(each.relative_to(path).parts)
-            and "tests" not in each.relative_to(path).parts
-        ]
-        if len(found) > 1:
-            names = ", ".join(each.name for each in found)
-            raise Invalid(f'"{path.name}" holds several plugins: name one of {names}.')
+        found = [each for each in folders_with(path, name) if each.name != "tests"]
         if found:
-            return found[0]
+            return only_one(path, found)
     raise Invalid(
         f'"{path.name}" holds no {MANIFEST_NAME} and no Python package. Begin a plugin with '
         "`stagebox plugin new ID`, or name a Python file."
@@ -135,16 +129,14 @@ def _plugin_folder(path: Path) -> Path:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    count = 0
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        hidden = any(part.startswith(".") for part in parts)
-        if hidden or IGNORED.intersection(parts) or path.is_symlink() or not path.is_file():
-            continue
-        count += 1
-        if count > _MAX_FILES:
-            return
-        yield path
+    plain = (
+        path
+        for path in files_below(folder, IGNORED)
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and not path.is_symlink()
+        and path.is_file()
+    )
+    return islice(plain, _MAX_FILES)
 
 
 def _python_files(folder: Path) -> Iterator[Path]:

@@ -18,6 +18,7 @@ import pytest
 
 from host.app import Host
 from host.authoring import Development, find_source, pack, scaffold
+from host.authoring.checking import check_plugin
 from host.config import load_config
 from plugin_sdk import Conflict, Invalid, NotFound
 
@@ -81,6 +82,32 @@ def test_nothing_is_written_over(tmp_path):
     with pytest.raises(Conflict, match="not empty"):
         scaffold("notes", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize(
+    ("plugin_id", "module", "name"),
+    [
+        ("json", "json_plugin", "JsonPlugin"),
+        ("click", "click_plugin", "ClickPlugin"),
+        ("plugin-sdk", "plugin_sdk_plugin", "PluginSdkPlugin"),
+        ("tests", "tests_plugin", "TestsPlugin"),
+        ("lambda", "lambda_plugin", "LambdaPlugin"),
+        ("response", "response", "ResponsePlugin"),
+        ("true", "true", "TruePlugin"),
+    ],
+)
+def test_names_that_python_or_the_sdk_has_are_left_to_them(tmp_path, plugin_id, module, name):
+    scaffold(plugin_id, tmp_path / "new")
+    assert f"\nplugin = {name}\n" in (tmp_path / "new" / module / "__init__.py").read_text()
+    for path in (tmp_path / "new").rglob("*.py"):
+        compile(path.read_text(), path, "exec")
+    assert check_plugin(tmp_path / "new", run=False).findings == ()
+
+
+def test_a_name_may_have_quotes(tmp_path):
+    scaffold("ada.x", tmp_path / "new", name='Say "hi"', author='A\\B\n"C"')
+    document = json.loads((tmp_path / "new" / "ada_x" / "plugin.json").read_text())
+    assert (document["name"], document["authors"]) == ('Say "hi"', [{"name": 'A\\B\n"C"'}])
 
 
 # Finding
@@ -187,6 +214,19 @@ def test_a_mistake_leaves_the_old_code_at_work(tmp_path, develop):
     eventually(lambda: client.get("/hello").json() == {"hello": "again"})
 
 
+def test_a_file_that_is_away_for_a_moment_ends_nothing(tmp_path, develop):
+    """Many editors write a new file and put it in place of the old one."""
+    path = tmp_path / "hello.py"
+    path.write_text(HELLO)
+    _, said, client = develop(path)
+    path.rename(tmp_path / "elsewhere")
+    eventually(lambda: "No such file" in said[-1])
+    assert client.get("/hello").json() == {"hello": "world"}
+    (tmp_path / "elsewhere").write_text(HELLO.replace("world", "again"))
+    (tmp_path / "elsewhere").rename(path)
+    eventually(lambda: client.get("/hello").json() == {"hello": "again"})
+
+
 def test_a_project_may_begin_with_a_mistake(tmp_path, develop):
     scaffold("ada.notes", tmp_path / "notes")
     module = tmp_path / "notes" / "ada_notes" / "__init__.py"
@@ -216,6 +256,19 @@ def test_a_folder_without_a_project_becomes_a_zip(tmp_path):
     assert package == tmp_path / "dist" / "ada.notes-0.1.0.zip"
     with zipfile.ZipFile(package) as archive:
         assert sorted(archive.namelist()) == ["__init__.py", "plugin.json"]
+
+
+def test_a_package_is_no_part_of_itself_and_files_may_be_of_no_time(tmp_path):
+    scaffold("ada.notes", tmp_path / "notes")
+    (tmp_path / "notes" / "pyproject.toml").unlink()
+    folder = tmp_path / "notes" / "ada_notes"
+    os.utime(folder / "__init__.py", (0, 0))  # as reproducible builds leave them
+    for _ in range(2):
+        with zipfile.ZipFile(pack(find_source(folder), folder)) as archive:
+            assert sorted(archive.namelist()) == ["__init__.py", "plugin.json"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "__init__.py", "ada.notes-0.1.0.zip", "plugin.json",
+    ]  # fmt: skip
 
 
 def test_what_cannot_be_packed_says_why(tmp_path):

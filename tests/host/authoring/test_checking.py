@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -323,14 +324,45 @@ def test_what_is_told_better_by_reading_is_told_once(tmp_path, code, rule, said)
         ("import os\nos._exit(3)\n", 60, "status 3 (import)"),
         ("while True:\n    pass\n", 6, "within 6 seconds (import)"),
         ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n", 60, "status -9 (import)"),
+        (
+            "import os\nos.write(2, b'x' * 300_000 + b'\\nlast words')\nos._exit(3)\n",
+            60,
+            "status 3: last words (import)",
+        ),
     ],
-    ids=["exit", "loop", "kill"],
+    ids=["exit", "loop", "kill", "noise"],
 )
 def test_a_plugin_that_ends_the_process_is_a_finding(tmp_path, code, seconds, said):
     path = tmp_path / "bad.py"
     path.write_text(code + "plugin = None\n")
     found = {each.rule.name: each for each in check_plugin(path, timeout=seconds).findings}
     assert said in found["code-crash"].message
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells only on Linux")
+def test_what_a_plugin_has_started_ends_with_the_check(tmp_path):
+    note = tmp_path / "pid"
+    (tmp_path / "starts.py").write_text(
+        "import pathlib, subprocess, sys\n\nfrom plugin_sdk import Plugin\n\n"
+        "process = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)'])\n"
+        f"pathlib.Path({str(note)!r}).write_text(str(process.pid))\n\n\n"
+        "class plugin(Plugin):\n    pass\n"
+    )
+    rules = {each.rule.name for each in check_plugin(tmp_path / "starts.py", timeout=60).findings}
+    assert "code-work-at-import" in rules
+    assert "code-crash" not in rules
+    status = Path(f"/proc/{note.read_text()}/stat")
+    assert not status.exists() or status.read_text().rpartition(")")[2].split()[0] in "ZX"
+
+
+def test_the_figures_of_jobs_are_judged_as_the_host_does(tmp_path):
+    (tmp_path / "jobs.py").write_text(
+        "from plugin_sdk import Plugin, job\n\n\nclass plugin(Plugin):\n"
+        "    @job('often', every=-1)\n    def often(self, run):\n        return 1\n\n"
+        "    @job('never', every=float('inf'))\n    def never(self, run):\n        return 1\n"
+    )
+    found = [(each.rule.name, each.line) for each in check_plugin(tmp_path / "jobs.py").findings]
+    assert found == [("job-invalid", 5), ("job-invalid", 9)]
 
 
 def test_what_is_no_plugin_is_refused(tmp_path):
