@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -34,12 +34,20 @@ def contributed_commands(ctx: click.Context) -> dict[str, click.Command]:
         made = _made(command)
         if group:
             there = commands.setdefault(group, _PluginGroup(group, help=_about(host, plugin_id)))
-            if isinstance(there, click.Group):
+            if isinstance(there, click.Group) and group not in _own(root):
                 there.add_command(made)
+            else:
+                text = f'The commands of plugin {plugin_id} are hidden by the command "{group}".'
+                click.echo(text, err=True)
         else:
             commands.setdefault(command.name, made)
     root.meta[_KEY] = commands
     return commands
+
+
+def _own(root: click.Context) -> Container[str]:
+    """The names of the commands that are no plugin's."""
+    return root.command.commands if isinstance(root.command, click.Group) else ()
 
 
 def _about(host: Host, plugin_id: str) -> str:

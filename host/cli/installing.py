@@ -103,7 +103,10 @@ def _change_for(host: Host, plan: InstallPlan, present: Packages) -> Change:
 def _install_in_server(host: Host, source: Path, accept: bool) -> None:
     answer = host.installer.leave(source, accept_additions=accept)
     if not wait_for(answer.is_file, SERVER_SECONDS):
-        fail("The running server did not take the plugin over in time; look at its log.")
+        if host.installer.withdraw(answer):
+            fail("The running server did not take the plugin over in time; look at its log.")
+        if not wait_for(answer.is_file, SERVER_SECONDS):  # it has begun
+            fail("The running server did not end the installation in time; look at its log.")
     document = json.loads(answer.read_text(encoding="utf-8"))
     answer.unlink()
     if document:

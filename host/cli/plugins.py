@@ -96,7 +96,9 @@ def disable(plugin_id: str) -> None:
     with managed_host(plugins=True) as host:
         entry = host.plugins.disable(plugin_id)
         host.audit.note(f"stagebox plugin disable {plugin_id}", principal=OPERATOR)
-        after_server(host, plugin_id, entry)
+        state, message = after_server(host, plugin_id, entry)
+    if state != "disabled":
+        fail(f"{plugin_id} is {state}: {message}")
     click.echo(f"{plugin_id} is disabled.")
 
 

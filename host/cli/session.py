@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 import click
 
@@ -43,7 +43,7 @@ _FOLLOW_SECONDS: Final = 10.0
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-def fail(text: str) -> None:
+def fail(text: str) -> NoReturn:
     """Ends the command: one sentence on standard error, exit status 1."""
     click.echo(text, err=True)
     sys.exit(1)
@@ -90,14 +90,15 @@ def configured(command: _Command) -> _Command:
 
 @contextmanager
 def telling_errors() -> Iterator[None]:
-    """A StageboxError, or a file that cannot be used, becomes one sentence on standard error and
-    exit status 1."""
+    """A StageboxError, a file that cannot be used, or a disk that is full becomes one sentence on
+    standard error and exit status 1."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # whoever read our output has seen enough; click ends quietly then
     except OSError as error:
-        if error.filename is None:
-            raise
-        fail(f'"{error.filename}" cannot be used: {error.strerror or type(error).__name__}.')
+        reason = error.strerror or str(error) or type(error).__name__
+        fail(f'"{error.filename}" cannot be used: {reason}.' if error.filename else f"{reason}.")
     except StageboxError as error:
         lines = [error.message]
         for problem in error.details:
@@ -145,7 +146,8 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def after_server(host: Host, plugin_id: str, entry: PluginEntry) -> tuple[str, str]:
-    """State and message once a running server has followed, or as this process saw it."""
+    """State and message once a running server has followed, or as this process saw it. The state
+    is "unknown" when the server did not follow within `SERVER_SECONDS`."""
     wish = host.manager.wishes.get(plugin_id)
     if wish is None or not host.presence.others():
         return entry.state, entry.fault.message if entry.fault else ""

@@ -12,6 +12,7 @@ from host.cli.operator import OPERATOR
 from host.cli.session import after_server, configured, echo_json, fail, is_terminal, managed_host
 from host.plugins.inventory import data_files
 from host.plugins.resolution import uninstall as uninstall_package
+from host.settings import MASK
 from plugin_sdk import Conflict, Invalid
 from plugin_sdk.exports import write_export
 from plugin_sdk.management import Holding, PluginEntry
@@ -116,12 +117,15 @@ def _remove(host: Host, entry: PluginEntry, with_data: bool, target: Path | None
     if target is not None and target.exists():
         raise Conflict(f'"{target}" is there already; nothing was removed.')
     host.manager.refuse_disable(plugin_id)
+    package = _own_package(host, plugin_id) if entry.source == "entry-point" else None
     if entry.state == "active" or entry.enabled:
-        after_server(host, plugin_id, host.plugins.disable(plugin_id))
+        state, message = after_server(host, plugin_id, host.plugins.disable(plugin_id))
+        if state != "disabled":
+            raise Conflict(f"{plugin_id} is {state}: {message}. Nothing was removed.")
     if target is not None:
         _export(host, plugin_id, target)
-    if entry.source == "entry-point":
-        _remove_package(host, plugin_id, with_data)
+    if package is not None:
+        _remove_package(host, plugin_id, package, with_data)
     else:
         host.plugins.uninstall(plugin_id, purge=with_data)
     host.audit.note(f"stagebox plugin uninstall {plugin_id}", principal=OPERATOR)
@@ -136,7 +140,7 @@ def _export(host: Host, plugin_id: str, target: Path) -> None:
             host.data,
             plugin_id,
             part,
-            settings={key: value for key, value in shown.items() if value != "********"},
+            settings={key: value for key, value in shown.items() if value != MASK},
             files=[(str(path.relative_to(folder)), path) for path in data_files(folder)],
         )
         part.replace(target)
@@ -150,20 +154,21 @@ def _export(host: Host, plugin_id: str, target: Path) -> None:
     click.echo(f"Exported to {target} ({_size(target.stat().st_size)}).")
 
 
-def _remove_package(host: Host, plugin_id: str, with_data: bool) -> None:
+def _own_package(host: Host, plugin_id: str) -> str:
+    """The Python package that holds the plugin. Raises Conflict for one with other plugins, too."""
     register = host.manager.register
     package = register.record(plugin_id).found.distribution
-    records = [register.record(each) for each in register.ids()]
-    others = [
-        each.found.id
-        for each in records
-        if each.found.distribution == package and each.found.id != plugin_id
-    ]
+    found = [register.record(each).found for each in register.ids()]
+    others = [each.id for each in found if each.distribution == package and each.id != plugin_id]
     if others:
         raise Conflict(
-            f"The package {package} holds {', '.join(others)}, too; {plugin_id} is disabled now, "
-            "and nothing was removed."
+            f"The package {package} holds {', '.join(others)}, too: nothing was removed. "
+            f"{plugin_id} can be disabled."
         )
+    return package
+
+
+def _remove_package(host: Host, plugin_id: str, package: str, with_data: bool) -> None:
     if with_data:
         host.plugins.purge(plugin_id, "all")
     uninstall_package(package)
