@@ -66,6 +66,8 @@ class Tree:
         self._wait = wait
         self._real_root = os.path.realpath(root)
         self._visited = {self._real_root}
+        self._entered: list[str] = []  # what an attempt at a folder added to it
+        self._plain: set[str] = set()  # folders that were no links when they were listed
         self.skipped = 0
         """Files with names that no text can hold, in the folder walked last."""
 
@@ -90,6 +92,8 @@ class Tree:
                 if _leads_on(entry, follow=self._rules.follow) if linked else entry.is_dir():
                     if self._rules.enters(entry.name) and self._rules.begins_with(entry.name):
                         folders.append(entry.name)
+                        if not linked:
+                            self._plain.add(entry.name)
                 elif not films and self._rules.is_film(entry.name):
                     real = self._real_root
                     films = self._film(entry, self.root, real, (), linked=linked) is not None
@@ -100,7 +104,7 @@ class Tree:
         """Films and episodes in a batch folder, in the order of their paths. Raises FolderFailed
         after three attempts, Stopped."""
         for attempt in range(len(_WAITS) + 1):
-            before = set(self._visited) if attempt < len(_WAITS) else set()
+            self._entered.clear()
             try:
                 return self._files(folder)
             except FileNotFoundError:
@@ -110,7 +114,7 @@ class Tree:
             except OSError as error:
                 if attempt == len(_WAITS):
                     raise FolderFailed(error.strerror or "The folder cannot be read") from None
-                self._visited = before
+                self._visited.difference_update(self._entered)
                 if not self._wait(_WAITS[attempt]):
                     raise Stopped from None
         raise AssertionError
@@ -122,18 +126,33 @@ class Tree:
         if folder == ROOT:
             found.extend(self._listed(self.root, self._real_root, (), None, deadline))
         else:
-            path = os.path.join(self.root, folder)  # noqa: PTH118
-            facts = os.lstat(path)
-            real = _below(self._real_root, folder)
-            if self._rules.follow and stat.S_ISLNK(facts.st_mode):
-                real, facts = os.path.realpath(path), os.stat(path)  # noqa: PTH116
-            if not stat.S_ISDIR(facts.st_mode):  # it was one when it was listed
-                raise FileNotFoundError
-            if real not in self._visited:
-                self._visited.add(real)
+            path, real = self._place(folder)
+            if self._enter(real):
                 self._walk(path, real, folder, deadline, found)
         found.sort(key=itemgetter(0))
         return found
+
+    def _place(self, folder: str) -> tuple[str, str]:
+        """The path of a batch folder, and its real path. Raises FileNotFoundError when it is no
+        directory any more."""
+        path, real = _below(self.root, folder), _below(self._real_root, folder)
+        if folder in self._plain:
+            self._plain.remove(folder)  # should it be one no more, the next attempt looks closer
+            return path, real
+        facts = os.lstat(path)
+        if self._rules.follow and stat.S_ISLNK(facts.st_mode):
+            real, facts = os.path.realpath(path), os.stat(path)  # noqa: PTH116
+        if not stat.S_ISDIR(facts.st_mode):
+            raise FileNotFoundError
+        return path, real
+
+    def _enter(self, real: str) -> bool:
+        """Whether a directory is to be walked: none is a second time."""
+        if real in self._visited:
+            return False
+        self._visited.add(real)
+        self._entered.append(real)
+        return True
 
     def _walk(
         self, path: str, real: str, folder: str, deadline: float, found: list[FoundFile]
@@ -157,7 +176,7 @@ class Tree:
         """The films of one directory; its sub-directories are added to ``below``."""
         rules = self._rules
         directories: list[tuple[str, bool]] = []
-        with _opened(path) as opened:
+        with _opened(real) as opened:
             with os.scandir(opened) as listing:
                 entries = list(listing)
             if time.monotonic() > deadline:
@@ -177,8 +196,7 @@ class Tree:
             leading, inner = _below(path, name), _below(real, name)
             if linked:
                 inner = os.path.realpath(leading)
-            if below is not None and inner not in self._visited:
-                self._visited.add(inner)
+            if below is not None and self._enter(inner):
                 below.append((leading, inner, (*folders, name)))
 
     def _film(
@@ -220,13 +238,14 @@ class Tree:
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[int | str]:
+def _opened(real: str) -> Iterator[int | str]:
     """A directory as `os.scandir` takes it: open where it can, for then what is in it need not be
-    looked for by its whole path, one file after the other."""
+    looked for by its whole path, one file after the other. ``real`` ends in no link; what has
+    become one meanwhile is not followed."""
     if os.scandir not in os.supports_fd:
-        yield path
+        yield real
         return
-    opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK)
+    opened = os.open(real, os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK | os.O_NOFOLLOW)
     try:
         yield opened
     finally:

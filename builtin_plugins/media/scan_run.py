@@ -378,10 +378,15 @@ class ScanRun:
         except OSError:
             return []
         prefix = job["scan_path"].rstrip("/") + "/"
-        # Files below the root in a folder that was listed were judged when that was walked.
+        # In a folder that was walked and is remembered all files are there, below the root. In
+        # others that were listed they were judged when that was walked, but for files elsewhere.
         rows = self._shop.db.query(
             "SELECT f.id, f.path, substr(f.path, 1, :length) = :prefix AS inside"
             " FROM library_file l JOIN file f ON f.id = l.file_id WHERE l.library_id = :library"
+            " AND l.folder IN (SELECT folder FROM library_file WHERE library_id = :library"
+            " EXCEPT SELECT s.name FROM scan_folder s JOIN scanned_folder m"
+            " ON m.library_id = :library AND m.folder = s.name"
+            " WHERE s.job_id = :job AND NOT s.failed)"
             " AND (substr(f.path, 1, :length) <> :prefix OR l.folder NOT IN"
             " (SELECT name FROM scan_folder WHERE job_id = :job))",
             {

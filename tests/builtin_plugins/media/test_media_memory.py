@@ -91,6 +91,20 @@ def test_a_folder_of_another_kind(client, script, films, film, season, plant):
     assert "E S01E01.mkv" in names(client)
 
 
+def test_a_library_that_moves_leaves_nothing_behind(client, script, films, tmp_path):
+    """Its folders are remembered by the names that they have in the new place as well."""
+    [library] = client.get("/library")
+    shutil.copytree(films, tmp_path / "moved")
+    moved = {"libraryPath": str(tmp_path / "moved")}
+    client.ok("PUT", f"/library/{library['id']}", moved)
+    for time in range(2):
+        client.scan(tmp_path / "moved")
+        paths = [Path(path).relative_to(tmp_path / "moved") for _, path, _ in client.films()]
+        assert [str(path) for path in paths] == ["One/A.mkv", "One/B.mkv", "Two/C.mkv"]
+        assert remembered(client) == (["One", "Two"] if time else [])
+    assert (films / "One/A.mkv").exists()
+
+
 def test_a_second_file_of_an_episode_takes_over(client, script, film, season, plant, tmp_path):
     client.use()
     script.answers["tv:Show"] = film(7, "Show")
