@@ -109,10 +109,12 @@ class SongMetadata:
 
 @dataclass(frozen=True, slots=True)
 class SongCover:
-    """A picture as it lies in the song: ``image/png``, ``image/jpeg`` or ``image/webp``."""
+    """A picture as it lies in the song: ``image/png``, ``image/jpeg`` or ``image/webp``. ``path``
+    names the file that holds exactly these bytes, if there is one: it may be served in place."""
 
     content: bytes
     media_type: str
+    path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,9 @@ class ZipFiles(PackFiles):
             stream = _EntryStream(self._archive.open(entry), name)
         return io.BufferedReader(stream, _BUFFER), None
 
+    def path(self, name: str) -> Path | None:
+        return None
+
     def check_sounds(self, names: Iterable[str]) -> None:
         """What counts is what the directory says: no more than that is ever inflated."""
         sizes = (entry.file_size for name in names if (entry := self._found(name)) is not None)

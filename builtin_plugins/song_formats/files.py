@@ -39,6 +39,10 @@ class PackFiles(Protocol):
         bytes, if one does. Raises MissingFile, UnreadableSong."""
         ...
 
+    def path(self, name: str) -> Path | None:
+        """The file that holds just these bytes, if one does. Raises MissingFile."""
+        ...
+
     def check_sounds(self, names: Iterable[str]) -> None:
         """Raises UnreadableSong when the files of these names, each as often as it is named, are
         more than may be unpacked of one pack."""
@@ -70,6 +74,9 @@ class FolderFiles(PackFiles):
     def open(self, name: str) -> tuple[BinaryIO, Path | None]:
         path = self._file(name)
         return path.open("rb"), path
+
+    def path(self, name: str) -> Path | None:
+        return self._file(name)
 
     def check_sounds(self, names: Iterable[str]) -> None:
         """They are read in place: nothing is unpacked."""

@@ -27,4 +27,4 @@ def cover_of(files: PackFiles, found: tuple[str, str] | None) -> SongCover | Non
     if found is None:
         return None
     name, media_type = found
-    return SongCover(files.read(name, MAX_PICTURE), media_type)
+    return SongCover(files.read(name, MAX_PICTURE), media_type, files.path(name))

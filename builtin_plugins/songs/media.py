@@ -16,11 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from builtin_plugins.songs.pictures import as_png
+from builtin_plugins.songs.pictures import as_png, is_picture
 from builtin_plugins.songs.songbook import Song
 from builtin_plugins.songs.walking import plain_formats
 from plugin_sdk import (
     Blob,
+    BlobInfo,
     Context,
     NotFound,
     ProviderUnavailable,
@@ -39,6 +40,9 @@ _HEADERS: Final = {"Cache-Control": "no-cache"}
 _PNG: Final = "image/png"
 _LOCKS: Final = 256
 _PATIENCE: Final = 3
+
+_Make = Callable[[], Blob | Path]
+"""A copy in the storage, or the file that can be served in place."""
 
 
 def reader_of(context: Context, song: Song) -> SongFormat:
@@ -90,15 +94,21 @@ class Media:
         self._drawing = threading.Lock()
 
     def cover(self, song: Song) -> Response:
-        if song.edits.cover is not None:
-            key = self.uploaded_key(song.track_id, song.edits.cover)
-            return self._kept(self._context.blobs.get(key), _PNG, _tag(key))
+        mark = song.edits.cover
+        if mark is not None:
+            try:
+                return self._uploaded(song, mark)
+            except NotFound:  # another one came while we looked
+                now = self._mark(song)
+                if now == mark:
+                    raise
+                if now is not None:
+                    return self._uploaded(song, now)
         if not song.facts.has_cover:
             raise NotFound("This track has no cover.")
         reader = reader_of(self._context, song)
         key = f"cover_{song.track_id}"
-        blob = self._copy(song, key, "cover", lambda: self._picture(song, reader))
-        return self._kept(blob, _PNG, _tag(song.signature, "cover"))
+        return self._answer(song, key, lambda: self._drawn(song, reader, key), _PNG, "cover")
 
     def audio(self, song: Song) -> Response:
         if song.facts.audio is None:
@@ -143,7 +153,7 @@ class Media:
         that fails keeps them for the next time."""
         condition = "" if song_id is None else " AND o.song = :song"
         rows = self._db.query(
-            "SELECT o.key FROM objects o LEFT JOIN songs s ON s.id = o.song "
+            "SELECT o.* FROM objects o LEFT JOIN songs s ON s.id = o.song "
             "LEFT JOIN tracks t ON t.id = o.song LEFT JOIN edits e ON e.id = o.song "
             "WHERE (s.id IS NULL OR (o.kind = 'upload' AND o.signature <> coalesce(e.cover, '')) "
             "OR (o.kind <> 'upload' AND (t.id IS NULL OR o.signature <> s.signature)))" + condition,
@@ -151,6 +161,8 @@ class Media:
         )
         failures = 0
         for row in rows:
+            if self._db.table("objects").get(row["key"]) != row:  # it is another one by now
+                continue
             try:
                 self._context.blobs.delete(row["key"])
                 self._db.table("objects").delete(row["key"])
@@ -162,44 +174,91 @@ class Media:
 
     # Copies
 
-    def _sound(self, song: Song, index: int, key: str) -> Response:
-        stem = song.facts.stems[index]
-        content_type = stem.mime_type or "application/octet-stream"
-        tag = _tag(song.signature, str(index))
-        reader = reader_of(self._context, song)
-        blob = self._found(song, key)
-        if blob is None:
-            with self._locks[hash(key) % _LOCKS]:
-                blob = self._found(song, key)
-                if blob is None:
-                    with reading():
-                        sound = reader.stem(source_of(self._context, song), index)
-                    with sound:
-                        if sound.path is not None:
-                            headers = _HEADERS
-                            tag = _tag(song.signature, str(index), _state_of(sound.path))
-                            return Response.file(
-                                sound.path, content_type=content_type, etag=tag, headers=headers
-                            )
-                        blob = self._store(song, key, "sound", sound.stream, content_type)
-        return self._kept(blob, content_type, tag)
+    def _uploaded(self, song: Song, mark: str) -> Response:
+        key = self.uploaded_key(song.track_id, mark)
 
-    def _picture(self, song: Song, reader: SongFormat) -> bytes:
+        def again() -> Blob:
+            lost = NotFound("The cover is lost.")
+            raise lost if self._mark(song) == mark else _changed()
+
+        kept = _Kept(self._context.blobs.get(key), again)
+        return Response.file(kept, content_type=_PNG, etag=_tag(key), headers=_HEADERS)
+
+    def _mark(self, song: Song) -> str | None:
+        """Of the uploaded cover of this moment."""
+        sql = "SELECT cover FROM edits WHERE id = :id"
+        mark: str | None = self._db.value(sql, {"id": song.id})
+        return mark
+
+    def _sound(self, song: Song, index: int, key: str) -> Response:
+        content_type = song.facts.stems[index].mime_type or "application/octet-stream"
+        reader = reader_of(self._context, song)
+
+        def unpacked() -> Blob | Path:
+            with reading():
+                sound = reader.stem(source_of(self._context, song), index)
+            with sound:
+                if sound.path is not None:
+                    return sound.path
+                return self._store(song, key, "sound", sound.stream, content_type)
+
+        return self._answer(song, key, unpacked, content_type, str(index))
+
+    def _drawn(self, song: Song, reader: SongFormat, key: str) -> Blob | Path:
+        """A PNG that lies open is served in place. That it can be decoded was seen when the song
+        was read."""
+        source = source_of(self._context, song)
         with reading():
-            cover = reader.cover(source_of(self._context, song))
-        png = self.as_png(cover.content) if cover is not None else None
+            cover = reader.cover(source)
+            if cover is None:
+                raise NotFound("This track has no cover.")
+            open_png = cover.path if cover.media_type == _PNG else None
+            if open_png is not None and (
+                reader.signature(source) == song.signature or is_picture(cover.content)
+            ):
+                return open_png
+        png = self.as_png(cover.content)
         if png is None:
             raise NotFound("This track has no cover.")
-        return png
+        return self._store(song, key, "cover", io.BytesIO(png), _PNG)
 
-    def _copy(self, song: Song, key: str, kind: str, make: Callable[[], bytes]) -> Blob:
+    def _answer(self, song: Song, key: str, make: _Make, content_type: str, part: str) -> Response:
+        try:
+            found = self._copy(song, key, make)
+        except _Swept:
+            found = self._again(song, key, make)
+        state: tuple[str, ...] = ()
+        source: Blob | Path = found
+        if isinstance(found, Path):
+            with reading():
+                state = (_state_of(found),)
+        else:
+            source = _Kept(found, lambda: self._again(song, key, make))
+        tag = _tag(song.signature, part, *state)
+        return Response.file(source, content_type=content_type, etag=tag, headers=_HEADERS)
+
+    def _copy(self, song: Song, key: str, make: _Make) -> Blob | Path:
         blob = self._found(song, key)
         if blob is None:
             with self._locks[hash(key) % _LOCKS]:
                 blob = self._found(song, key)
                 if blob is None:
-                    blob = self._store(song, key, kind, io.BytesIO(make()), _PNG)
+                    return make()
         return blob
+
+    def _again(self, song: Song, key: str, make: _Make) -> Blob:
+        """Once more, after a sweep removed the copy that was found. Raises NotFound when it is the
+        song that is gone."""
+        signature = self._db.value(
+            "SELECT s.signature FROM songs s JOIN tracks t ON t.id = s.id WHERE s.id = :id",
+            {"id": song.id},
+        )
+        if signature is None:
+            raise NotFound("There is no such track.")
+        found = self._copy(song, key, make) if signature == song.signature else None
+        if found is None or isinstance(found, Path):
+            raise _changed()
+        return found
 
     def _found(self, song: Song, key: str) -> Blob | None:
         row = self._db.table("objects").get(key)
@@ -220,11 +279,43 @@ class Media:
         self._db.table("objects").upsert(row)
         if self._db.table("songs").get(song.id) is None:  # deleted meanwhile
             self.sweep(song.id)
-        return blobs.get(key)
+        try:
+            return blobs.get(key)
+        except NotFound:
+            raise _Swept("The stored copy was removed.") from None
 
-    @staticmethod
-    def _kept(blob: Blob, content_type: str, tag: str) -> Response:
-        return Response.file(blob, content_type=content_type, etag=tag, headers=_HEADERS)
+
+class _Swept(NotFound):
+    """A sweep that began before removed what was just stored."""
+
+
+class _Kept(Blob):
+    """A stored copy that a sweep may remove between its look-up and its reading: then ``again``
+    gives it once more, or says why not."""
+
+    def __init__(self, blob: Blob, again: Callable[[], Blob]) -> None:
+        self._blob = blob
+        self._again = again
+
+    @property
+    def info(self) -> BlobInfo:
+        return self._blob.info
+
+    def open(self, start: int = 0, length: int | None = None) -> BinaryIO:
+        try:
+            return self._blob.open(start, length)
+        except NotFound:
+            blob = self._again()
+        if blob.info.size != self.info.size:  # what was announced is another one
+            raise _changed()
+        return blob.open(start, length)
+
+    def url(self, expires: int = 300) -> str | None:
+        return self._blob.url(expires)
+
+
+def _changed() -> Unavailable:
+    return Unavailable("The song has changed at this moment: ask again.", retry_after=1)
 
 
 def _state_of(path: Path) -> str:

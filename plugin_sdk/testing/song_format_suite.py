@@ -212,6 +212,8 @@ class SongFormatSuite:
             assert isinstance(cover, SongCover)
             assert cover.media_type in _COVERS
             assert 0 < len(cover.content) <= 32 * 1024 * 1024
+            if cover.path is not None:
+                assert cover.path.read_bytes() == cover.content, "path holds these bytes"
 
     def test_stems_are_streams(self, song_format: SongFormat, source: SongSource) -> None:
         for index, stem in enumerate(song_format.metadata(source).stems):

@@ -133,12 +133,13 @@ def test_sound(host: TestHost, tracks: Mapping[str, str], pack: str) -> None:
 
 
 def test_what_lies_open_is_not_copied(host: TestHost, tracks: Mapping[str, str]) -> None:
-    for track in tracks.values():
-        assert host.get(f"/api/tracks/{track}/audio").status == 200
     db = host.plugin("songs").context.db
-    kept = {row["key"] for row in db.table("objects").rows_where("kind = 'sound'")}
-    assert f"audio_{tracks['zipped.sloppak']}" in kept
-    assert f"audio_{tracks['open.feedpak']}" not in kept
+    for part in ("audio", "cover"):
+        for track in tracks.values():
+            assert host.get(f"/api/tracks/{track}/{part}").status == 200
+        kept = {row["key"] for row in db.table("objects").rows_where()}
+        assert f"{part}_{tracks['zipped.sloppak']}" in kept
+        assert f"{part}_{tracks['open.feedpak']}" not in kept
 
 
 def test_the_tag_of_open_sound_is_that_of_its_bytes(
