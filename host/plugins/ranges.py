@@ -24,6 +24,9 @@ def _ends(ranges: SpecifierSet) -> Iterator[Version]:
         except InvalidVersion:  # === takes any text
             continue
         yield end
+        if each.version.endswith(".*"):  # its other end, behind all that begins so
+            behind = [*end.release[:-1], end.release[-1] + 1]
+            yield Version(f"{end.epoch}!{'.'.join(map(str, behind))}")
         release = [*end.release, 0, 0, 0][:4]
         yield Version(f"{end.epoch}!{'.'.join(map(str, release))}.1")
         yield from _before(end)
