@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
@@ -141,6 +142,55 @@ def test_a_long_list(open_page: Callable[..., Any], url: str) -> None:
     assert watched.complaints == []
 
 
+def test_filters_that_are_folded_away(open_page: Callable[..., Any], url: str) -> None:
+    watched = open_page(url, "/songs")
+    page = watched.page
+    summary = page.locator("#more summary")
+    wait(page, "() => document.getElementById('count').innerText === '3,001 songs'")
+    summary.click()
+    page.get_by_label("With stems").fill("DRUMS, vocals")
+    page.get_by_label("Without arrangement").select_option("Rhythm")
+    page.get_by_label("Format").select_option("sloppak")
+    query = "stems_has=drums,vocals&arrangements_lacks=Rhythm&format=sloppak"
+    found = httpx.get(f"{url}/api/library?{query}", trust_env=False).json()["total"]
+    assert 100 < found < 3000
+    wait(page, "(n) => parseInt(document.getElementById('count').innerText) === n", found)
+    expect(summary).to_have_text("More filters (3)")
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("With stems")).to_be_hidden()
+    wait(page, "() => document.activeElement.tagName === 'SUMMARY'")
+    page.locator("input[name=q]").fill("no such song")
+    page.get_by_role("button", name="Show all songs").click()
+    expect(summary).to_have_text("More filters")
+    wait(page, "() => document.getElementById('count').innerText === '3,001 songs'")
+    assert watched.complaints == []
+
+
+def test_a_host_that_is_gone_for_a_while(open_page: Callable[..., Any], url: str) -> None:
+    watched = open_page(url, "/songs")
+    page = watched.page
+    wait(page, "() => document.querySelectorAll('.song').length > 5")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.evaluate(
+        """async () => {
+            const list = document.getElementById("list");
+            for (let top = 5000; top <= 100000; top += 2500) {
+                list.scrollTop = top;
+                await new Promise(requestAnimationFrame);
+            }
+        }"""
+    )
+    wait(page, "() => document.querySelector(\".song[data-index='1786']\")")
+    assert len(asked) < 30, "what a drag passes by is not asked for"
+    page.route("**/api/library?*", lambda route: route.abort())
+    page.evaluate("() => { document.getElementById('list').scrollTop = 140000; }")
+    expect(page.locator("#trouble")).to_have_text("The host cannot be reached.")
+    page.unroute("**/api/library?*")
+    wait(page, "() => document.querySelector(\".song[data-index='2501']\")")  # by itself
+    expect(page.locator("#trouble")).to_be_hidden()
+
+
 def test_a_scan_leaves_the_list_where_it_is(open_page: Callable[..., Any], url: str) -> None:
     watched = open_page(url, "/songs")
     page = watched.page
@@ -172,6 +222,16 @@ def test_a_scan_leaves_the_list_where_it_is(open_page: Callable[..., Any], url: 
     assert watched.complaints == []
 
 
+DRAWN = """async () => {
+    const pen = CanvasRenderingContext2D.prototype, clear = pen.clearRect;
+    let times = 0;
+    pen.clearRect = function (...box) { times++; return clear.apply(this, box); };
+    for (let frame = 0; frame < 12; frame++) await new Promise(requestAnimationFrame);
+    pen.clearRect = clear;
+    return times;
+}"""
+
+
 def test_playing(open_page: Callable[..., Any], url: str) -> None:
     watched = open_page(url, "/songs")
     page = watched.page
@@ -188,6 +248,11 @@ def test_playing(open_page: Callable[..., Any], url: str) -> None:
     page.evaluate("() => document.getElementById('mix').play()")
     wait(page, "() => Number(document.getElementById('highway').dataset.now) > 0.5")
     assert page.locator("#lyrics").inner_text().strip() == "lala"
+
+    page.evaluate("() => document.getElementById('mix').pause()")
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(done))")
+    assert page.evaluate(DRAWN) == 0, "a highway that stands still is not drawn"
+    page.evaluate("() => document.getElementById('mix').play()")
 
     page.get_by_role("button", name="Begin here").click()
     begun = page.evaluate("() => document.getElementById('mix').currentTime")

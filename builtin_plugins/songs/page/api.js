@@ -5,9 +5,13 @@ export async function ask(path, options = {}) {
     rest.body = JSON.stringify(body);
     rest.headers = { "Content-Type": "application/json" };
   }
-  const answer = await fetch(path, rest);
-  const content = answer.status === 204 ? null : await answer.json();
-  if (!answer.ok) throw new Error(content?.message ?? `The host answered ${answer.status}.`);
+  const answer = await fetch(path, rest).catch(() => {
+    throw new Error("The host cannot be reached.");
+  });
+  const content = answer.status === 204 ? null : await answer.json().catch(() => undefined);
+  if (!answer.ok || content === undefined) {
+    throw new Error(content?.message ?? `The host answered ${answer.status}.`);
+  }
   return content;
 }
 

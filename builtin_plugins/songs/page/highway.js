@@ -18,11 +18,13 @@ export class Highway {
     this.longest = 0;
     this.line = "";
     this.lyrics.textContent = "";
+    this.stale = true;
     this.draw(0);
   }
 
   show(chart) {
     this.chart = chart;
+    this.stale = true;
     this.notes = chart.notes.map((note) => ({ ...note }));
     for (const chord of chart.chords) {
       for (const note of chord.notes) this.notes.push({ ...note, t: chord.t, chord: true });
@@ -38,9 +40,13 @@ export class Highway {
     );
   }
 
+  /** Draws a moment of the chart, unless that is what is there already. */
   draw(now) {
     const { canvas, pen } = this;
     const width = Math.round(canvas.clientWidth * devicePixelRatio) || canvas.width;
+    if (!this.stale && now === this.now && width === canvas.width) return;
+    this.stale = false;
+    this.now = now;
     if (canvas.width !== width) {
       canvas.width = width;
       canvas.height = Math.round(width * 0.325);

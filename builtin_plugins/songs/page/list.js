@@ -5,6 +5,8 @@ const HEIGHT = 56;
 const SIZE = 50;
 const KEPT = 40;
 const SPARE = 6;
+const REST = 40; // milliseconds on a place until it is asked what is there
+const RETRY = 3000; // milliseconds until it is asked again what was not answered
 
 export class SongList {
   constructor(list, rows, { counted, chosen }) {
@@ -54,6 +56,17 @@ export class SongList {
     this.redraw();
   }
 
+  /** Asks again after a while for what was not answered. */
+  retry() {
+    const round = this.round;
+    clearTimeout(this.retrying);
+    this.retrying = setTimeout(() => {
+      if (round !== this.round) return;
+      if (this.total !== null) this.draw();
+      else this.page(0).then(() => round === this.round && this.redraw());
+    }, RETRY);
+  }
+
   song(index) {
     const page = this.pages.get(Math.floor(index / SIZE));
     return Array.isArray(page) ? page[index % SIZE] : undefined;
@@ -67,8 +80,11 @@ export class SongList {
       this.take(number, answer);
       return answer.songs;
     }).catch((error) => {
+      if (round !== this.round) return [];
       this.pages.delete(number);
+      this.failed = true;
       trouble(error);
+      this.retry();
       return [];
     });
     this.pages.set(number, asked);
@@ -76,6 +92,8 @@ export class SongList {
   }
 
   take(number, { songs, total }) {
+    if (this.failed) trouble(null);
+    this.failed = false;
     this.pages.delete(number); // the newest is kept longest
     this.pages.set(number, songs);
     if (this.pages.size > KEPT) this.pages.delete(this.pages.keys().next().value);
@@ -117,10 +135,20 @@ export class SongList {
       else if (!this.shown.has(index)) this.add(index, song);
     }
     this.mark();
+    this.lack(missing);
+  }
+
+  /** Asks for pages once the list rests on them: nobody sees what a drag passes by. */
+  lack(missing) {
     const round = this.round;
-    for (const number of missing) {
-      this.page(number).then((songs) => round === this.round && songs.length && this.draw());
-    }
+    clearTimeout(this.resting);
+    if (!missing.size) return;
+    this.resting = setTimeout(() => {
+      if (round !== this.round) return;
+      for (const number of missing) {
+        this.page(number).then((songs) => round === this.round && songs.length && this.draw());
+      }
+    }, REST);
   }
 
   add(index, song) {

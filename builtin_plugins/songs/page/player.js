@@ -19,6 +19,9 @@ export class Player {
     this.mix.addEventListener("pause", () => this.follow("pause"));
     this.mix.addEventListener("seeked", () => this.follow("seek"));
     this.mix.addEventListener("ratechange", () => this.follow("seek"));
+    this.mix.addEventListener("error", () => {
+      if (this.mix.hasAttribute("src")) this.audible(false);
+    });
     find("arrangement").addEventListener("change", () => this.chart());
     find("from").addEventListener("click", () => this.setLoop({ from: this.mix.currentTime }));
     find("to").addEventListener("click", () => this.setLoop({ to: this.mix.currentTime }));
@@ -76,11 +79,15 @@ export class Player {
     ]);
     if (song !== this.song) return;
     const audible = data.audioFileStorageId !== null;
-    this.mix.hidden = !audible;
-    find("silent").hidden = audible;
+    this.audible(audible);
     this.mix.muted = false;
     if (audible) this.mix.src = `${this.path}/audio`;
     this.offerStems(stems.filter((stem) => stem.stemAudioFileStorageId));
+  }
+
+  audible(is) {
+    this.mix.hidden = !is;
+    find("silent").hidden = is;
   }
 
   // Stems
@@ -160,7 +167,7 @@ export class Player {
         audio.currentTime = now;
       }
     }
-    if (this.song) this.highway.draw(now);
+    if (this.song && !find("player").hidden) this.highway.draw(now);
   }
 
   // Loops

@@ -2,6 +2,7 @@
 import { ask, trouble } from "/songs/api.js";
 
 const LOOK = 1000; // milliseconds between two looks at a scan that runs
+const RETRY = 3000; // milliseconds after a look that was not answered
 const PATIENCE = 30; // looks until one that was asked for has to have begun
 const REASONS = {
   NO_LIBRARY_FOLDER: "Nobody has said yet which folder holds the songs: it is the setting dlcDir.",
@@ -28,7 +29,8 @@ export class Scan {
   /** Shows the scan until it has ended. */
   async follow() {
     clearTimeout(this.waiting);
-    const status = await ask("/api/scan-status");
+    const status = await this.look();
+    if (!status) return;
     this.show(status);
     const news = status.added + status.changed + status.removed;
     const ended = this.ended !== undefined && status.finishedAt !== this.ended;
@@ -39,6 +41,21 @@ export class Scan {
     if (status.running || status.startedAt !== this.before) this.patience = 0;
     const more = status.running || this.patience-- > 0;
     if (more) this.waiting = setTimeout(() => this.follow().catch(trouble), LOOK);
+  }
+
+  /** Null when the host does not answer: then it is asked again after a while. */
+  async look() {
+    try {
+      const status = await ask("/api/scan-status");
+      if (this.failed) trouble(null);
+      this.failed = false;
+      return status;
+    } catch (error) {
+      this.failed = true;
+      trouble(error);
+      this.waiting = setTimeout(() => this.follow().catch(trouble), RETRY);
+      return null;
+    }
   }
 
   show(status) {

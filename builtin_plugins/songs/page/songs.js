@@ -28,6 +28,13 @@ const list = new SongList(find("list"), find("rows"), {
   chosen: (song) => player.open(song),
 });
 
+/** Filters that are folded away count as well: how many is said beside them. */
+function countMore() {
+  const used = find("more").querySelectorAll("input, select");
+  const number = [...used].filter((each) => each.value.trim()).length;
+  find("more").querySelector("summary").textContent = `More filters${number ? ` (${number})` : ""}`;
+}
+
 function filtered() {
   const query = new FormData(form);
   return [...query].some(([name, value]) => name !== "sort" && value);
@@ -48,6 +55,7 @@ const scan = new Scan({
 function refresh() {
   const query = new URLSearchParams(new FormData(form));
   for (const [name, value] of [...query]) if (!value) query.delete(name);
+  countMore();
   find("rail").hidden = (query.get("sort") ?? "artist") !== "artist";
   trouble(null);
   find("shelf").hidden = false; // the list asks for what is in sight
@@ -68,6 +76,15 @@ find("all").addEventListener("click", () => {
   form.reset();
   refresh();
   form.elements.q.focus();
+});
+
+find("more").addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  find("more").open = false;
+  find("more").querySelector("summary").focus();
+});
+find("more").addEventListener("focusout", ({ relatedTarget }) => {
+  if (relatedTarget && !find("more").contains(relatedTarget)) find("more").open = false;
 });
 
 const letters = LETTERS.map((letter, index) => {
