@@ -211,7 +211,8 @@ class Runner:
                     reported = True
                     self._log.exception("The end of job %s could not be stored.", run.id)
                 if self._stopping.wait(_RETRY_SECONDS):
-                    return  # the lease runs out, and the job is begun again
+                    self._unsure = True  # should this process go on
+                    return  # else the lease runs out; the job is begun again
         if run.told == "lost":
             self._log.warning(
                 "Job %s of plugin %s (id %s) was given up; its result is not kept.",

@@ -84,3 +84,24 @@ def test_one_that_hangs_and_could_not_be_given_back(
     deaf.go.set()
     service.resume("songs")
     assert finished(service, job.id).attempt == 2
+
+
+def test_one_that_gave_way_to_a_stop_while_the_database_was_away(
+    make_service: Make,
+    kind: Kind,
+    hanging: Any,
+    eventually: Callable[..., None],
+    finished: Finished,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    work = hanging()
+    service = make_service(kind("songs", "add", work))
+    job = service.of("songs").start("add")
+    eventually(lambda: work.runs)
+    waiting = _once(monkeypatch, "requeue", done=False)
+    service.stop(20)
+    assert waiting == []
+    assert service.get(job.id).state == "running"
+    work.go.set()
+    service.start()
+    assert finished(service, job.id).attempt == 2
