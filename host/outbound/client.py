@@ -42,7 +42,7 @@ class OutboundClient(Http):
         self._allow_private = allow_private
         self._resolve = resolve
         self._user_agent = user_agent
-        self._max_at_once = max_at_once
+        self._places = threading.BoundedSemaphore(max_at_once)
         self._ssl_context = ssl_context
         self._lock = threading.Lock()
         self._transports: dict[bool, Transport] = {}  # by whether private addresses are allowed
@@ -135,7 +135,7 @@ class OutboundClient(Http):
             if allow not in self._transports:  # never both: connections are kept
                 self._transports[allow] = Transport(
                     Directory(allow_private=allow, resolve=self._resolve),
-                    max_at_once=self._max_at_once,
+                    places=self._places,
                     ssl_context=self._ssl_context,
                 )
             return self._transports[allow]

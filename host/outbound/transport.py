@@ -31,17 +31,18 @@ def trusted() -> ssl.SSLContext:
 
 
 class Transport:
-    """Sends over kept connections. The list of authorities is loaded only when it is needed."""
+    """Sends over kept connections. ``places``: each request takes one while it runs. The list of
+    authorities is loaded only when it is needed."""
 
     def __init__(
         self,
         directory: Directory,
         *,
-        max_at_once: int,
+        places: threading.BoundedSemaphore,
         ssl_context: ssl.SSLContext | None,
     ) -> None:
         self._deadline = Deadline()
-        self._places = threading.BoundedSemaphore(max_at_once)
+        self._places = places
         network = Network(directory, self._deadline)
         self._pool = Pool(network, trusted if ssl_context is None else lambda: ssl_context)
 

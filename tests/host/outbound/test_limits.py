@@ -154,6 +154,13 @@ def test_places_are_limited_and_given_back(server: Any) -> None:
     client.close()
 
 
+def test_requests_to_public_addresses_alone_have_no_places_of_their_own(server: Any) -> None:
+    client = OutboundClient(allow_private=True, max_at_once=1)
+    with client.stream("GET", server.url), pytest.raises(UpstreamFailed, match="under way"):
+        client.request("GET", "http://box.test/", timeout=0.05, private=False)
+    client.close()
+
+
 def test_many_silent_servers_leave_room_for_others(server: Any) -> None:
     """An administrator may have a plugin talk to 64 servers at a time; when none of them answers,
     the plugin still has places for what else it wants."""
