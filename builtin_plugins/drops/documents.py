@@ -12,7 +12,7 @@ from typing import Any
 
 from builtin_plugins.drops import strict
 from builtin_plugins.drops.history import History, lost_identities
-from builtin_plugins.drops.key_paths import find, replaced, split
+from builtin_plugins.drops.key_paths import Target, find, replaced, split
 from builtin_plugins.drops.schema import Check, Unfit
 from builtin_plugins.drops.shapes import DOCUMENTS, SECTIONS, Kind, cross_problems, fresh
 from builtin_plugins.drops.stamps import completed, stamped
@@ -99,10 +99,7 @@ class Documents:
                     value = target.node.from_text(value)
                 except Unfit as error:
                     raise BadDocument([Problem(key, str(error))]) from None
-            steps, value = completed(old, target.steps, value)
-            new = self._checked(kind, replaced(old, steps, value), trusted=old)
-            stamped(old, new, steps, given_value=value, now=self._now())
-            self._store(kind, old, new, version)
+            self._put(kind, old, version, target, value)
         self._on_change(kind, key)
 
     def replace(self, kind: Kind, document: Any) -> None:
@@ -117,8 +114,10 @@ class Documents:
     def change(self, kind: Kind, section: str, make: Callable[[dict[str, Any]], Any]) -> None:
         """Puts what ``make`` makes of the document into one section. Raises BadDocument."""
         with self._db.transaction():
-            old, _ = self.read(kind)
-            self.put(kind, section, Given(make(old), typed=True))
+            old, version = self.read(kind)
+            target = find(DOCUMENTS[kind], old, split(section))
+            self._put(kind, old, version, target, make(old))
+        self._on_change(kind, section)
 
     def note_round(self, moment: str, *, noted_at: str = "") -> None:
         """Writes the time of the last round, unless there is one between it and ``noted_at``:
@@ -129,6 +128,14 @@ class Documents:
             stored = document["drop_last_update"]
             if stored != moment and not moment < stored <= noted_at:
                 self._write("settings", {**document, "drop_last_update": moment}, version)
+
+    def _put(
+        self, kind: Kind, old: dict[str, Any], version: int, target: Target, value: Any
+    ) -> None:
+        steps, value = completed(old, target.steps, value)
+        new = self._checked(kind, replaced(old, steps, value), trusted=old)
+        stamped(old, new, steps, given_value=value, now=self._now())
+        self._store(kind, old, new, version)
 
     def _checked(
         self, kind: Kind, document: Any, trusted: Mapping[str, Any] | None = None

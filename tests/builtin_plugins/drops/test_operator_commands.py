@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import pytest
 
 from builtin_plugins.drops import Drops
 from builtin_plugins.drops.documents import Given
-from plugin_sdk import StageboxError
-from plugin_sdk.testing import FakeCommandIO
+from plugin_sdk import StageboxError, hookimpl
+from plugin_sdk.testing import FakeCommandIO, FakeContext
 
 from .conftest import R_PUB
 
@@ -65,6 +66,22 @@ def test_identities_go_out_and_come_in(plugin: Drops, tmp_path: Path) -> None:
     run(plugin, "identity", "import", str(file))
     (alice,) = plugin._documents.read("synced")[0]["identities"]
     assert alice["keys"] == {name: exported[name] for name in ("private_key", "public_key")}
+
+
+def test_others_are_told_when_everybody_can_see_it(context: FakeContext, plugin: Drops) -> None:
+    seen: list[str] = []
+
+    class Listener:
+        @hookimpl
+        def drops_settings_changed(self, kind: str, path: str) -> None:
+            with ThreadPoolExecutor(1) as elsewhere:  # a connection of its own
+                seen.append(elsewhere.submit(plugin._documents.text, "synced").result())
+
+    context.hooks.register("example.listener", Listener())
+    run(plugin, "identity", "new", "Alice")
+    assert [[each["alias"] for each in json.loads(text)["identities"]] for text in seen] == [
+        ["Alice"]
+    ]
 
 
 def test_contacts_go_in_and_out(plugin: Drops, tmp_path: Path) -> None:
