@@ -8,6 +8,7 @@ die, another takes over.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import signal
 import socket
@@ -27,6 +28,7 @@ from host.config import Config, address, load_config
 from host.errors import ConfigurationError
 from host.server import Server, server_of
 from host.server.elsewhere import WAITING_THREADS, GranianGateway, websocket_url
+from plugin_sdk import DatabaseUnavailable
 
 __all__ = ["serve_fleet"]
 
@@ -222,8 +224,10 @@ class Worker:
             if self._ending.wait(0.01):
                 return
             self._pass_on()
-        url = websocket_url(self._member.websockets)
-        self._host.serve([self._member.address], self._close_gone, websocket_url=url)
+        while not self._announced(log):
+            if self._ending.wait(_LOOK_SECONDS):
+                return
+            self._pass_on()
         if first:
             self._member.greet(self._host)
         self._pass_on()
@@ -233,6 +237,17 @@ class Worker:
             self._pass_on()
             if self._sockets is None:
                 self._take_sockets(log)
+
+    def _announced(self, log: logging.Logger) -> bool:
+        """Tells the other hosts; False while the database is away. This thread must not end by
+        it: nobody else would notice that the supervisor is gone."""
+        url = websocket_url(self._member.websockets)
+        try:
+            self._host.serve([self._member.address], self._close_gone, websocket_url=url)
+        except DatabaseUnavailable as error:
+            log.warning("The worker serves, but cannot tell other hosts yet: %s", error)
+            return False
+        return True
 
     def _pass_on(self) -> None:
         """Sees to it that this process ends once it was asked to. What granian hears before it
@@ -259,7 +274,7 @@ class Worker:
             return False
         return True
 
-    def _take_sockets(self, log: Any) -> bool:
+    def _take_sockets(self, log: logging.Logger) -> bool:
         """Serves WebSockets, unless another worker does."""
         if self._lock is None:
             lock = os.open(
