@@ -17,7 +17,8 @@ __all__ = [
 ]
 
 Access = Literal["open", "signed-in", "token", "profile"]
-"""Who may call a route: anybody; any live token; a token that belongs to a profile."""
+"""Who may call a route: anybody; whoever is signed in, the local administrator of a host without
+accounts included; any live token; a token that belongs to a profile."""
 
 ADMIN: Final = "ADMIN"
 
@@ -42,6 +43,14 @@ CORE_PERMISSIONS: Final[tuple[Permission, ...]] = (
     Permission("UPLOAD", "Upload files"),
 )
 """The permissions of the host, in their canonical order."""
+
+_CORE: Final = {permission.name.casefold(): permission.name for permission in CORE_PERMISSIONS}
+
+
+def canonical_permission(name: str) -> str:
+    """A permission's one spelling: core names in capitals, those of plugins in lower case."""
+    folded = name.casefold()
+    return _CORE.get(folded, folded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +90,8 @@ class Permissions(Protocol):
     """``context.permissions``: questions of access beyond what a route declares."""
 
     def allowed(self, principal: Principal, permission: str, *resources: Any) -> bool:
-        """May the principal do this to all of these resources?
+        """May the principal do this to all of these resources? A permission's name may be written
+        in any case.
 
         Every active plugin is asked by the hook ``decide``: one False denies, else one True
         allows, else the granted permissions decide. A ``decide`` that raises counts as False.

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from plugin_sdk import (
     ADMIN,
-    CORE_PERMISSIONS,
     Forbidden,
     Logger,
     Permission,
@@ -15,19 +14,13 @@ from plugin_sdk import (
     Principal,
     Unauthenticated,
 )
+from plugin_sdk.access import canonical_permission
 
 __all__ = ["Decide", "PermissionService", "canonical_permission", "unauthenticated"]
 
 Decide = Callable[[Principal, str, Sequence[Any]], bool | None]
 
-_CORE: Final = {permission.name.casefold(): permission.name for permission in CORE_PERMISSIONS}
 _UNDENIABLE: Final = frozenset({ADMIN, "MANAGE_PLUGINS"})
-
-
-def canonical_permission(name: str) -> str:
-    """A permission's one spelling: core names in capitals, those of plugins in lower case."""
-    folded = name.casefold()
-    return _CORE.get(folded, folded)
 
 
 def unauthenticated() -> Unauthenticated:

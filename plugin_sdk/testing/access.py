@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from plugin_sdk.access import CORE_PERMISSIONS, Permission, Principal
+from plugin_sdk.access import CORE_PERMISSIONS, Permission, Principal, canonical_permission
 from plugin_sdk.errors import Forbidden, Unauthenticated
 
 __all__ = ["Decider", "FakePermissions", "signed_in"]
@@ -55,17 +55,17 @@ class FakePermissions:
         self._log = log
 
     def allowed(self, principal: Principal, permission: str, *resources: Any) -> bool:
-        votes = [self._vote(each, principal, permission, resources) for each in self.deciders]
-        if False in votes:
+        name = canonical_permission(permission)
+        votes = [self._vote(each, principal, name, resources) for each in self.deciders]
+        if any(vote is False for vote in votes):
             return False
-        return True in votes or principal.holds(permission)
+        return any(vote is True for vote in votes) or principal.holds(name)
 
     def require(self, principal: Principal, permission: str, *resources: Any) -> None:
-        if self.allowed(principal, permission, *resources):
-            return
         if not principal.signed_in:
             raise Unauthenticated
-        raise Forbidden(f"Missing permission: {permission}")
+        if not self.allowed(principal, permission, *resources):
+            raise Forbidden(f"Missing permission: {canonical_permission(permission)}")
 
     def available(self) -> Sequence[Permission]:
         return [*CORE_PERMISSIONS, *sorted(self._declared, key=lambda each: each.name)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from plugin_sdk.access import ANONYMOUS, Principal
 from plugin_sdk.errors import Invalid
@@ -14,6 +14,10 @@ from plugin_sdk.strict_json import dump_json
 __all__ = ["FakeConnection", "FakeRealtime"]
 
 _Allow = Callable[[Principal], bool]
+
+_CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
+"""What may be sent of the codes below 3000 (RFC 6455, 7.4, and IANA's registry)."""
+_MAX_REASON: Final = 123
 
 
 class FakeRealtime:
@@ -88,7 +92,7 @@ class FakeConnection:
         self._id = id
         self._max_queue = max_queue
         self._waiting = 0
-        self._on_message: list[Callable[[str | bytes], object]] = []
+        self._on_message: Callable[[str | bytes], object] | None = None
         self._on_close: list[Callable[[int, str], object]] = []
 
     @property
@@ -113,12 +117,13 @@ class FakeConnection:
         return [json.loads(message) for message in self.sent]
 
     def send(self, message: str | bytes) -> bool:
+        size = _size(message)
         if self.closed:
             return False
         if self.stalled:
-            self._waiting += len(message.encode() if isinstance(message, str) else message)
+            self._waiting += size
             if self._waiting > self._max_queue:
-                self.close(1013, "too slow")
+                self._end(1013, "too slow")
                 return False
         self.sent.append(message)
         return True
@@ -127,6 +132,13 @@ class FakeConnection:
         return self.send(dump_json(value))
 
     def close(self, code: int = 1000, reason: str = "") -> None:
+        if code not in _CLOSE_CODES and not 3000 <= code <= 4999:
+            raise Invalid(f"{code} is no close code that can be sent.")
+        if len(reason.encode()) > _MAX_REASON:
+            raise Invalid(f"The reason of a close has at most {_MAX_REASON} bytes.")
+        self._end(code, reason)
+
+    def _end(self, code: int, reason: str) -> None:
         if self.closed:
             return
         self.close_code = code
@@ -135,7 +147,7 @@ class FakeConnection:
             callback(code, reason)
 
     def on_message(self, callback: Callable[[str | bytes], object]) -> None:
-        self._on_message.append(callback)
+        self._on_message = callback
 
     def on_close(self, callback: Callable[[int, str], object]) -> None:
         if self.close_code is not None:
@@ -149,9 +161,21 @@ class FakeConnection:
         if self.closed:
             raise RuntimeError("The connection is closed: no client can send any more.")
         ready = message if isinstance(message, str | bytes) else dump_json(message)
-        for callback in list(self._on_message):
-            callback(ready)
+        if self._on_message is not None:
+            self._on_message(ready)
 
     def leave(self, code: int = 1000, reason: str = "") -> None:
         """The client goes, or with 1006 is lost."""
-        self.close(code, reason)
+        self._end(code, reason)
+
+
+def _size(message: str | bytes) -> int:
+    """In bytes. Raises Invalid for what is no message."""
+    if isinstance(message, bytes):
+        return len(message)
+    if not isinstance(message, str):
+        raise Invalid(f"A message is str or bytes, not {type(message).__name__}.")
+    try:
+        return len(message.encode())
+    except UnicodeEncodeError as error:
+        raise Invalid(f"The message is not Unicode text: {error.reason}.") from None

@@ -189,6 +189,21 @@ def test_deciders_get_the_resources(context: FakeContext) -> None:
     assert asked == [(who, "p", (1, "two"))]
 
 
+def test_no_vote_stands_for_signing_in(context: FakeContext) -> None:
+    context.permissions.deciders.append(lambda *_: True)
+    assert context.permissions.allowed(ANONYMOUS, "p")
+    with pytest.raises(Unauthenticated):
+        context.permissions.require(ANONYMOUS, "p")
+
+
+def test_names_of_permissions_in_any_case(context: FakeContext) -> None:
+    asked: list[Any] = []
+    context.permissions.deciders.append(lambda who, name, _: asked.append(name))
+    assert context.permissions.allowed(signed_in("UPLOAD"), "upload")
+    assert context.permissions.allowed(signed_in("example.board:edit"), "Example.Board:Edit")
+    assert asked == ["UPLOAD", "example.board:edit"]
+
+
 def test_requiring(context: FakeContext) -> None:
     context.permissions.require(signed_in("p"), "p")
     with pytest.raises(Unauthenticated):

@@ -97,3 +97,31 @@ def test_what_a_callback_raises_comes_through() -> None:
     connection.on_message(lambda message: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         connection.receive("a")
+
+
+def test_the_last_callback_alone_is_called() -> None:
+    connection, heard = FakeConnection(), []
+    for name in ("first", "last"):
+        connection.on_message(lambda message, name=name: heard.append((name, message)))
+    connection.receive("x")
+    assert heard == [("last", "x")]
+
+
+def test_what_the_host_refuses_is_refused() -> None:
+    connection = FakeConnection()
+    for code, reason in (
+        (1005, ""),
+        (1006, ""),
+        (1015, ""),
+        (999, ""),
+        (5000, ""),
+        (1000, "x" * 124),
+    ):
+        with pytest.raises(Invalid):
+            connection.close(code, reason)
+    for message in (5, "\ud800"):
+        with pytest.raises(Invalid):
+            connection.send(message)  # type: ignore[arg-type]  # that is what is tried
+    assert not connection.closed
+    connection.leave(1006)
+    assert connection.close_code == 1006
