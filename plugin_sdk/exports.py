@@ -29,8 +29,10 @@ def write_export(
 ) -> None:
     """Writes a ZIP: ``data.jsonl`` with keys and values, ``tables/<name>.jsonl`` with a row on each
     line (bytes as ``{"base64": …}``), ``blobs/<key>``; and what is given: ``settings.json``,
-    ``files/<name>``. Memory does not grow with the data."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    ``files/<name>`` (bytes that are no UTF-8 in a name as ``\\xff``). Memory does not grow with the
+    data."""
+    # A ZIP begins in 1980, and a file may be older: nothing of its content is lost by that.
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
         for table, rows in data.export(plugin_id):
             name = f"tables/{table}.jsonl" if table else "data.jsonl"
             with archive.open(name, "w", force_zip64=True) as member:
@@ -40,7 +42,8 @@ def write_export(
         if settings:
             archive.writestr("settings.json", json.dumps(settings, ensure_ascii=False, indent=2))
         for name, path in files:
-            archive.write(path, f"files/{name}")
+            shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            archive.write(path, f"files/{shown}")
         _add_blobs(data, plugin_id, archive)
 
 

@@ -30,7 +30,7 @@ class HttpReply:
         """Raises UpstreamFailed when the content is no JSON."""
         try:
             return json.loads(self.content)
-        except ValueError:
+        except (ValueError, RecursionError):  # a stranger's nesting may be as deep as he likes
             raise UpstreamFailed("The other server did not answer in JSON.") from None
 
 

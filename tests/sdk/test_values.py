@@ -65,7 +65,7 @@ def test_a_reply_is_ok_or_not(status: int) -> None:
 
 def test_a_reply_is_json_or_not() -> None:
     assert HttpReply(200, {}, b'{"a": [1]}').json() == {"a": [1]}
-    for content in (b"", b"<html>", b"\xff"):
+    for content in (b"", b"<html>", b"\xff", b"[" * 200_000):
         with pytest.raises(UpstreamFailed, match="JSON"):
             HttpReply(200, {}, content).json()
 
