@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 
 from builtin_plugins.accounts.peers import PeerLimit
@@ -55,6 +57,17 @@ def test_what_succeeds_or_was_malformed_does_not_count(limit):
         fail(limit, "192.0.2.1", Conflict)
     with limit.attempt(request(peer="192.0.2.1")):
         pass
+
+
+def test_many_at_once_are_no_more_than_many_in_a_row(limit):
+    with ExitStack() as under_way:
+        for _ in range(10):
+            under_way.enter_context(limit.attempt(request(peer="192.0.2.1")))
+        with pytest.raises(RateLimited), limit.attempt(request(peer="192.0.2.1")):
+            pytest.fail("the attempt was made")
+    with limit.attempt(request(peer="192.0.2.1")):
+        pass  # the ten were let in
+    assert not limit._failures
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"])
