@@ -323,3 +323,24 @@ def test_what_goes_wrong_is_said(
     expect(page.locator("#trouble")).to_be_hidden()
     assert host.get("/media/pages.py").status == 404
     assert host.get("/media/../plugin.json").status == 404
+
+
+def test_who_must_sign_in_is_led_there_and_back(
+    host: TestHost, open_page: Callable[..., Any]
+) -> None:
+    ada = {"name": "Ada", "pin": "246813", "recoveryPhrase": "a phrase", "recoveryPhraseHint": "x"}
+    assert host.post("/api/setup/init", json=ada).status == 201
+    settings = host.plugin("media").context.settings
+    settings.update({"enableRouteGuards": True})
+    try:
+        page = open_page(host.url, "/media").page
+        expect(page.locator("#trouble")).to_contain_text("Sign in first")
+        page.locator("a#sign-in").click()
+        page.locator("form input[name=profileName]").fill("Ada")
+        page.locator("form#sign-in input[name=pin]").fill(ada["pin"])
+        page.keyboard.press("Enter")
+        page.wait_for_selector("html[data-live=yes]")  # its socket is let in, too
+        expect(page.locator("#no-films")).to_be_visible()
+        expect(page.locator("a#sign-in")).to_be_hidden()
+    finally:
+        settings.update({"enableRouteGuards": False})

@@ -13,7 +13,10 @@ async function answered(path, options) {
   }
   const body = await response.json().catch(() => ({}));
   if (response.ok) return body.data;
-  if (response.status === 401) throw new Error(SIGN_IN);
+  if (response.status === 401) {
+    document.getElementById("sign-in").hidden = false;
+    throw new Error(SIGN_IN);
+  }
   throw new Error(body.message ?? `The server answered ${response.status}.`);
 }
 
