@@ -345,8 +345,7 @@ class Host:
         self.life.stopping = True
         if self._listeners:
             self._listeners = []
-            self._emit("host.stopping", {})
-            self.presence.leave()
+            self._unless_away(self._take_leave, "Others are not told that this host stops")
         self._watch.stop()
         drain = 0.0
         if self._opened:  # else nothing of it may be made now
@@ -355,24 +354,25 @@ class Host:
         self.jobs.rest(drain)
         self._recovery.stop(drain)
         self.bus.stop(drain)
-        self._keep_deprecations()
-        self._end_life()
+        self._unless_away(
+            self.deprecations.flush, "Deprecated calls of the last second are not counted"
+        )
+        self._unless_away(self.life.end, "Others learn later that this process has ended")
         self.jobs.stop(drain)
         self.realtime.stop()
         self.engine.close()
         self.logs.close()
 
-    def _keep_deprecations(self) -> None:
-        try:
-            self.deprecations.flush()
-        except DatabaseUnavailable as error:
-            self.log.warning("Deprecated calls of the last second are not counted: %s", error)
+    def _take_leave(self) -> None:
+        self._emit("host.stopping", {})
+        self.presence.leave()
 
-    def _end_life(self) -> None:
+    def _unless_away(self, step: Callable[[], object], otherwise: str) -> None:
+        """What the database is needed for at the end: without it the rest is ended all the same."""
         try:
-            self.life.end()
+            step()
         except DatabaseUnavailable as error:
-            self.log.warning("Others learn later that this process has ended: %s", error)
+            self.log.warning("%s: %s", otherwise, error)
 
     def commands(self) -> list[tuple[str, bool, Command]]:
         """Plugin id, whether it is bundled, and command, of all active plugins."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from plugin_sdk import DatabaseUnavailable
+
 
 def test_processes_share_a_life_until_the_last_has_ended(make_host, tmp_path):
     a = make_host(data_dir=tmp_path / "data")
@@ -42,3 +44,21 @@ def test_a_dead_process_keeps_no_life_going(make_host, tmp_path):
     c = make_host(data_dir=tmp_path / "data")
     assert c.host.info.life == second
     assert b.host.database.table("_stagebox_lives").count_where("owner = 'dead'") == 0
+
+
+def test_a_database_that_is_away_keeps_nothing_from_being_taken_down(make_host, monkeypatch):
+    host = make_host()
+
+    def away(*_: object) -> None:
+        raise DatabaseUnavailable("Nobody is there.")
+
+    for owner, name in (
+        (host.host, "_emit"),
+        (host.host.presence, "leave"),
+        (host.host.deprecations, "flush"),
+        (host.host.life, "end"),
+    ):
+        monkeypatch.setattr(owner, name, away)
+    host.stop()  # the guard of leaks sees to the threads
+    lines = [line["message"] for line in host.log_lines() if "Nobody is there." in line["message"]]
+    assert len(lines) == 3
