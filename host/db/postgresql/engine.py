@@ -79,7 +79,9 @@ class PostgresqlEngine(ServedEngine):
     ) -> None:
         if durability not in ("full", "normal"):
             raise Invalid(f'Durability is "full" or "normal", not {str(durability)[:40]!r}.')
-        options = Options(durability, connections=connections, idle=idle, wait_seconds=wait_seconds)
+        options = Options(
+            durability=durability, connections=connections, idle=idle, wait_seconds=wait_seconds
+        )
         self._set_up(Server(parse_address(url), options))
 
     def _set_up(self, server: Server) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import secrets
-import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar
 
 import psycopg
 
 from host.db.postgresql import folding, leftovers, search, shared
 from host.db.postgresql.address import Address
+from host.db.postgresql.breaker import Breaker, Open
 from host.db.postgresql.faults import FAULTS, ConnectionLost, Refusal, translate
 from host.db.postgresql.link import Link
 from host.db.postgresql.names import SHARED, TRASH, lock_key
@@ -27,11 +28,6 @@ _Result = TypeVar("_Result")
 _LOG: Final = logging.getLogger("stagebox.db")
 _OLDEST: Final = 140000
 _THERE: Final = b"SELECT 1 FROM pg_namespace WHERE nspname = $1"
-_SLOW_SECONDS: Final = 1.0
-"""A refusal comes faster; what takes longer to connect to has not answered."""
-_PAUSE_SECONDS: Final = 1.0
-"""So long nobody knocks at a server that did not answer: who queued behind somebody that waited for
-it would wait once more, one after the other."""
 _SETTINGS: Final = {
     "default_transaction_read_only": "on",  # writes begin a transaction that says so
     "default_transaction_isolation": "read committed",
@@ -52,21 +48,15 @@ _SETTINGS: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """``durability``: with ``normal`` a commit does not wait for the server's disk."""
+    """``durability``: with ``normal`` a commit does not wait for the server's disk.
+    ``connections`` at most, of which ``idle`` are kept; who finds none waits ``wait_seconds``."""
 
-    def __init__(
-        self,
-        durability: Literal["full", "normal"] = "full",
-        *,
-        connections: int = 20,
-        idle: int = 8,
-        wait_seconds: float = 5.0,
-    ) -> None:
-        self.durability = durability
-        self.connections = connections
-        self.idle = idle
-        self.wait_seconds = wait_seconds
+    durability: Literal["full", "normal"]
+    connections: int
+    idle: int
+    wait_seconds: float
 
 
 class Server:
@@ -75,7 +65,7 @@ class Server:
     def __init__(self, address: Address, options: Options) -> None:
         self.address = address
         self._probe = Probe()
-        self._pause = (0.0, "")  # until when nobody knocks, and why
+        self._breaker = Breaker()
         self.pool = Pool(
             self.connect,
             limit=options.connections,
@@ -123,24 +113,11 @@ class Server:
     def connect(self) -> Link:
         """A connection that no pool knows, to be closed by whoever asked for it. Raises
         DatabaseUnavailable."""
-        began = time.monotonic()
-        until, reason = self._pause
-        if began < until:
-            raise self._unreachable(reason)
-        options: dict[str, Any] = dict(self.address.options)
         try:
-            connection = psycopg.Connection.connect(**options, autocommit=True)
-        except psycopg.Error as error:
-            if time.monotonic() - began > _SLOW_SECONDS:
-                self._rest(reason_of(error))
-            raise self._unreachable(reason_of(error)) from None  # it names what it was given
-        try:
-            return self._linked(connection)
-        except BaseException as error:
-            connection.close()
-            if isinstance(error, (*FAULTS, psycopg.Error, OSError)):
-                raise self._unreachable(reason_of(error)) from error
-            raise
+            with self._breaker.attempt():
+                return self._connected()
+        except Open as error:
+            raise DatabaseUnavailable(str(error), retry_after=1) from None
 
     def command(self, statements: Sequence[str]) -> None:
         """Statements in one transaction that writes."""
@@ -175,7 +152,7 @@ class Server:
         link.close()
         self.pool.drop_idle()
         if error.silent:
-            self._rest(str(error))
+            self._breaker.open(self._unreachable(str(error)).message)
 
     def _run(self, act: Callable[[Link], _Result]) -> _Result:
         """Calls a function that may be called twice, on some connection. Raises StageboxError."""
@@ -201,8 +178,19 @@ class Server:
         finally:
             self.pool.give(link)
 
-    def _rest(self, reason: str) -> None:
-        self._pause = (time.monotonic() + _PAUSE_SECONDS, reason)
+    def _connected(self) -> Link:
+        options: dict[str, Any] = dict(self.address.options)
+        try:
+            connection = psycopg.Connection.connect(**options, autocommit=True)
+        except psycopg.Error as error:
+            raise self._unreachable(reason_of(error)) from None  # it names what it was given
+        try:
+            return self._linked(connection)
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, (*FAULTS, psycopg.Error, OSError)):
+                raise self._unreachable(reason_of(error)) from error
+            raise
 
     def _linked(self, connection: psycopg.Connection[Any]) -> Link:
         peer = peer_of(connection.pgconn.socket)

@@ -204,6 +204,8 @@ class Wire:
                 self._prepared = {k: name for k, name in self._prepared.items() if name != owner}
         elif owner >= 0:
             results.append(result)
+        elif result.status in FAILED:  # who knows where it looks for tables now
+            self.broken = True
 
     def _next(self, deadline: float | None) -> Result | None:
         pgconn = self._pgconn

@@ -86,9 +86,10 @@ class SqliteEngine(Engine):
     def drop(self, name: str) -> None:
         path = self.path(name)
         with self._lock:
-            database = self._databases.pop(name, None)
+            database = self._databases.get(name)
             if database is not None:
                 database.close()
+                del self._databases[name]
                 self._budget.forget(database)
             for suffix in _COMPANIONS:
                 path.with_name(path.name + suffix).unlink(missing_ok=True)

@@ -112,6 +112,14 @@ def test_dropping_removes_all_of_it(engine: Engine, tmp_path: Path) -> None:
     assert engine.open("example.plugin").value("SELECT count(*) FROM notes") == 1
 
 
+def test_a_database_in_use_is_not_dropped(engine: Engine, database: HostDatabase) -> None:
+    _notes(database)
+    with pytest.raises(Invalid), database.transaction():
+        engine.drop("example.plugin")
+    assert engine.open("example.plugin") is database
+    assert database.value("SELECT count(*) FROM notes") == 1
+
+
 @pytest.mark.one_engine
 def test_dropping_removes_what_a_crash_left(engine: Engine, tmp_path: Path) -> None:
     folder = tmp_path / "data" / "plugins" / "example.plugin"

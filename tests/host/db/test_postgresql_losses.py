@@ -11,6 +11,7 @@ import pytest
 
 from host.db import HostDatabase
 from host.db.postgresql import PostgresqlEngine
+from host.db.postgresql.wire import Call
 from plugin_sdk import DatabaseUnavailable, Invalid
 from tests.notes import make_notes
 
@@ -76,9 +77,13 @@ def test_a_value_that_cannot_be_read_is_said_and_harms_no_other(
     assert engine.connections == 1
 
 
-def test_a_database_in_use_is_not_dropped(engine: PostgresqlEngine, database: HostDatabase) -> None:
+def test_a_connection_that_could_not_be_made_ready_is_not_used_again(
+    engine: PostgresqlEngine, database: HostDatabase
+) -> None:
     make_notes(database)
-    with pytest.raises(Invalid), database.transaction():
-        engine.drop("example.plugin")
-    assert engine.open("example.plugin") is database
+    (link,) = engine._server.pool._idle
+    link._before.append(Call(b"DEALLOCATE nothing", once=True))
+    with pytest.raises(DatabaseUnavailable):
+        database.value("SELECT 1")
+    assert link.broken
     assert database.value("SELECT count(*) FROM notes") == 1

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from host.db import HostDatabase
-from host.db.postgresql import PostgresqlEngine, probe, server, sessions, wire
+from host.db.postgresql import PostgresqlEngine, breaker, probe, sessions, wire
 from plugin_sdk import DatabaseUnavailable, Migration
 from tests.notes import make_notes
 
@@ -131,7 +131,7 @@ def _write_twice(database: HostDatabase) -> None:
 def test_writers_are_told_soon_and_those_behind_them_at_once(
     database: HostDatabase, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "_PAUSE_SECONDS", 1000.0)
+    monkeypatch.setattr(breaker, "PAUSE_SECONDS", 1000.0)
     proxy.deaf, proxy.knocks = True, 0
     notes = database.table("notes")
     writers = [lambda: notes.insert({"text": "x"}), lambda: _write_twice(database)] * 4
@@ -141,10 +141,24 @@ def test_writers_are_told_soon_and_those_behind_them_at_once(
     assert proxy.knocks == 1, "one asked whether the server is there; nobody connected in vain"
 
 
+def test_one_tries_to_connect_again_while_others_are_told_at_once(
+    database: HostDatabase, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breaker, "PAUSE_SECONDS", 0.0)
+    proxy.deaf = True
+    assert len(_at_once(lambda: database.query("SELECT 1"))) == 1
+    monkeypatch.setattr(breaker, "PAUSE_SECONDS", 1000.0)
+    proxy.knocks = 0
+    messages = _at_once(*[lambda: database.query("SELECT 1")] * 6)
+    assert proxy.knocks == 1
+    assert len(messages) == 6
+    assert all(message.count("cannot be reached") == 1 for message in messages)
+
+
 def test_afterwards_all_goes_on(
     database: HostDatabase, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(breaker, "PAUSE_SECONDS", 0.0)
     for call in (
         lambda: database.query("SELECT * FROM notes"),
         lambda: list(database.iterate("SELECT * FROM notes")),
@@ -172,7 +186,7 @@ def test_the_listener_asks_whether_somebody_is_there(
     engine: PostgresqlEngine, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("host.db.postgresql.signals._QUIET_SECONDS", 0.0)
-    monkeypatch.setattr(server, "_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(breaker, "PAUSE_SECONDS", 0.0)
     ear = engine.signals()
     ear.receive(0.0)
     assert ear.receive(0.01) == []
