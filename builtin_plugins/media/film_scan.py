@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from builtin_plugins.media import folder_plan
 from builtin_plugins.media.catalogue import MOVIE
 from builtin_plugins.media.discovery import FoundFile
 from builtin_plugins.media.folder_plan import (
@@ -55,24 +56,48 @@ class FilmScan(FolderScan):
         )
         return by_folder(rows)
 
-    def plan(self, folder: Folder, found: Sequence[FoundFile], known: Known, phase: Phase) -> Plan:
-        plan = Plan(scanned=len(found))
+    def plans(
+        self, folder: Folder, found: Sequence[FoundFile], known: Known, phase: Phase
+    ) -> Iterator[Plan]:
+        plan, settled = Plan(), folder.done is None and len(known) == len(found)
+        read = False
+        for some in chunks(found, folder_plan.PART):
+            if plan.storing:
+                yield plan
+                plan = Plan()
+            asked = self._compare(some, folder, known, plan)
+            if asked and not read:
+                self._lookups.chain.read()
+                read = True
+            if asked:
+                self._ask(asked, folder, known, plan, phase)
+            settled = settled and not asked and not plan.storing
+            plan.until = some[-1].path
+        plan.until = None
+        plan.gone = gone_files(found, known)
+        plan.settled = settled
+        yield plan
+
+    def _compare(
+        self, found: Sequence[FoundFile], folder: Folder, known: Known, plan: Plan
+    ) -> list[_Item]:
+        """Those to be asked about."""
         elsewhere = self._elsewhere([film.path for film in found if film.path not in known])
         asked: list[_Item] = []
         for film in found:
             row = known.get(film.path) or elsewhere.get(film.path)
-            if row is not None and row["metadata_provider"] and not self._rescan:
-                if film.path in known and same_facts(film, row):
+            same = row is not None and film.path in known and same_facts(film, row)
+            if same and folder.has_done(film.path):
+                plan.saved += 1
+            elif row is not None and row["metadata_provider"] and not self._rescan:
+                if same:
                     plan.saved += 1
                 else:
                     plan.storing.append(partial(self._store_facts, film, folder))
             else:
                 asked.append(self._item(film, row))
-        if asked:
-            self._ask(asked, folder, known, plan, phase)
-        plan.gone = gone_files(found, known)
-        plan.settled = not asked and not plan.storing and len(known) == len(found)
-        return plan
+        plan.scanned += len(found)
+        return asked
 
     def _item(self, film: FoundFile, row: Row | None) -> _Item:
         named = movie_name(film.folders, stem_of(film.name), self._last_year())
@@ -83,7 +108,6 @@ class FilmScan(FolderScan):
     def _ask(
         self, items: Sequence[_Item], folder: Folder, known: Known, plan: Plan, phase: Phase
     ) -> None:
-        self._lookups.chain.read()
         answers: Mapping[Any, Answer] = {}
         if self._lookups.chain.usable(self.kind):
             names = [(item.named, item.film.path) for item in items]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from builtin_plugins.media.discovery import FoundFile, is_gone
 from builtin_plugins.media.ids import Ids
 from plugin_sdk import Database, Row
 
 __all__ = [
+    "PART",
     "Files",
     "Folder",
     "KindOfScan",
@@ -22,6 +23,9 @@ __all__ = [
     "same_facts",
 ]
 
+PART: Final = 500
+"""So many files, about, are asked about and stored at a time."""
+
 Known = Mapping[str, Row]
 """Files of a library in a folder by path, with what is known of their film or episodes."""
 
@@ -31,11 +35,16 @@ Phase = Callable[[str, str], object]
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A batch folder of a library's scan."""
+    """A batch folder of a library's scan. ``done``: what has a path up to this one was stored by
+    the same scan, before it was interrupted."""
 
     library_id: str
     root: str
     name: str
+    done: str | None = None
+
+    def has_done(self, path: str) -> bool:
+        return self.done is not None and path <= self.done
 
 
 class Storing(Protocol):
@@ -51,7 +60,9 @@ class Plan:
     """``saved`` counts what was found unchanged; ``storing`` what is left to do. ``gone`` are ids
     of files that are not there any more.
     ``settled``: all that lies in the folder is known, unchanged and matched, and nothing else is
-    known there."""
+    known there. ``until``: it is a part of the folder, up to this path; of a folder with many
+    files, what is asked and stored would not be held in memory as a whole. ``stores``: there is or
+    was something to store."""
 
     scanned: int = 0
     saved: int = 0
@@ -63,6 +74,29 @@ class Plan:
     storing: list[Storing] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     settled: bool = False
+    until: str | None = None
+    stores: bool = False
+
+    def looked_up(self) -> tuple[int, int, int, int]:
+        return (self.lookups, self.found, self.not_found, self.errors)
+
+    def forget_lookups(self) -> None:
+        """They are counted by now."""
+        self.lookups = self.found = self.not_found = self.errors = 0
+
+    def store(self) -> None:
+        """Inside a transaction."""
+        for store in self.storing:
+            self.saved += store()
+        self.storing = []
+
+    def followed_by(self, other: Plan) -> Plan:
+        """The plan of what comes next, with what was counted until now."""
+        other.stores = self.stores or bool(other.storing) or other.until is not None
+        other.scanned += self.scanned
+        other.saved += self.saved
+        other.skipped += self.skipped
+        return other
 
     def count(self, answers: Iterable[Any]) -> None:
         """Counts look-ups that were made, or could not be made, just now."""
@@ -80,8 +114,11 @@ class KindOfScan(Protocol):
         """What the library holds, by folder."""
         ...
 
-    def plan(self, folder: Folder, found: Sequence[FoundFile], known: Known, phase: Phase) -> Plan:
-        """Asks providers for what is not known yet; raises Stopped."""
+    def plans(
+        self, folder: Folder, found: Sequence[FoundFile], known: Known, phase: Phase
+    ) -> Iterator[Plan]:
+        """Asks providers for what is not known yet; raises Stopped. Parts, each to be stored
+        before the next one is asked for, and then the rest."""
         ...
 
 

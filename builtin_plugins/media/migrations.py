@@ -8,6 +8,7 @@ from builtin_plugins.media.folder_memory import create_memory
 from builtin_plugins.media.tables import (
     add_kept_answers,
     add_kinds_of_answers,
+    add_part,
     add_picture_sources,
     create_tables,
 )
@@ -21,4 +22,5 @@ MIGRATIONS: Final = (
     Migration("003-where-pictures-came-from", add_picture_sources),
     Migration("004-answers-about-the-folder-in-hand", add_kept_answers),
     Migration("005-answers-until-the-scan-ends", add_kinds_of_answers),
+    Migration("006-parts-of-large-folders", add_part),
 )

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from builtin_plugins.media.chain import Chain
-from builtin_plugins.media.discovery import FolderFailed, FoundFile, Stopped, Tree, is_gone
+from builtin_plugins.media.discovery import FolderFailed, FoundFile, Stopped, Tree
 from builtin_plugins.media.film_scan import FilmScan
 from builtin_plugins.media.folder_memory import Remembered, digest_of
 from builtin_plugins.media.folder_plan import Folder, KindOfScan, Plan
 from builtin_plugins.media.kept_answers import KeptAnswers
 from builtin_plugins.media.known_ahead import KnownAhead
+from builtin_plugins.media.library_files import LibraryFiles
 from builtin_plugins.media.lookups import Lookups
 from builtin_plugins.media.patterns import PatternTooSlow
 from builtin_plugins.media.scan_jobs import BATCHES, Overtaken
@@ -28,20 +28,19 @@ __all__ = ["ScanFailed", "ScanRun"]
 
 _GROUP_SECONDS: Final = 0.25
 _LOOK_SECONDS: Final = 0.25
+_PHASES: Final = ("fetching-metadata", "fetching-episodes")  # in this order, once in a folder
 _AHEAD: Final = 4  # batches whose known files are asked for at one go
 Wait = Callable[[float], bool]
 
 
+_LOOKED_UP: Final = ("lookups", "found", "not_found", "lookup_errors")
 _COUNTED: Final = (
     "position",
     "processed_folders",
     "scanned",
     "saved",
     "skipped",
-    "lookups",
-    "found",
-    "not_found",
-    "lookup_errors",
+    *_LOOKED_UP,
 )
 
 
@@ -81,7 +80,8 @@ class ScanRun:
     Folders about which no provider was asked are committed together, a quarter of a second's
     worth at most, and told of after that: a scan does not wait for the disk with each of them.
     A folder for which something was fetched is committed at once; until then its answers are kept
-    one by one, so that a crash costs no second request.
+    one by one, so that a crash costs no second request. One of very many files is stored in parts,
+    and counted when it is done: ``part`` of the job says how far it is.
     """
 
     def __init__(
@@ -110,6 +110,7 @@ class ScanRun:
         self._tree = Tree(job["scan_path"], Rules.of(options, kind), log, wait)
         self._rescan = bool(options.get("rescan"))
         self._scan = self._kind_of_scan(kind, self._rescan)
+        self._files = LibraryFiles(shop.db, job)
         self._ahead = KnownAhead(self._scan, shop.memory, job["library_id"])
         self._held: list[_Told | _Done] = []
         self._held_since = 0.0
@@ -150,7 +151,7 @@ class ScanRun:
         size = BATCHES[job["media_type"]]
         position = job["position"]
         if position:
-            self._tree.remember(self._walked(position))
+            self._tree.remember(self._files.walked(position))
         while position < job["total_folders"]:
             names = self._names(position, _AHEAD * size)
             if not names:
@@ -206,27 +207,10 @@ class ScanRun:
             raise ScanFailed(f"Scan root is not readable: {self.job['scan_path']}") from None
         except (FolderFailed, PatternTooSlow) as failure:
             raise ScanFailed(str(failure)) from None
-        if not entries and self._library_has_files():
+        if not entries and self._files.any():
             raise ScanFailed("Scan root is empty; nothing was removed")
         self._shop.jobs.set_folders(self.job, names)
         self._listed = names
-
-    def _library_has_files(self) -> bool:
-        found = self._shop.db.value(
-            "SELECT 1 FROM library_file WHERE library_id = :id LIMIT 1",
-            {"id": self.job["library_id"]},
-        )
-        return found is not None
-
-    def _walked(self, position: int) -> set[str]:
-        """Where the files of the folders before a position lie."""
-        rows = self._shop.db.query(
-            "SELECT f.path FROM library_file l JOIN file f ON f.id = l.file_id"
-            " WHERE l.library_id = :library AND l.folder IN"
-            " (SELECT name FROM scan_folder WHERE job_id = :job AND position < :position)",
-            {"library": self.job["library_id"], "job": self.job["id"], "position": position},
-        )
-        return {row["path"].rpartition("/")[0] for row in rows}
 
     # Folder by folder
 
@@ -243,7 +227,7 @@ class ScanRun:
         plan, remembered = self._plan(name, found)
         plan.skipped += self._tree.skipped
         plan.scanned += self._tree.skipped
-        if plan.storing:
+        if plan.stores:
             self._hold("saving", f"Saving {name}")
         self._held.append(_Done(plan, name, len(found), remembered))
         if plan.lookups or time.monotonic() - self._held_since > _GROUP_SECONDS:
@@ -256,16 +240,49 @@ class ScanRun:
             plan = Plan(scanned=len(found), saved=before.saved, skipped=before.skipped)
             return plan, _Memory(before, before)
 
+        told = -1
+
         def phase(word: str, text: str) -> None:
+            nonlocal told
             self._commit_held()
             if not self._shop.jobs.is_mine(job):
                 raise Overtaken
-            frames.send(frames.progress(job, word, text))
+            if _PHASES.index(word) > told:
+                told = _PHASES.index(word)
+                frames.send(frames.progress(job, word, text))
 
-        folder = Folder(job["library_id"], job["scan_path"], name)
-        plan = self._scan.plan(folder, found, self._ahead.files(name), phase)
+        folder = Folder(job["library_id"], job["scan_path"], name, job["part"])
+        plan = Plan()
+        for more in self._scan.plans(folder, found, self._ahead.files(name), phase):
+            if more.until is not None:
+                self._commit_part(more, more.until)
+            plan = plan.followed_by(more)
         after = Remembered(digest, plan.saved, plan.skipped) if plan.settled else None
         return plan, _Memory(before, after)
+
+    def _commit_part(self, plan: Plan, until: str) -> None:
+        """Stores a part of a folder; raises Stopped when that is enough for now."""
+        shop, job = self._shop, self.job
+        self._commit_held()
+        with shop.db.transaction():
+            if not shop.jobs.is_mine(job):
+                raise Overtaken
+            plan.store()
+            shop.write_state()
+            self._lookups.settle()
+            for column, count in zip(_LOOKED_UP, plan.looked_up(), strict=True):
+                job[column] += count
+            shop.jobs.write(
+                job,
+                **{column: job[column] for column in _LOOKED_UP},
+                part=until,
+                metadata_status=self.metadata_status(),
+                last_batch_at=shop.clock.ms(),
+            )
+        self._lookups.lighten()
+        plan.forget_lookups()
+        if self._stopped():
+            raise Stopped
 
     def _failed(self, name: str, error: str) -> None:
         shop, job = self._shop, self.job
@@ -276,6 +293,7 @@ class ScanRun:
                 job,
                 position=job["position"] + 1,
                 failed_folders=job["failed_folders"] + 1,
+                part=None,
                 last_batch_at=shop.clock.ms(),
             )
         shop.log.warning("Folder %s failed: %s", name, error)
@@ -317,6 +335,7 @@ class ScanRun:
             shop.jobs.write(
                 job,
                 **{column: job[column] for column in _COUNTED},
+                part=None,
                 metadata_status=self.metadata_status(),
                 last_batch_at=shop.clock.ms(),
             )
@@ -328,13 +347,11 @@ class ScanRun:
 
     def _store(self, plan: Plan) -> None:
         job = self.job
-        for store in plan.storing:
-            plan.saved += store()
+        plan.store()
         if plan.gone:
             self._shop.libraries.unlink(job["library_id"], plan.gone)
-        added = (1, 1, plan.scanned, plan.saved, plan.skipped, plan.lookups)
-        more = (plan.found, plan.not_found, plan.errors)
-        for column, number in zip(_COUNTED, (*added, *more), strict=True):
+        added = (1, 1, plan.scanned, plan.saved, plan.skipped, *plan.looked_up())
+        for column, number in zip(_COUNTED, added, strict=True):
             job[column] += number
 
     def _remember(self, held: Sequence[_Told | _Done], *, stale: bool) -> None:
@@ -353,7 +370,7 @@ class ScanRun:
 
     def _finish(self) -> None:
         shop, job = self._shop, self.job
-        gone = self._vanished()
+        gone = self._files.vanished()
         with shop.db.transaction():
             if not shop.jobs.is_mine(job):
                 raise Overtaken
@@ -366,34 +383,3 @@ class ScanRun:
                 completed_at=shop.clock.ms(),
             )
             self.tell_finished("COMPLETED")
-
-    def _vanished(self) -> list[str]:
-        """Files of batch folders that are gone, and of the library's former place; nothing while
-        the root cannot be listed or is empty."""
-        job = self.job
-        try:
-            with os.scandir(job["scan_path"]) as listing:
-                if next(listing, None) is None:
-                    return []
-        except OSError:
-            return []
-        prefix = job["scan_path"].rstrip("/") + "/"
-        # In a folder that was walked and is remembered all files are there, below the root. In
-        # others that were listed they were judged when that was walked, but for files elsewhere.
-        rows = self._shop.db.query(
-            "SELECT f.id, f.path, substr(f.path, 1, :length) = :prefix AS inside"
-            " FROM library_file l JOIN file f ON f.id = l.file_id WHERE l.library_id = :library"
-            " AND l.folder IN (SELECT folder FROM library_file WHERE library_id = :library"
-            " EXCEPT SELECT s.name FROM scan_folder s JOIN scanned_folder m"
-            " ON m.library_id = :library AND m.folder = s.name"
-            " WHERE s.job_id = :job AND NOT s.failed)"
-            " AND (substr(f.path, 1, :length) <> :prefix OR l.folder NOT IN"
-            " (SELECT name FROM scan_folder WHERE job_id = :job))",
-            {
-                "library": job["library_id"],
-                "job": job["id"],
-                "prefix": prefix,
-                "length": len(prefix),
-            },
-        )
-        return [row["id"] for row in rows if not row["inside"] or is_gone(row["path"])]

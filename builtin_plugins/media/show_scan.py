@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Final
 
+from builtin_plugins.media import folder_plan
 from builtin_plugins.media.catalogue import TV_SHOW
 from builtin_plugins.media.chain import SeasonFound
 from builtin_plugins.media.discovery import FoundFile
@@ -67,9 +68,26 @@ class _Show:
     seasons: dict[int, SeasonFound] = field(default_factory=dict)
 
     @property
+    def first(self) -> str:
+        """The path of its first file; shows come in the order of these."""
+        return self.files[0].film.path
+
+    @property
     def folder(self) -> str | None:
         """Where it lies; loose files have no folder of their own."""
         return self.key.removeprefix(_FOLDER) if self.key.startswith(_FOLDER) else None
+
+
+def _parts(shows: Iterable[_Show]) -> Iterator[Sequence[_Show]]:
+    """Portions with about so many files as are stored at a time."""
+    some: list[_Show] = []
+    for show in shows:
+        some.append(show)
+        if sum(len(each.files) for each in some) >= folder_plan.PART:
+            yield some
+            some = []
+    if some:
+        yield some
 
 
 class ShowScan(FolderScan):
@@ -95,27 +113,38 @@ class ShowScan(FolderScan):
         )
         return by_folder(rows)
 
-    def plan(self, folder: Folder, found: Sequence[FoundFile], known: Known, phase: Phase) -> Plan:
+    def plans(
+        self, folder: Folder, found: Sequence[FoundFile], known: Known, phase: Phase
+    ) -> Iterator[Plan]:
         plan = Plan(scanned=len(found))
-        read = False
         open_shows: list[_Show] = []
         for show in self._shows(folder, found, known, plan):
             self._remember(show)
-            if not self._is_open(show):
+            if self._is_open(show, folder):
+                open_shows.append(show)
+            else:
                 plan.saved += len({pair for each in show.files for pair in each.pairs})
-                continue
-            if not read:
-                self._lookups.chain.read()
-                read = True
-            open_shows.append(show)
-        if open_shows and self._lookups.chain.usable(self.kind):
-            self._ask_titles(open_shows, folder, plan, phase)
-            self._ask_seasons(open_shows, folder, plan, phase)
-        for show in open_shows:
-            self._settle(show, folder, plan)
+        settled = folder.done is None and len(known) == len(found) - plan.skipped
+        settled = settled and not open_shows
+        if open_shows:
+            self._lookups.chain.read()
+        for some in _parts(open_shows):
+            if plan.storing:
+                yield plan
+                plan = Plan()
+            self._ask(some, folder, plan, phase)
+            plan.until = some[-1].first
+        plan.until = None
         plan.gone = gone_files(found, known)
-        plan.settled = not open_shows and len(known) == len(found) - plan.skipped
-        return plan
+        plan.settled = settled
+        yield plan
+
+    def _ask(self, shows: Sequence[_Show], folder: Folder, plan: Plan, phase: Phase) -> None:
+        if self._lookups.chain.usable(self.kind):
+            self._ask_titles(shows, folder, plan, phase)
+            self._ask_seasons(shows, folder, plan, phase)
+        for show in shows:
+            self._settle(show, folder, plan)
 
     # What there is
 
@@ -153,8 +182,10 @@ class ShowScan(FolderScan):
         if row is not None:
             show.media_id, show.provider = row["id"], row["metadata_provider"]
 
-    def _is_open(self, show: _Show) -> bool:
+    def _is_open(self, show: _Show, folder: Folder) -> bool:
         """Whether anything about it is new, changed, unmatched, or to be fetched again."""
+        if folder.has_done(show.first) and all(each.is_whole for each in show.files):
+            return False
         if self._rescan or show.provider is None:
             return True
         return any(

@@ -9,7 +9,13 @@ from typing import Final
 
 from plugin_sdk import Column, Database, ForeignKey
 
-__all__ = ["add_kept_answers", "add_kinds_of_answers", "add_picture_sources", "create_tables"]
+__all__ = [
+    "add_kept_answers",
+    "add_kinds_of_answers",
+    "add_part",
+    "add_picture_sources",
+    "create_tables",
+]
 
 _TEXT: Final = Column("text", null=False)
 _WHOLE: Final = Column("integer", null=False)
@@ -45,6 +51,11 @@ def add_kinds_of_answers(database: Database) -> None:
     """What of it goes with the folder, and what stays until the scan ends."""
     database.execute("DELETE FROM kept_answer")
     database.table("kept_answer").add_column("kind", Column("text", null=False, default="title"))
+
+
+def add_part(database: Database) -> None:
+    """How far the folder in hand is stored: up to this path."""
+    database.table("scan_job").add_column("part", "text")
 
 
 def _owned(table: str, *, null: bool = False, unique: bool = False) -> Column:

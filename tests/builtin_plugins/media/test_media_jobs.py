@@ -9,6 +9,7 @@ from datetime import date
 
 import pytest
 
+from builtin_plugins.media import lookups
 from plugin_sdk import Person, ProviderError
 
 
@@ -373,6 +374,89 @@ def test_answers_about_the_folder_in_hand_outlive_a_stop(
     assert found["media"]["genres"] == ["Drama"]
     people = client.query("SELECT count(*) AS n FROM media_person WHERE character = 'Eve'")
     assert people == [{"n": 11}]
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    """Folders are stored five files at a time; how many answers were held before each storing."""
+    held = []
+    settle = lookups.Lookups.settle
+
+    def counting(self):
+        held.append(len(self._open))
+        settle(self)
+
+    monkeypatch.setattr("builtin_plugins.media.folder_plan.PART", 5)
+    monkeypatch.setattr(lookups.Lookups, "settle", counting)
+    return held
+
+
+@pytest.mark.parametrize("kind", ["movie", "tv"])
+def test_a_large_folder_is_stored_in_parts(
+    client, script, film, season, plant, tmp_path, small_parts, kind
+):
+    client.use()
+    for number in range(23):
+        script.answers[f"{kind}:F{number:02}"] = film(number, f"F{number:02}")
+        script.seasons[str(number), 1] = season(1, "Pilot")
+    mark = " S01E01" if kind == "tv" else ""
+    root = plant(tmp_path / "many", *(f"F{number:02}{mark}.mkv" for number in range(26)))
+    with listening(client.host) as connection:
+        job_id = begin(client, root, kind)["jobId"]
+        frames = frames_of(connection, job_id)
+    check_order(frames, 1)
+    done = next(frame for frame in frames if frame.get("phase") == "batch-complete")
+    item = {"folderName": ".", "itemsSaved": 26, "totalItems": 26}
+    assert done["batchItemComplete"] == item
+    assert small_parts == [5, 5, 5, 5, 5, 1]
+    job = client.job(job_id)
+    assert (job["scannedCount"], job["itemsSaved"]) == (26, 26)
+    seasons = 23 if kind == "tv" else 0
+    assert (job["metadataSuccessCount"], job["metadataFailedCount"]) == (23, 3)
+    assert len(script.take()) == 26 + seasons
+    client.scan(root, kind)  # what nobody knew is asked for again
+    assert len(script.take()) == 3
+    assert client.get("/library/stats")["totalMedia"] == 26
+
+
+@pytest.mark.parametrize("rescan", [False, True])
+def test_a_large_folder_that_was_interrupted_goes_on(
+    make_host, host_with_provider, film, plant, tmp_path, wait_until, small_parts, rescan
+):
+    script, host, client = host_with_provider(make_host)
+    client.use()
+    gate, waiting = threading.Event(), threading.Event()
+
+    def hold(query):
+        if query.title == "F13":
+            waiting.set()
+            gate.wait(60)
+
+    script.on_fetch = hold
+    for number in range(1, 26):  # nobody knows the first one
+        script.answers[f"movie:F{number:02}"] = film(number, f"F{number:02}")
+    root = plant(tmp_path / "many", *(f"F{number:02}.mkv" for number in range(26)))
+    job = begin(client, root, rescan=rescan)["jobId"]
+    assert waiting.wait(60)
+    assert len(client.films()) == 10  # the first two parts
+    stopping = threading.Thread(target=host.disable, args=("media",))
+    stopping.start()
+    wait_until(lambda: any(run.told for run in host.host.jobs._runner.runs("media")))
+    gate.set()
+    stopping.join()
+    host.enable("media")
+    assert client.job(job)["status"] == "PAUSED"
+    asked = script.take()
+    assert len(asked) <= 15
+    client.ok("POST", f"/scan/resume/{job}", status=202)
+    ended = client.ended(job)
+    asked += script.take()
+    assert sorted(asked) == [("movie", f"F{number:02}") for number in range(26)]
+    assert (ended["scannedCount"], ended["itemsSaved"]) == (26, 26)
+    assert (ended["metadataSuccessCount"], ended["metadataFailedCount"]) == (25, 1)
+    assert len(client.films()) == 26
+    client.scan(root)
+    assert script.take() == [("movie", "F00")]
 
 
 def test_guards(make_host, client_of):
