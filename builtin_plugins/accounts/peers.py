@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Final
 
 from plugin_sdk import RateLimited, Request, StageboxError
@@ -16,32 +17,42 @@ __all__ = ["PeerLimit"]
 
 MAX_FAILURES: Final = 10
 WINDOW_SECONDS: Final = 60.0
+WAIT_SECONDS: Final = 5.0
+"""How long one waits for others of the same machine; a PIN takes a tenth of a second to check."""
 _MAX_PEERS: Final = 10_000
+
+
+@dataclass(slots=True)
+class _Peer:
+    """``refused``: when its attempts were, of the last minute. ``running`` are under way."""
+
+    refused: deque[float] = field(default_factory=deque)
+    running: int = 0
 
 
 class PeerLimit:
     """Ten refused attempts within a minute from one other machine; further ones are put off.
 
-    An attempt counts as refused from its beginning until it turns out otherwise, so that many at
-    once are no more than many in a row. This machine is exempt: behind a proxy everybody comes
-    from it, and the lock of each profile guards that. Kept in memory, by each process for itself:
-    it slows guessing down, and no answer depends on its being remembered. ``now`` is a monotonic
-    clock in seconds.
+    Many at once are no more than many in a row: an attempt waits while those under way could use
+    up what is left, so that nobody who is let in is ever put off. This machine is exempt: behind
+    a proxy everybody comes from it, and the lock of each profile guards that. Kept in memory, by
+    each process for itself: it slows guessing down, and no answer depends on its being
+    remembered. ``now`` is a monotonic clock in seconds.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        self._lock = threading.Lock()
-        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+        self._change = threading.Condition()
+        self._peers: OrderedDict[str, _Peer] = OrderedDict()
 
     @contextmanager
     def attempt(self, request: Request) -> Iterator[None]:
-        """Around an attempt: a refusal (401, 403) inside stays counted. Raises RateLimited."""
+        """Around an attempt: a refusal (401, 403) inside counts. Raises RateLimited."""
         if request.loopback:
             yield
             return
         network = network_of(request.peer)
-        began = self._begin(network)
+        peer = self._begin(network)
         refused = False
         try:
             yield
@@ -49,28 +60,34 @@ class PeerLimit:
             refused = error.status in (401, 403)
             raise
         finally:
-            if not refused:
-                self._forgive(network, began)
+            self._end(network, peer, refused=refused)
 
-    def _begin(self, network: str) -> float:
-        with self._lock:
-            now = self._now()
-            times = self._failures.setdefault(network, deque())
-            while times and times[0] <= now - WINDOW_SECONDS:
-                times.popleft()
-            if len(times) >= MAX_FAILURES:
-                wait = times[0] + WINDOW_SECONDS - now
+    def _begin(self, network: str) -> _Peer:
+        with self._change:
+            peer = self._peers.setdefault(network, _Peer())
+            self._peers.move_to_end(network)
+            while len(self._peers) > _MAX_PEERS:
+                self._peers.popitem(last=False)
+            if not self._change.wait_for(lambda: not self._is_full(peer), WAIT_SECONDS):
+                raise RateLimited("Too many attempts from your address at once.", retry_after=1)
+            if len(peer.refused) >= MAX_FAILURES:
+                wait = peer.refused[0] + WINDOW_SECONDS - self._now()
                 raise RateLimited("Too many refused attempts from your address.", retry_after=wait)
-            times.append(now)
-            self._failures.move_to_end(network)
-            while len(self._failures) > _MAX_PEERS:
-                self._failures.popitem(last=False)
-        return now
+            peer.running += 1
+            return peer
 
-    def _forgive(self, network: str, began: float) -> None:
-        with self._lock:
-            times = self._failures.get(network, deque())
-            if began in times:
-                times.remove(began)
-            if not times:
-                self._failures.pop(network, None)
+    def _is_full(self, peer: _Peer) -> bool:
+        """Whether it depends on those under way if there may be one more."""
+        now = self._now()
+        while peer.refused and peer.refused[0] <= now - WINDOW_SECONDS:
+            peer.refused.popleft()
+        return len(peer.refused) < MAX_FAILURES <= len(peer.refused) + peer.running
+
+    def _end(self, network: str, peer: _Peer, *, refused: bool) -> None:
+        with self._change:
+            peer.running -= 1
+            if refused:
+                peer.refused.append(self._now())
+            elif not peer.refused and not peer.running and self._peers.get(network) is peer:
+                del self._peers[network]
+            self._change.notify_all()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import threading
 
 import pytest
 
@@ -60,14 +60,52 @@ def test_what_succeeds_or_was_malformed_does_not_count(limit):
 
 
 def test_many_at_once_are_no_more_than_many_in_a_row(limit):
-    with ExitStack() as under_way:
-        for _ in range(10):
-            under_way.enter_context(limit.attempt(request(peer="192.0.2.1")))
-        with pytest.raises(RateLimited), limit.attempt(request(peer="192.0.2.1")):
-            pytest.fail("the attempt was made")
-    with limit.attempt(request(peer="192.0.2.1")):
-        pass  # the ten were let in
-    assert not limit._failures
+    let_in, put_off = [], []
+    begun = threading.Semaphore(0)
+    judged = threading.Event()
+
+    def guess(good):
+        try:
+            with limit.attempt(request(peer="192.0.2.1")):
+                let_in.append(good)
+                begun.release()
+                judged.wait(30)
+                if not good:
+                    raise Unauthenticated
+        except Unauthenticated:
+            pass
+        except RateLimited:
+            put_off.append(good)
+
+    threads = [threading.Thread(target=guess, args=(number == 0,)) for number in range(31)]
+    for thread in threads:
+        thread.start()
+    for _ in range(10):
+        assert begun.acquire(timeout=30)
+    assert len(let_in) == 10, "the others wait"
+    judged.set()
+    for thread in threads:
+        thread.join(30)
+    assert let_in.count(False) == 10
+    assert len(let_in) + len(put_off) == 31
+
+
+def test_who_is_let_in_puts_nobody_off(limit):
+    entered = []
+    together = threading.Barrier(30)
+
+    def sign_in():
+        together.wait(30)
+        with limit.attempt(request(peer="192.0.2.1")):
+            entered.append(1)
+
+    threads = [threading.Thread(target=sign_in) for _ in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(entered) == 30
+    assert not limit._peers
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"])
@@ -99,4 +137,4 @@ def test_a_customer_with_many_addresses_is_one(limit, one, other, same):
 def test_what_is_remembered_is_bounded(limit):
     for number in range(10_050):
         fail(limit, f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
-    assert len(limit._failures) == 10_000
+    assert len(limit._peers) == 10_000
