@@ -1,4 +1,5 @@
-"""Query parameters, as strictly as the songs contract (section 2) reads them."""
+"""Query parameters, as strictly as the songs contract (section 2) reads them. Texts are such as
+texts of files are kept: what no database holds is nowhere, and no error."""
 
 from __future__ import annotations
 
@@ -67,15 +68,18 @@ class Parameters:
 
     def several(self, name: str) -> tuple[str, ...]:
         """Items of all occurrences, each divided at commas, trimmed; no empty one, none twice."""
-        items = (item.strip() for text in self._raw.get(name, ()) for item in text.split(","))
+        items = (item.strip() for text in self._texts(name) for item in text.split(","))
         return tuple(dict.fromkeys(item for item in items if item))
 
     def _one(self, name: str) -> str | None:
-        texts = self._raw.get(name, ())
+        texts = self._texts(name)
         if len(texts) > 1:
             self._unfit(name, "may be given once")
             return None
         return texts[0] if texts else None
+
+    def _texts(self, name: str) -> Sequence[str]:
+        return [text.replace("\0", "\ufffd") for text in self._raw.get(name, ())]
 
     def _unfit(self, name: str, message: str) -> None:
         self._problems.append(Problem(name, message))

@@ -299,6 +299,9 @@ def test_on_a_phone(open_page: Callable[..., Any], url: str, tmp_path: Path, sch
     wait(page, "() => Number(document.getElementById('highway').dataset.drawn) > 10")
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
     page.screenshot(path=tmp_path / f"{scheme}.png")
+    page.set_viewport_size({"width": 390, "height": 400})  # or enlarged so much
+    assert page.evaluate("() => document.getElementById('list').clientHeight") >= 250
+    page.locator("#close").scroll_into_view_if_needed()
     assert watched.complaints == []
 
 

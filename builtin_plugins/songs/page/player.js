@@ -44,7 +44,8 @@ export class Player {
     this.song = song;
     this.path = `/api/tracks/${song.trackId}`;
     find("player").hidden = false;
-    find("playing").textContent = song.title || song.filename;
+    find("player").scrollIntoView({ block: "nearest" }); // where the page itself is scrolled
+    find("playing").title = find("playing").textContent = song.title || song.filename;
     find("details").textContent = [song.artist, song.album, song.year, clock(song.duration)]
       .filter(Boolean).join(" · ");
     const cover = find("cover");

@@ -276,9 +276,7 @@ class _Found:
         for name, *calls in cases:
             ours, theirs = calls[0] if isinstance(calls[0], tuple) else calls
             mine, other = self._compared(ours, theirs)
-            rows.append(
-                Row(what, Figure("ours", mine, "ms", name), Figure(peer, other, "ms"), _RATIO)
-            )
+            rows.append(Row(what, Figure("ours", mine, "ms", name), Figure(peer, other, "ms"), aim))
         self._row(what, max(rows, key=lambda row: row.ratio or 0))
 
     def _compared(self, ours: Callable[[], Any], peer: Callable[[], Any]) -> tuple[float, float]:

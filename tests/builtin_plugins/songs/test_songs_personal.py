@@ -346,3 +346,8 @@ def test_queries_that_are_read(book: Any) -> None:
     assert titles(has_lyrics="0") == ["one"]
     assert titles(q="  ", size="1", page="1", sort="title") == ["two"]
     assert titles(page="999999999") == []
+    for name in ("q", "tunings", "stems_has", "arrangements_has"):
+        assert titles(**{name: "one\0"}) == []
+    assert titles(stems_lacks="\0") == ["one", "two"]
+    answer = book.ask("GET", "artists", query={"q": "\0"})
+    assert b"".join(answer.body.chunks) == b'{"letters":[]}'
