@@ -64,9 +64,16 @@ class Pack:
             file.write_bytes(content)
         return path
 
+    def broken_rules(self) -> list[str]:
+        """None of a pack by the rules of the format."""
+        if self.manifest_bytes is not None:
+            return ["the manifest is no text of ours"]
+        found: list[str] = RULES["broken_rules"](self.manifest, self.files)
+        return found
+
     def check_rules(self) -> None:
         """Fails unless it is a pack by the rules of the format."""
-        assert not RULES["broken_rules"](self.manifest, self.files)
+        assert not self.broken_rules()
 
 
 def note_on_disk(note: Mapping[str, Any]) -> dict[str, Any]:
@@ -183,11 +190,24 @@ class Packs:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def source(self, pack: Pack, name: str = "A/one.sloppak", **options: Any) -> SongSource:
+    def source(
+        self, pack: Pack, name: str = "A/one.sloppak", *, broken: bool = False, **options: Any
+    ) -> SongSource:
+        """``broken``: it is no pack by the rules of the format; all others are judged by them."""
+        self._judge(pack, broken)
         return SongSource(pack.write(self.root / name, **options), self.root)
 
-    def folder(self, pack: Pack, name: str = "A/one.feedpak") -> SongSource:
+    def folder(
+        self, pack: Pack, name: str = "A/one.feedpak", *, broken: bool = False
+    ) -> SongSource:
+        """As `source`, for a pack that is a folder."""
+        self._judge(pack, broken)
         return SongSource(pack.write_folder(self.root / name), self.root)
+
+    @staticmethod
+    def _judge(pack: Pack, broken: bool) -> None:
+        found = pack.broken_rules()
+        assert bool(found) is broken, found or "it is a pack by the rules"
 
     def files(self, name: str, contents: Mapping[str, bytes | str]) -> SongSource:
         """A plain folder."""

@@ -81,7 +81,9 @@ MANIFEST: Final = record(
     lyrics_source={"enum": ["authored", "transcribed", "user"]},
     **dict.fromkeys(POINTERS, POINTER),
 )
-NOTE: Final = record("t s f", t=NUMBER, s=NATURAL, f=WHOLE, sus=NUMBER, sl=WHOLE, slu=WHOLE)
+NOTE: Final = record(
+    "t s f", t=NUMBER, s=NATURAL, f=WHOLE, sus=NUMBER, sl=WHOLE, slu=WHOLE, bn=NUMBER
+)
 CHORD_NOTE: Final = record("s f", s=NATURAL, f=WHOLE, sus=NUMBER)
 BEATS: Final = listed(record("time measure", time=NUMBER, measure=WHOLE))
 SECTIONS: Final = listed(record("name time", name=TEXT, number=WHOLE, time=NUMBER))
@@ -134,7 +136,10 @@ def broken_rules(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> lis
             kind = name.partition("[")[0]
             schema = ARRANGEMENT if name.endswith("].file") and kind == "arrangements" else None
             if (schema := schema or SIDE_FILES.get(name)) is not None:
-                found += _against(schema, _strict(files[pointer]), pointer)
+                try:
+                    found += _against(schema, _strict(files[pointer]), pointer)
+                except ValueError as error:
+                    found.append(f"{pointer}: {error}")
     return found
 
 
@@ -155,7 +160,9 @@ def _against(schema: Schema, value: Any, where: str) -> Iterator[str]:
 
 
 def _strict(content: bytes) -> Any:
+    """Raises ValueError."""
+
     def refuse(word: str) -> None:
-        raise AssertionError(f"{word} is no JSON")
+        raise ValueError(f"{word} is no JSON")
 
     return json.loads(content.decode(), parse_constant=refuse)

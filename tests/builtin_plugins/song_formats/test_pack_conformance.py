@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import runpy
 import zipfile
+from pathlib import Path
 
 import pytest
+import yaml
 
 from builtin_plugins.song_formats import SongFormats
 from builtin_plugins.song_formats.loose import LooseFormat
@@ -12,6 +15,8 @@ from builtin_plugins.song_formats.sloppak import SloppakFormat
 from plugin_sdk import SongChart, SongSource
 from plugin_sdk.testing import FakeContext, PluginSuite, SongFormatSuite
 
+FORMAT = SloppakFormat()
+RULES = runpy.run_path(str(Path(__file__).parent / "rules.py"))
 CHARTS = {
     "Bass": SongChart(
         tuning=(-2, 0, 0, 0),
@@ -62,7 +67,7 @@ class TestDeflatedPack(SongFormatSuite):
 
     @pytest.fixture
     def source(self, packs, pack):
-        return packs.source(pack)
+        return packs.source(pack, broken=True)  # a stem is missing
 
     @pytest.fixture
     def broken_source(self, broken_source):
@@ -72,13 +77,13 @@ class TestDeflatedPack(SongFormatSuite):
 class TestStoredPack(TestDeflatedPack):
     @pytest.fixture
     def source(self, packs, pack):
-        return packs.source(pack, compression=zipfile.ZIP_STORED)
+        return packs.source(pack, broken=True, compression=zipfile.ZIP_STORED)
 
 
 class TestFolderPack(TestDeflatedPack):
     @pytest.fixture
     def source(self, packs, pack):
-        return packs.folder(pack)
+        return packs.folder(pack, broken=True)
 
     @pytest.fixture
     def broken_source(self, packs):
@@ -137,3 +142,30 @@ def test_packs_are_checked_by_rules_that_can_be_broken(packs, broken):
     BREAKS[broken](pack.manifest, pack.files)
     with pytest.raises(AssertionError):
         pack.check_rules()
+
+
+TESTS = Path(__file__).parents[2]
+
+
+def _judged(pack, files):
+    manifest = yaml.safe_load(files.pop("manifest.yaml"))
+    assert FORMAT.metadata(SongSource(pack, pack.parent)).title == str(manifest["title"])
+    return RULES["broken_rules"](manifest, files)
+
+
+def test_packs_that_benchmarks_make_are_packs_too(tmp_path):
+    made = runpy.run_path(str(TESTS / "benchmarks" / "cases" / "songs_served.py"))
+    made["_write_pack"](tmp_path / "1.sloppak", 1)
+    with zipfile.ZipFile(tmp_path / "1.sloppak") as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    assert _judged(tmp_path / "1.sloppak", files) == []
+    folder = tmp_path / "2.sloppak"
+    made["_write_folder"](folder, 1000)
+    assert _judged(folder, {each.name: each.read_bytes() for each in folder.iterdir()}) == []
+
+
+def test_packs_that_browser_tests_make_are_packs_too(tmp_path):
+    pytest.importorskip("playwright")
+    folder = tmp_path / "played.feedpak"
+    runpy.run_path(str(TESTS / "browser" / "test_songs.py"))["write_pack"](folder)
+    assert _judged(folder, {each.name: each.read_bytes() for each in folder.iterdir()}) == []

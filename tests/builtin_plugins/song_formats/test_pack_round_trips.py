@@ -155,6 +155,102 @@ def _values(chart):
     }
 
 
+IDS = NAMES.filter(str.strip)
+PLAIN = st.recursive(
+    st.booleans() | st.integers(-(2**62), 2**62) | st.floats(allow_nan=False) | NAMES,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES, inner, max_size=2),
+    max_leaves=4,
+)
+ENTRIES = st.fixed_dictionaries(
+    {"id": IDS},
+    optional={
+        "name": NAMES | st.sampled_from(["Lead", "rhythm", "BASS", "Combo"]),
+        "tuning": st.lists(st.integers(-12, 5), min_size=1, max_size=12),
+        "capo": st.integers(0, 12),
+        "centOffset": st.integers(-100, 100) | st.floats(-100, 100),
+        "type": NAMES,
+        "x-unknown": PLAIN,
+    },
+)
+STEMS = st.fixed_dictionaries(
+    {"id": IDS},
+    optional={
+        "default": st.booleans() | st.sampled_from(["On", "no", "TRUE", "Yes", "off"]),
+        "language": st.sampled_from(["de", "en-GB"]),
+        "codec": st.sampled_from(["vorbis", "flac", "mp3"]),
+        "x-unknown": PLAIN,
+    },
+)
+AUTHORS = st.fixed_dictionaries({"name": IDS}, optional={"role": NAMES, "url": NAMES})
+KEPT = {
+    "album_artist": NAMES.filter(bool),
+    "track": st.integers(1, 99),
+    "disc": st.integers(1, 9),
+    "genres": st.lists(NAMES, max_size=2),
+    "language": st.just("no"),
+    "authors": st.lists(AUTHORS, max_size=2),
+    "lyrics_source": st.sampled_from(["authored", "transcribed", "user"]),
+}
+MANIFESTS = st.fixed_dictionaries(
+    {
+        "title": NAMES,
+        "artist": NAMES,
+        "duration": st.integers(0, 9999) | st.floats(0, 1e5),
+        "arrangements": st.lists(ENTRIES, min_size=1, max_size=4),
+        "stems": st.lists(STEMS, min_size=1, max_size=3),
+    },
+    optional={"album": NAMES, "year": st.integers(0, 9999), "x-unknown": PLAIN, **KEPT},
+)
+TYPES = {"vorbis": "audio/ogg", "flac": "audio/flac", "mp3": "audio/mpeg", None: "audio/wav"}
+
+
+@settings(max_examples=40, deadline=None)
+@given(MANIFESTS, st.booleans(), st.booleans())
+def test_manifests_are_read_back_equal(manifest, folder, has_lyrics):
+    """By the rules of songs 9.2 to 9.4, written down once more."""
+    own = [(-1, 0, 0, 0, number) for number in range(len(manifest["arrangements"]))]
+    stems = {f"{number}.wav": bytes(number) for number in range(len(manifest["stems"]))}
+    pack = TOOLS.pack_of(
+        {f"a{number}": SongChart(tuning=tuning) for number, tuning in enumerate(own)},
+        stems=stems,
+        lyrics=[{"t": 1, "d": 1, "w": "la"}] if has_lyrics else None,
+    )
+    for group in ("arrangements", "stems"):
+        files = [{"file": each["file"]} for each in pack.manifest[group]]
+        pack.manifest[group] = [a | b for a, b in zip(manifest[group], files, strict=True)]
+    pack.manifest.update({k: v for k, v in manifest.items() if k not in ("arrangements", "stems")})
+    with tempfile.TemporaryDirectory() as root:
+        packs = TOOLS.Packs(Path(root))
+        source = packs.folder(pack) if folder else packs.source(pack)
+        found = FORMAT.metadata(source)
+        charts = [FORMAT.chart(source, index) for index in range(len(own))]
+    assert (found.title, found.artist) == (manifest["title"], manifest["artist"])
+    assert (found.album, found.year) == (manifest.get("album", ""), manifest.get("year"))
+    assert found.duration == manifest["duration"]
+    assert found.has_lyrics is has_lyrics
+    assert found.extra == {key: manifest[key] for key in KEPT if key in manifest}
+    entries = [
+        (each.get("name") or each["id"], tuple(each.get("tuning", tuning)), each)
+        for each, tuning in zip(manifest["arrangements"], own, strict=True)
+    ]
+    guitars = [t for name, t, _ in entries if name.casefold() in ("lead", "rhythm", "combo")]
+    assert found.tuning == [*guitars, entries[0][1]][0]
+    ranks = ["lead", "combo", "rhythm", "bass"]
+    ordered = sorted(
+        entries, key=lambda e: ranks.index(f) if (f := e[0].casefold()) in ranks else len(ranks)
+    )
+    assert [each.name for each in found.arrangements] == [name for name, _, _ in ordered]
+    for chart, (_, tuning, entry) in zip(charts, ordered, strict=True):
+        expected = (tuning, entry.get("capo", 0), entry.get("centOffset", 0))
+        assert (chart.tuning, chart.capo, chart.cent_offset) == expected
+    for stem, (entry, content) in zip(
+        found.stems, zip(manifest["stems"], stems.values(), strict=True), strict=True
+    ):
+        assert (stem.stem_id, stem.language) == (entry["id"], entry.get("language"))
+        assert stem.default is (str(entry.get("default", "no")).lower() in ("on", "true", "yes"))
+        assert (stem.media_type, stem.size) == (TYPES[entry.get("codec")], len(content))
+
+
 JSONISH = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: (

@@ -80,14 +80,14 @@ def test_entries_that_would_climb_out_are_never_read(packs):
     source = packs.source(pack)
     assert FORMAT.metadata(source).title == "Title"
     pack.manifest["cover"] = "../outside.png"
-    refused(packs.source(pack, "two.sloppak"), "cover points")
-    refused(packs.folder(pack, "three.sloppak"), "cover points")
+    refused(packs.source(pack, "two.sloppak", broken=True), "cover points")
+    refused(packs.folder(pack, "three.sloppak", broken=True), "cover points")
 
 
 def test_a_manifest_that_inflates_without_end(packs):
     pack = packs.of()
     pack.manifest_bytes = b"#" * (64 * 1024 * 1024)
-    source = packs.source(pack)
+    source = packs.source(pack, broken=True)
     assert source.path.stat().st_size < 200_000
     tracemalloc.start()
     refused(source, "larger")
@@ -109,7 +109,7 @@ def test_an_entry_that_lies_about_its_size(packs):
 def test_an_arrangement_that_inflates_without_end_is_a_broken_one(packs):
     pack = packs.of()
     pack.files["arrangements/0.json"] = b" " * (33 * 1024 * 1024)
-    source = packs.source(pack)
+    source = packs.source(pack, broken=True)
     assert FORMAT.metadata(source).arrangements[0].notes == 0
     with pytest.raises(NotFound):
         FORMAT.chart(source, 0)

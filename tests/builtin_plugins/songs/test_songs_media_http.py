@@ -5,17 +5,21 @@ from __future__ import annotations
 import io
 import json
 import os
+import runpy
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from PIL import Image
 
 import builtin_plugins.songs as songs
 from host.testing import TestHost
 
+RULES = Path(__file__).parents[1] / "song_formats" / "rules.py"
+broken_rules = runpy.run_path(str(RULES))["broken_rules"]
 SOUND = bytes(range(256)) * 40
 
 
@@ -50,6 +54,8 @@ stems:
         "full.ogg": SOUND,
         name: cover,
     }
+    judged = {**files, "lost.ogg": b""}  # one stem's file is missing
+    assert not broken_rules(yaml.safe_load(manifest), judged)
     if zipped:
         path.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as pack:
