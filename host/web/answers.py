@@ -32,10 +32,9 @@ DRAWING_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src 
 
 _POLICIES: Final = {
     "text/html": PAGE_POLICY,
-    "application/xhtml+xml": DRAWING_POLICY,
-    "image/svg+xml": DRAWING_POLICY,
     "application/xml": DRAWING_POLICY,
     "text/xml": DRAWING_POLICY,
+    "text/xsl": DRAWING_POLICY,  # browsers read it as XML, too
 }
 _DIRECT_SECONDS: Final = 3600
 """A player asks for one part after the other, at the address to which it was sent first."""
@@ -239,7 +238,8 @@ def _policy(content_type: str) -> str | None:
     refused = check_header("Content-Type", content_type)
     if refused is not None:
         raise BadAnswer(f"The content type of the answer cannot be sent: {refused}.")
-    return _POLICIES.get(content_type.partition(";")[0].strip().lower())
+    kind = content_type.partition(";")[0].strip().lower()
+    return DRAWING_POLICY if kind.endswith("+xml") else _POLICIES.get(kind)
 
 
 def _seekable(stream: BinaryIO) -> bool:

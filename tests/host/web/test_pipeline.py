@@ -155,6 +155,21 @@ def test_pages_get_a_strict_policy_unless_they_bring_one(site):
 
 
 @pytest.mark.parametrize(
+    "kind",
+    [
+        "application/xhtml+xml",
+        "application/rss+xml",
+        "Text/XSL; charset=utf-8",
+        "text/a+xml",
+        "text/xml",
+    ],
+)
+def test_what_browsers_read_as_xml_runs_no_script(site, kind):
+    add(site, lambda _request: Response.data(b"<a/>", kind))
+    assert "sandbox" in site.get(PATH).headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
     "path", ["/api/auth/session", "/api/profiles", "/api/profiles/1", "/api/setup", "/api/admin/x"]
 )
 def test_what_is_private_is_never_stored(site, path):
