@@ -77,6 +77,8 @@ def uninstall(
     At a terminal you are shown what it keeps, and asked whether to export it and to remove it. An
     export is JSON Lines and files in a ZIP; secret settings are left out.
     """
+    if as_json and not dry_run:
+        raise click.UsageError("--json goes with --dry-run.")
     with managed_host(plugins=True) as host:
         entry = host.plugins.entry(plugin_id)
         if entry.bundled:
@@ -105,7 +107,7 @@ def _asked(plugin_id: str, with_data: bool, target: Path | None) -> tuple[bool, 
         name = click.prompt(
             "Export all that it keeps to a file (empty: no)", default="", show_default=False
         )
-        target = Path(name) if name else None
+        target = Path(name).expanduser() if name else None  # no shell has done that
     if not with_data:
         with_data = click.confirm("Remove all that it keeps, for good?", default=False)
     click.confirm(f"Uninstall {plugin_id}?", abort=True)

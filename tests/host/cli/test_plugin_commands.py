@@ -104,5 +104,7 @@ def test_a_server_that_does_not_follow_is_told_and_nothing_is_removed(
     sentence = "openapi is unknown: look at its log. Nothing was removed.\n"
     assert (done.exit_code, done.output) == (1, sentence)
     assert (host.data_dir / "plugins" / "openapi" / "__init__.py").is_file()
+    done = run("plugin", "uninstall", "openapi", "--json")
+    assert (done.exit_code, "--json goes with --dry-run." in done.output) == (2, True)
     done = run("plugin", "disable", "openapi")
     assert (done.exit_code, done.output) == (1, "openapi is unknown: look at its log\n")

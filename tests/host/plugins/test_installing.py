@@ -12,11 +12,16 @@ import sysconfig
 import venv
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from packaging.requirements import Requirement
 
+from host.plugins.discovery import Found
+from host.plugins.distributions import refuse_taken
 from host.plugins.environment import Package, Packages, applying, conflicts
+from host.plugins.register import Record
+from plugin_sdk import Conflict, Manifest
 
 ROOT = Path(__file__).parents[3]
 CODE = """
@@ -183,6 +188,16 @@ def test_a_plugin_comes_by_name_and_a_failing_pip_leaves_nothing(place):
     assert "Removed the package example-d; what it required stays installed." in done.stdout
     left = [path for path in place.state() if "example" in path]
     assert left == []
+
+
+def test_a_package_is_itself_however_its_name_is_written():
+    found = Found("ada.notes", "entry-point", None, distribution="Ada_Notes")
+    register = SimpleNamespace(find=lambda plugin_id: Record(found))
+    manifest = Manifest("ada.notes", "Notes", "1.0.0", "*")
+    for name in ("ada-notes", "ada.notes", "ADA_notes"):
+        refuse_taken(manifest, name, register)
+    with pytest.raises(Conflict, match="comes with the package Ada_Notes"):
+        refuse_taken(manifest, "bob-notes", register)
 
 
 # Who is hurt, told from metadata alone
