@@ -85,6 +85,11 @@ class PluginManagement(Protocol):
         PROVIDER_IN_USE."""
         ...
 
+    def switched(self, plugin_id: str) -> int:
+        """A number that grows each time somebody switches the plugin on or off, the same in all
+        processes at once, also in one that has not followed yet; 0 when nobody ever did."""
+        ...
+
     def purge(self, plugin_id: str, scope: Literal["data", "all"] = "data") -> None:
         """Removes what the plugin keeps. Raises NotFound; Conflict with code PLUGIN_ACTIVE or
         PROTECTED_PLUGIN for ``all``."""

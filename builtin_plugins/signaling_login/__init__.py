@@ -52,6 +52,7 @@ class SignalingLoginPlugin(Plugin):
             self._servers,
             context.services.get("host.api"),
             context.services.get("host.info"),
+            context.services.get("host.plugins"),
             settings,
             clock,
         )

@@ -8,19 +8,21 @@ from typing import Final
 from builtin_plugins.signaling_login.servers import AllowedServers, not_allowed
 from builtin_plugins.signaling_login.tokens import StoredToken, TokenTable
 from builtin_plugins.signaling_login.upstream import User
-from plugin_sdk import Clock, Route, Settings, Unavailable, WebSocketRoute
-from plugin_sdk.management import ApiCatalog, HostInfo
+from plugin_sdk import Clock, Settings, Unavailable
+from plugin_sdk.management import ApiCatalog, HostInfo, PluginManagement
 
 __all__ = ["Sessions"]
 
-_SURFACE: Final = "local_api"
-"""The plugin whose switching on or off ends all tokens too."""
+_SWITCHES: Final = ("local_api", "signaling_login")
+"""Plugins whose switching on or off ends all tokens."""
 
 
 class Sessions:
     """The tokens of one life of this plugin: from the start of a serving host, or the switching
-    on of this plugin or of local_api, to the next such event. Several processes may serve: their
-    life is one, and who stops while others go on leaves the tokens to them.
+    on or off of this plugin or of local_api, to the next such event. Several processes may serve:
+    their life is one, so it has a name that all of them know at once, and whoever is the first to
+    meet another name ends the tokens; those who follow a moment later end none. Who stops while
+    others go on leaves the tokens to them.
 
     The events that tell of these come a moment later than the answer to whoever caused them, and
     a token must not live that long, nor die by an event that is older than itself. So before each
@@ -34,6 +36,7 @@ class Sessions:
         servers: AllowedServers,
         api: ApiCatalog,
         info: HostInfo,
+        plugins: PluginManagement,
         settings: Settings,
         clock: Clock,
     ) -> None:
@@ -41,32 +44,29 @@ class Sessions:
         self._servers = servers
         self._api = api
         self._info = info
+        self._plugins = plugins
         self._settings = settings
         self._clock = clock
         self._lock = threading.RLock()
         self._seen: int | None = None
-        self._surface: Route | WebSocketRoute | None = None
+        self._life = ""
         self._closed = False
 
     def look(self) -> None:
-        """Clears all tokens if a new life has begun since the last look."""
+        """Clears all tokens if a new life has begun that nobody has noticed yet."""
         version = self._api.version
         if version == self._seen:
             return
         with self._lock:
-            surface = self._surface_now()
             if self._closed:
                 return
-            if self._seen is None:
-                self._table.begin(self._info.life, self._clock.ms())
-            elif surface is not self._surface:
-                self._table.clear(self._clock.ms())
-            self._surface, self._seen = surface, version
+            self._life = self._life_now()
+            self._table.begin(self._life, self._clock.ms())
+            self._seen = version
 
-    def _surface_now(self) -> Route | WebSocketRoute | None:
-        """A route of local_api: another object each time that plugin is switched on."""
-        found = (each.route for each in self._api.routes() if each.plugin_id == _SURFACE)
-        return next(found, None)
+    def _life_now(self) -> str:
+        switched = (str(self._plugins.switched(each)) for each in _SWITCHES)
+        return " ".join((self._info.life, *switched))
 
     def issue(self, user: User, server: str) -> tuple[str, int]:
         """A token and when it expires. Raises Forbidden (SERVER_NOT_ALLOWED) when the entry has
@@ -101,4 +101,4 @@ class Sessions:
         with self._lock:
             self._closed = True
             if self._seen is not None and not self._info.outlived:
-                self._table.clear(self._clock.ms())
+                self._table.end(self._life, self._clock.ms())

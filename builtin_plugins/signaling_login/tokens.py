@@ -118,12 +118,20 @@ class TokenTable:
     def begin(self, life: str, now: int) -> None:
         """Deletes those of an earlier life of the service; in each life once, whichever process
         comes first."""
-        lives = self._db.table("lives")
         with self._db.transaction():
-            row = lives.get(1)
-            if row is None or row["life"] != life:
+            if self._life() != life:
                 self.clear(now)
-                lives.upsert({"id": 1, "life": life})
+                self._db.table("lives").upsert({"id": 1, "life": life})
+
+    def end(self, life: str, now: int) -> None:
+        """Deletes those of this life, unless another one has begun already."""
+        with self._db.transaction():
+            if self._life() == life:
+                self.clear(now)
+
+    def _life(self) -> str | None:
+        row = self._db.table("lives").get(1)
+        return None if row is None else row["life"]
 
     def count(self, now: int) -> int:
         """Live ones."""

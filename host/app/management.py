@@ -75,6 +75,10 @@ class Plugins(PluginManagement):
     def disable(self, plugin_id: str) -> PluginEntry:
         return self._manager.disable(plugin_id)
 
+    def switched(self, plugin_id: str) -> int:
+        wish = self._manager.wishes.get(plugin_id)
+        return 0 if wish is None else wish.version
+
     def purge(self, plugin_id: str, scope: Literal["data", "all"] = "data") -> None:
         self._purger.purge(plugin_id, scope)
 

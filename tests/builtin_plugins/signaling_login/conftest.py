@@ -14,8 +14,7 @@ import pytest
 
 import builtin_plugins.signaling_login as signaling_login
 from builtin_plugins.signaling_login.provider import SignalingLogin
-from plugin_sdk import Forbidden, Login, NotFound, Route
-from plugin_sdk.management import PublishedRoute
+from plugin_sdk import Forbidden, Login, NotFound
 from plugin_sdk.testing import FakeContext, request
 
 FOLDER = Path(signaling_login.__file__).parent
@@ -147,28 +146,23 @@ def signaling() -> Iterator[Callable[..., Signaling]]:
 
 
 class Api:
-    """The part of host.api that is asked here: whether local_api is on, and since when."""
+    """The part of host.api that is asked here: it grows once this process follows a switch."""
 
     def __init__(self) -> None:
         self.version = 1
-        self._local_api: Route | None = None
-        self.switch_on()
 
-    def switch_on(self) -> None:
-        self._local_api = Route("GET", "/api/health", lambda _request: None)
-        self.version += 1
 
-    def switch_off(self) -> None:
-        self._local_api = None
-        self.version += 1
+class Plugins:
+    """The part of host.plugins that is asked here: the same in all processes at once."""
 
-    def others_changed(self) -> None:
-        self.version += 1
+    def __init__(self) -> None:
+        self._switched = {"local_api": 0, "signaling_login": 1}
 
-    def routes(self) -> list[PublishedRoute]:
-        other = PublishedRoute("other", "/x", Route("GET", "/x", lambda _request: None))
-        own = [PublishedRoute("local_api", "/api/health", self._local_api)] * bool(self._local_api)
-        return [other, *own]
+    def switch(self, plugin_id: str) -> None:
+        self._switched[plugin_id] += 1
+
+    def switched(self, plugin_id: str) -> int:
+        return self._switched[plugin_id]
 
 
 class Info:
@@ -207,6 +201,11 @@ def api() -> Api:
 
 
 @pytest.fixture
+def plugins() -> Plugins:
+    return Plugins()
+
+
+@pytest.fixture
 def info() -> Info:
     return Info()
 
@@ -223,11 +222,12 @@ def store() -> Store:
 
 @pytest.fixture
 def context(
-    api: Api, info: Info, host_settings: HostSettings, store: Store
+    api: Api, info: Info, plugins: Plugins, host_settings: HostSettings, store: Store
 ) -> Iterator[FakeContext]:
     with FakeContext.for_folder(FOLDER) as context:
         context.services.add("host.api", api)
         context.services.add("host.info", info)
+        context.services.add("host.plugins", plugins)
         context.services.add("host.settings", host_settings)
         context.services.add("plugin_data.store", store)
         yield context

@@ -11,7 +11,7 @@ from builtin_plugins.signaling_login.provider import SignalingLogin
 from plugin_sdk import Event, HttpReply, Unavailable
 from plugin_sdk.testing import FakeCommandIO, FakeContext, HttpRequest
 
-from .conftest import OTHER, SERVER, Api, code_of, login
+from .conftest import OTHER, SERVER, Api, Plugins, code_of, login
 
 pytestmark = pytest.mark.usefixtures("allowed")
 
@@ -82,28 +82,56 @@ def test_an_entry_that_leaves_the_list_while_it_is_asked(
     assert context.db.table("tokens").count_where() == 0
 
 
-def test_switching_local_api_clears_at_once(provider: SignalingLogin, api: Api) -> None:
+def switch(api: Api, plugins: Plugins, plugin_id: str = "local_api") -> None:
+    plugins.switch(plugin_id)
+    api.version += 1
+
+
+def test_switching_local_api_clears_at_once(
+    provider: SignalingLogin, api: Api, plugins: Plugins
+) -> None:
     token = login(provider).token
-    api.others_changed()
+    api.version += 1  # something else was switched
     assert provider.identify(token) is not None
-    api.switch_off()
-    assert provider.identify(token) is None
-    token = login(provider).token
-    assert provider.identify(token) is not None
-    api.switch_on()
-    token = login(provider).token  # the event that tells of it is still under way
-    assert provider.identify(token) is not None
-    api.switch_off()
-    api.switch_on()
+    for _ in ("off", "on"):
+        switch(api, plugins)
+        assert provider.identify(token) is None
+        token = login(provider).token  # the event that tells of it is still under way
+        assert provider.identify(token) is not None
+    switch(api, plugins)
+    switch(api, plugins)
     assert provider.identify(token) is None
 
 
 def test_an_event_that_comes_late_ends_nothing(
-    provider: SignalingLogin, plugin: SignalingLoginPlugin, api: Api
+    provider: SignalingLogin, plugin: SignalingLoginPlugin, api: Api, plugins: Plugins
 ) -> None:
-    api.switch_off()
+    switch(api, plugins)
     token = login(provider).token
     plugin.life_may_have_begun(Event("host.plugin_disabled", {"pluginId": "local_api"}))
+    assert provider.identify(token) is not None
+
+
+def test_a_process_that_follows_late_ends_nothing(
+    provider: SignalingLogin, context: FakeContext, api: Api, plugins: Plugins
+) -> None:
+    behind = Api()
+    context.services.add("host.api", behind)
+    other = SignalingLoginPlugin(context)  # type: ignore[arg-type]  # as another process
+    other.enable()
+    beside = other.providers()[0].implementation
+    old = login(beside, peer="127.0.0.1").token
+    for _ in ("off", "on"):
+        switch(api, plugins)
+        assert provider.identify(old) is None
+    token = login(provider).token
+    for _ in ("off", "on"):
+        behind.version += 1
+        assert beside.identify(token) is not None
+    switch(api, plugins, "signaling_login")
+    switch(api, plugins, "signaling_login")
+    token = login(provider).token
+    other.disable()  # it follows the first of both
     assert provider.identify(token) is not None
 
 

@@ -20,6 +20,7 @@ class TestSignalingLoginIsSound(PluginSuite):
     def prepare(self, context: FakeContext) -> None:
         context.services.add("host.api", object())
         context.services.add("host.info", object())
+        context.services.add("host.plugins", object())
         context.services.add("host.settings", object())
 
 
