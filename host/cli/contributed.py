@@ -20,14 +20,15 @@ _FLAGS: Final = {"--data-dir": "data_dir", "--database": "database"}
 """Every command takes them; a plugin's own options cannot have these names."""
 
 
-def contributed_commands(ctx: click.Context) -> dict[str, click.Command]:
-    """By name, of all plugins that are on. Looked up once; the host stays for the command. Raises
-    StageboxError when that cannot be opened."""
+def contributed_commands(ctx: click.Context, *, shown: bool = False) -> dict[str, click.Command]:
+    """By name, of all plugins that are on. Looked up once; the host stays for the command. Only to
+    be ``shown``, they need no data, and none are made. Raises StageboxError when the host cannot be
+    opened."""
     root = ctx.find_root()
     known: dict[str, click.Command] | None = root.meta.get(_KEY)
     if known is not None:
         return known
-    host = root.with_resource(managed_host(plugins=True))
+    host = root.with_resource(managed_host(plugins=True, begin=not shown))
     commands: dict[str, click.Command] = {}
     for plugin_id, bundled, command in host.commands():
         group = plugin_id if command.group is None or not bundled else command.group

@@ -34,7 +34,7 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         _note_flags(ctx)
         try:
-            contributed = sorted(contributed_commands(ctx))
+            contributed = sorted(contributed_commands(ctx, shown=True))
         except StageboxError as error:  # the help helps all the same
             click.echo(f"Commands of plugins are not available: {error.message}", err=True)
             contributed = []

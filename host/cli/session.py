@@ -8,7 +8,10 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, NoReturn, TypeVar
 
 import click
@@ -122,17 +125,20 @@ def given_flags(**flags: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def managed_host(*, plugins: bool = False) -> Iterator[Host]:
+def managed_host(*, plugins: bool = False, begin: bool = True) -> Iterator[Host]:
     """A host to manage, beside a server that may be running. ``plugins``: with all that are on,
-    in this process too, so that they can be asked."""
+    in this process too, so that they can be asked. Without ``begin``, data that are not there yet
+    are made in a folder that is removed in the end."""
     config = settings_from()
-    with occupied(config.data_dir):
+    with ExitStack() as stack:
+        if not begin and not config.data_dir.exists():
+            aside = stack.enter_context(TemporaryDirectory(prefix="stagebox-"))
+            config = replace(config, data_dir=Path(aside))
+        stack.enter_context(occupied(config.data_dir))
         host = Host(config, env=os.environ, log_file=False, log_stream=None)
-        try:
-            host.start_for_command() if plugins else host.open()
-            yield host
-        finally:
-            host.stop()
+        stack.callback(host.stop)
+        host.start_for_command() if plugins else host.open()
+        yield host
 
 
 def wait_for(condition: Callable[[], bool], seconds: float) -> bool:

@@ -39,6 +39,13 @@ def test_whoever_reads_no_further_is_no_error() -> None:
         raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
 
+def test_asking_for_help_makes_no_data(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["--data-dir", str(tmp_path / "new"), "--help"])
+    assert done.exit_code == 0
+    assert "Commands of plugins:" in done.output
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "typed", [["-k", "note", "-x"], [".", "-k", "note", "-x"], ["--", "-k", "note", "-x"]]
 )
