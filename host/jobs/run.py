@@ -17,6 +17,7 @@ __all__ = ["MAX_SAVED_BYTES", "Run", "encode", "one_line"]
 MAX_SAVED_BYTES: Final = 1024 * 1024
 PROGRESS_SECONDS: Final = 0.25
 _MAX_TEXT: Final = 500
+_MAX_COUNT: Final = 2**63 - 1
 
 Reason = Literal["cancel", "gone", "stopping", "lost"]
 
@@ -46,6 +47,11 @@ def encode(what: str, value: Any, limit: int) -> str:
     if size > limit:
         raise Invalid(f"{what} has {size} bytes of JSON; {limit} are allowed.")
     return text
+
+
+def _counted(number: int) -> int:
+    """As a database keeps it: what it refused here, it would refuse at the end of the job too."""
+    return max(0, min(int(number), _MAX_COUNT))
 
 
 class Run:
@@ -105,7 +111,7 @@ class Run:
         self._saved = text
 
     def progress(self, done: int, total: int = 0, text: str = "") -> None:
-        self._progress = Progress(max(0, int(done)), max(0, int(total)), one_line(text))
+        self._progress = Progress(_counted(done), _counted(total), one_line(text))
         if time.monotonic() - self._written_at >= PROGRESS_SECONDS:
             try:
                 self.flush()

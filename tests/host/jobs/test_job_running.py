@@ -199,6 +199,18 @@ def test_progress_is_written_seldom_and_the_last_always(
     assert (info.state, info.done, info.total, info.text) == ("succeeded", 7000, 0, "")
 
 
+def test_progress_beyond_what_a_database_counts(
+    make_service: Make, kind: Kind, finished: Finished
+) -> None:
+    def work(run: JobRun) -> str:
+        run.progress(10**30, -1)
+        return "done"
+
+    service = make_service(kind("songs", "count", work))
+    info = finished(service, service.of("songs").start("count").id)
+    assert (info.state, info.done, info.total) == ("succeeded", 2**63 - 1, 0)
+
+
 def test_changes_are_told(
     make_service: Make,
     kind: Kind,
