@@ -14,7 +14,7 @@ from host.db.database import unique_names
 from host.db.search import fold
 from plugin_sdk import DatabaseUnavailable, Row
 
-__all__ = ["FOLD", "Connections", "Options", "Session", "column_names"]
+__all__ = ["FOLD", "Connections", "Options", "Session", "column_names", "identity"]
 
 FOLD: Final = "stagebox_fold"
 """The SQL function on every connection: `host.db.search.fold`."""
@@ -170,11 +170,11 @@ class Connections:
     def orphaned(self) -> bool:
         """Whether the file that was opened is not there any more, or is another one: another
         process dropped the database. SQLite would go on writing where nobody reads."""
-        return self._file is not None and self._file != _identity(self.path)
+        return self._file is not None and self._file != identity(self.path)
 
     def _note_file(self) -> None:
         if self._file is None:
-            self._file = _identity(self.path)
+            self._file = identity(self.path)
 
     def put_back(self, session: Session, home: list[Session]) -> None:
         """Keeps a reader for the next time, or closes it."""
@@ -240,7 +240,8 @@ def _connect(address: str, options: Options, *, uri: bool = True) -> sqlite3.Con
     return connection
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def identity(path: Path) -> tuple[int, int] | None:
+    """Which file lies there (device, inode), whatever its name; None when there is none."""
     try:
         found = path.stat()
     except OSError:

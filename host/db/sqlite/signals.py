@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from host.db.signals import Signals
+from host.db.sqlite.connections import identity
 from plugin_sdk import DatabaseUnavailable
 
 __all__ = ["FILE", "SqliteSignals"]
@@ -113,13 +114,15 @@ class SqliteSignals(Signals):
     def _open(self) -> sqlite3.Connection:
         """A connection; what a crash of the machine made of the file is thrown away."""
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        found = identity(self._path)
         try:
             return self._connect()
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError:  # "malformed", "not a database"
-            for suffix in ("", "-wal", "-shm"):
-                self._path.with_name(FILE + suffix).unlink(missing_ok=True)
+            if identity(self._path) == found:  # else another process was first: that one is new
+                for suffix in ("", "-wal", "-shm"):
+                    self._path.with_name(FILE + suffix).unlink(missing_ok=True)
             return self._connect()
 
     def _connect(self) -> sqlite3.Connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -142,6 +143,27 @@ def test_a_file_that_is_none_is_thrown_away(tmp_path: Path) -> None:
     signals.send(["again"])
     assert heard(signals, 1) == ["again"]
     signals.close()
+
+
+@pytest.mark.one_engine
+def test_of_two_that_find_a_file_that_is_none_both_use_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / FILE).write_bytes(b"after a power cut" * 100)
+    first, second = SqliteSignals(tmp_path), SqliteSignals(tmp_path)
+    connect = second._connect
+
+    def late() -> sqlite3.Connection:
+        """It looked at the old file, and the first one has thrown that away meanwhile."""
+        monkeypatch.setattr(second, "_connect", connect)
+        first.receive(0.0)
+        raise sqlite3.DatabaseError("file is not a database")
+
+    monkeypatch.setattr(second, "_connect", late)
+    second.send(["here"])
+    assert heard(first, 1) == ["here"]
+    first.close()
+    second.close()
 
 
 @pytest.mark.one_engine
