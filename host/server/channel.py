@@ -381,7 +381,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
             if self.connected and self.requests:
                 self.server.add_task(self)
             elif self.connected and self._continue_owed():
-                self._send_continue_late()
+                self.send_continue()
         if was_full or self.total_outbufs_len or self.half_closed or self.site.stopping:
             self.wake()
 
@@ -394,9 +394,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
             and not self.sent_continue
         )
 
-    def _send_continue_late(self) -> None:
+    def send_continue(self) -> None:
+        """Asks for the body, unless the client has left meanwhile."""
         try:
-            self.send_continue()
+            super().send_continue()
         except OSError:
             self._give_up()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import socket
+import struct
 from typing import Any
 
 import pytest
@@ -173,6 +175,17 @@ def test_pipelined_body_is_asked_for_after_the_answer_before_it(serve):
     assert client.reply().status == 100
     client.send("abc")
     assert client.reply().body == b"/upabc"
+
+
+def test_client_that_leaves_when_it_is_asked_for_its_body_is_no_fault(serve, caplog):
+    served = serve()
+    for _ in range(20):
+        client = served.client()
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.send(post(3, "Expect: 100-continue"))
+        client.close()  # with a reset
+    assert served.get("/fine").status == 200
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_expectation_without_a_body_is_no_reason_to_wait(serve):
