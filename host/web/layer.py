@@ -119,8 +119,11 @@ class WebLayer:
         if record is not None:
             plugin_id = owner.plugin_id
             shown = self.gateway.table.find(path).resource.shown or path
+            method, peer = "-" if head is None else head.method, request.peer
             record(
-                RequestRecord("-", shown, rendered.status, 0.0, request.id, plugin_id, "", "", 0)
+                RequestRecord(
+                    method, shown, rendered.status, 0.0, request.id, plugin_id, "", peer, 0
+                )
             )
         named = {name.lower() for name in headers}
         found = [pair for pair in rendered.headers if pair[0] not in named]

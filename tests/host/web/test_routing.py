@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from plugin_sdk import Invalid, NotFound, Request, Response, Route, StageboxError, WebSocketRoute
+from plugin_sdk import (
+    Headers,
+    Invalid,
+    NotFound,
+    Request,
+    Response,
+    Route,
+    StageboxError,
+    WebSocketRoute,
+)
 
 
 def echo(request: Request) -> dict[str, Any]:
@@ -394,6 +403,14 @@ def test_the_limit_of_a_body_may_follow_a_setting(site):
     limits[0] = 50
     assert site.layer.body_limit("POST", "/api/plugins/x/up") == 50
     assert site.post("/api/plugins/x/up", json="abcdef").json == "abcdef"
+
+
+def test_what_the_server_refuses_is_logged_with_who_asked_for_what(site):
+    head = Request("POST", "/x", headers=Headers({"host": "localhost"}), peer="192.0.2.7")
+    site.layer.render_error(413, "PAYLOAD_TOO_LARGE", "too much", "/x", {}, head)
+    site.layer.render_error(400, "INVALID_REQUEST", "no HTTP", "/", {})
+    logged = [(record.method, record.path, record.peer) for record in site.records]
+    assert logged == [("POST", "/x", "192.0.2.7"), ("-", "/", "")]
 
 
 def test_a_path_that_is_a_secret_is_in_no_log(site):
