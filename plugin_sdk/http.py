@@ -235,8 +235,9 @@ class Response:
 
     @classmethod
     def created(cls, body: Any = None, location: str | None = None) -> Response:
-        """201, with a Location header where the new thing has an address of its own."""
-        return cls(body, 201, {"Location": location} if location else {})
+        """201, with a Location header where the new thing has an address of its own; characters
+        that a header cannot carry are percent-encoded."""
+        return cls(body, 201, {"Location": _reference(location)} if location else {})
 
     @classmethod
     def empty(cls, status: int = 204) -> Response:
@@ -310,10 +311,14 @@ class Response:
     @classmethod
     def redirect(cls, location: str, status: int = 303) -> Response:
         """To another address; characters that a header cannot carry are percent-encoded."""
-        safe = quote(location, safe="/:?#[]@!$&'()*+,;=%~", errors="replace")
-        return cls(TextBody(b""), status, {"Location": safe}, "")
+        return cls(TextBody(b""), status, {"Location": _reference(location)}, "")
 
     def with_headers(self, **headers: str) -> Response:
         """A copy with more headers; ``Cache_Control`` stands for ``Cache-Control``."""
         more = {name.replace("_", "-"): value for name, value in headers.items()}
         return replace(self, headers={**self.headers, **more})
+
+
+def _reference(location: str) -> str:
+    """A URI reference (RFC 9110, 10.2.2): what stands for itself in one is kept."""
+    return quote(location, safe="/:?#[]@!$&'()*+,;=%~", errors="replace")

@@ -141,6 +141,7 @@ def test_answers_that_are_files_and_streams() -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_a_redirect_is_a_header_that_can_be_sent(location: str) -> None:
     sent = Response.redirect("/" + location).headers["Location"]
+    assert Response.created(location="/" + location).headers["Location"] == sent
     assert sent.isascii()
     assert sent.isprintable()
     assert " " not in sent
