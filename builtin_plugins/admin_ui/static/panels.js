@@ -64,7 +64,7 @@ function checked(content) {
     state: Object.hasOwn(STATES, content.state) ? content.state : null,
     text: words(content.text, 500),
     facts: listOf(content.facts, 12).map((each) => ({ name: words(each.name, 80), value: number(each.value) })),
-    links: listOf(content.links, 5).filter((each) => /^\/([^/\\]|$)/.test(each.url)).map((each) => ({ title: words(each.title, 80) || each.url, url: each.url })),
+    links: listOf(content.links, 5).filter((each) => /^\/([^/\\\s]|$)/.test(each.url)).map((each) => ({ title: words(each.title, 80) || each.url, url: each.url })),
   };
 }
 

@@ -22,7 +22,8 @@ HORN = """
             return {"state": "warning", "text": "It is <b>dented</b>.",
                     "facts": [{"name": "Valves", "value": 3}],
                     "links": [{"title": "Blow", "url": "/api/plugins/horn/page"},
-                              {"title": "Elsewhere", "url": "//evil.example/"}]}
+                              {"title": "Elsewhere", "url": "//evil.example/"},
+                              {"title": "There too", "url": "/\\t/evil.example/"}]}
 
         @route("GET", "/page", access="open")
         def page(self, request):
