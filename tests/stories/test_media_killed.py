@@ -276,10 +276,10 @@ def test_nothing_is_asked_for_twice_but_what_was_on_its_way(serve, wait_until, p
         peer.release()
     served.start()
     wait_until(scans.are_over, 60)
+    disturbed = scans.rows()
     asked, answered = peer.asked.copy(), peer.answered.copy()
     assert answered == Counter(set(asked))  # each exactly once
     assert asked - answered == in_flight
-    disturbed = scans.rows()
 
     scans.forget()
     peer.asked.clear()
