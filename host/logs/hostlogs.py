@@ -188,8 +188,8 @@ class HostLogs:
             trace = self.trace(record.exc_info)
         elif record.stack_info:
             trace = record.stack_info
-        if len(trace) > _MAX_TRACE:  # both ends tell most: where it began and what it was
-            trace = trace[: _MAX_TRACE // 2] + "\n...\n" + trace[-_MAX_TRACE // 2 :]
+        if len(trace) > _MAX_TRACE:
+            trace = _shortened(trace)
         self._writer.put(
             Line(
                 self._now(),
@@ -214,6 +214,14 @@ def _message(record: logging.LogRecord) -> str:
     except Exception as error:  # arguments that do not fit, or whose str() raises
         text = f"{record.msg!r} (cannot be formatted: {type(error).__name__})"
     return text if len(text) <= MAX_MESSAGE else text[:MAX_MESSAGE] + "..."
+
+
+def _shortened(trace: str) -> str:
+    """Both ends, which tell most: where it began and what it was. The second begins with a whole
+    line, or word: of a secret whose name was cut away nobody would know that it is one."""
+    end = trace[-_MAX_TRACE // 2 :]
+    end = end.partition("\n")[2] or end.partition(" ")[2]
+    return f"{trace[: _MAX_TRACE // 2]}\n...\n{end}"
 
 
 class _Handler(logging.Handler):

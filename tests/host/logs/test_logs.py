@@ -306,6 +306,21 @@ def test_arguments_that_do_not_fit_lose_no_line(logs: HostLogs, file: Path) -> N
     assert "cannot be formatted" in written(file)[0]["message"]
 
 
+@pytest.mark.parametrize("after", ["\n", " "])
+def test_a_secret_whose_name_was_cut_away_goes_with_it(
+    logs: HostLogs, file: Path, after: str
+) -> None:
+    text = "x" * 100_000 + "token=" + "s3cret" * 2000 + after + "y" * 25_000
+    try:
+        raise ValueError(text)
+    except ValueError:
+        logs.logger("x").exception("It failed.")
+    logs.flush()
+    trace = json.loads(file.read_text())["trace"]
+    assert "s3cret" not in trace
+    assert trace.endswith("y" * 25_000)
+
+
 def test_long_messages_and_traces_are_cut(logs: HostLogs, file: Path) -> None:
     logs.logger("x").error("a" * 100_000, exc_info=ValueError("b" * 500_000))
     logs.flush()
