@@ -23,8 +23,9 @@ __all__ = [
     "same_facts",
 ]
 
-PART: Final = 500
-"""So many files, about, are asked about and stored at a time."""
+PART: Final = 5000
+"""So many files, about, are asked about and stored at a time: a folder is committed as one (media
+contract, 7.1), unless it holds more than people put into one."""
 
 Known = Mapping[str, Row]
 """Files of a library in a folder by path, with what is known of their film or episodes."""
