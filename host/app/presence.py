@@ -17,6 +17,9 @@ __all__ = ["BEAT_SECONDS", "MIGRATIONS", "Presence", "Serving"]
 
 BEAT_SECONDS: Final = 5.0
 _SILENT_MS: Final = 20_000
+_FORGOTTEN_MS: Final = 24 * 60 * 60 * 1000
+"""Who was silent for so long does not come back; who was for less may only have been held up, and
+goes on with its row."""
 
 
 def _create(db: Database) -> None:
@@ -69,7 +72,9 @@ class Presence:
         """This process serves now; rows of hosts that are long gone are removed."""
         with self._db.transaction():
             table = self._db.table("_stagebox_hosts")
-            table.delete_where("id <> :id", {"id": self.id}) if not self.others() else None
+            for row in self._rows():
+                if self._gone(row):
+                    table.delete(row["id"])
             table.upsert(
                 {
                     "id": self.id,
@@ -121,18 +126,23 @@ class Presence:
         ]
 
     def _others(self) -> list[Row]:
-        rows = self._db.query(
+        return [row for row in self._rows() if not self._gone(row, _SILENT_MS)]
+
+    def _rows(self) -> list[Row]:
+        """Of all hosts but this one."""
+        return self._db.query(
             "SELECT * FROM _stagebox_hosts WHERE id <> :id ORDER BY started_at", {"id": self.id}
         )
-        return [row for row in rows if self._alive(row)]
 
-    def _alive(self, row: Row) -> bool:
+    def _gone(self, row: Row, silent_ms: int = _FORGOTTEN_MS) -> bool:
+        """Whether a host has stopped, its process ended, or, where that cannot be seen, nothing
+        was heard of it for so long."""
         if row["stopped"]:
-            return False
+            return True
         machine, _, started = row["machine"].rpartition("|")
         if machine == self._machine:
-            return row["pid"] != os.getpid() and not process_gone(f"{row['pid']} {started}")
-        return bool(row["beat_at"] > self._clock.ms() - _SILENT_MS)
+            return row["pid"] == os.getpid() or process_gone(f"{row['pid']} {started}")
+        return bool(row["beat_at"] <= self._clock.ms() - silent_ms)
 
     def last_listeners(self) -> list[str]:
         """Addresses of the host that began to serve last, running or not."""

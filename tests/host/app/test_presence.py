@@ -93,3 +93,21 @@ def test_who_has_taken_over_what_was_changed(
     assert away.others_followed(8), "itself is no other"
     away.leave()
     assert here.others_followed(8)
+
+
+def test_hosts_that_are_gone_are_forgotten_while_others_serve(
+    database: HostDatabase, serving: Callable[..., Presence]
+) -> None:
+    clock = FakeClock()
+    for process in range(1, 4):
+        serving("elsewhere|boot|pid:[1]", f"{process} 77", clock).leave()
+    held_up = serving("elsewhere|boot|pid:[1]", "7 77", clock)
+    clock.advance(60)
+    here = Presence(database, clock)
+    here.announce(["http://here"], 2)
+    assert database.table("_stagebox_hosts").count_where() == 2
+    held_up.beat()
+    assert here.others(), "it goes on with its row"
+    clock.advance(25 * 60 * 60)
+    here.announce(["http://here"], 2)
+    assert database.table("_stagebox_hosts").count_where() == 1
