@@ -164,9 +164,8 @@ class Link(Wire):
 
     def _put(self, chunks: Iterable[bytes]) -> Iterator[memoryview]:
         for chunk in chunks:
-            if (
-                self._pgconn.put_copy_data(chunk) != 1
-            ):  # nothing waits to be sent, so this is memory
+            # All before it was sent: what is not taken now lacks memory.
+            if self._pgconn.put_copy_data(chunk) != 1:
                 raise psycopg.OperationalError("no room to send rows")
             self._flush(None)
         self._pgconn.put_copy_end()
