@@ -92,7 +92,8 @@ class PluginManagement(Protocol):
 
     def purge(self, plugin_id: str, scope: Literal["data", "all"] = "data") -> None:
         """Removes what the plugin keeps. Raises NotFound; Conflict with code PLUGIN_ACTIVE or
-        PROTECTED_PLUGIN for ``all``."""
+        PROTECTED_PLUGIN for ``all``; ProviderUnavailable when the storage fails, so that files of
+        the plugin are left: its database and settings are then, too."""
         ...
 
     def holdings(self, plugin_id: str) -> Sequence[Holding]:
