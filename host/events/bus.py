@@ -135,17 +135,6 @@ class EventBus:
             self._sweeper.drop(channel)
             self._progress.notify_all()
 
-    def stuck(self) -> Mapping[str, str]:
-        """Owners whose handler has been running for longer than ``stuck_seconds``, with the name
-        of the event."""
-        now = time.monotonic()
-        with self._lock:
-            return {
-                box.owner: box.current[1].name
-                for box in self._boxes()
-                if box.current is not None and box.stuck_for(now) >= self._sweeper.stuck_seconds
-            }
-
     def start(self) -> None:
         """Begins to hand over. A bus is started once."""
         with self._lock:

@@ -177,11 +177,6 @@ class HostLogs:
         self._adopted.clear()
         self._writer.close(timeout)
 
-    @property
-    def dropped(self) -> int:
-        """Lines that were lost because they came faster than they could be written."""
-        return self._writer.dropped
-
     def _take(self, record: logging.LogRecord) -> None:
         trace = ""
         if record.exc_info and record.exc_info[0] is not None:

@@ -61,10 +61,6 @@ class _Task(WaitressTask):  # type: ignore[misc]  # waitress ships no types
     def sends_body(self) -> bool:
         return bool(self.has_body) and self.request.command != "HEAD"
 
-    def set_close_on_finish(self) -> None:
-        """The connection ends after this answer."""
-        self.close_on_finish = True
-
     def build_response_header(self) -> bytes:
         lines = [f"HTTP/{self.version} {self.status}"]
         length = self.content_length

@@ -108,10 +108,6 @@ class SettingsStore:
         stored = document.fitting(self._stored(plugin_id))[0]
         return document.sources(stored)
 
-    def schema(self, plugin_id: str) -> Mapping[str, Any] | None:
-        """As it was defined. Raises NotFound."""
-        return self._document(plugin_id).given_schema
-
     def replace(self, plugin_id: str, values: Mapping[str, Any]) -> dict[str, Any]:
         """Replaces all that is stored for a plugin; returns what `shown` shows.
 

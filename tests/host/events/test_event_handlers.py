@@ -94,7 +94,6 @@ def test_who_hangs_is_named_once(
 
     rooms.emit("rooms.counted", {"n": 0})
     eventually(lambda: named())
-    assert bus.stuck()["hanging"] == "rooms.counted"
     for n in range(1, 4):  # more mail, more looks
         rooms.emit("rooms.counted", {"n": n})
         assert not rooms.settle(0.1)
@@ -102,7 +101,6 @@ def test_who_hangs_is_named_once(
     assert "rooms.counted" in named()[0]
     hanging.gate.set()
     assert rooms.settle(30)
-    assert bus.stuck() == {}
 
 
 def test_who_raises_is_logged_and_has_handled_it(

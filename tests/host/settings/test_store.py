@@ -41,7 +41,6 @@ def test_an_unknown_plugin(store: SettingsStore) -> None:
         store.shown,
         store.pinned_names,
         store.sources,
-        store.schema,
         store.check,
         lambda name: store.replace(name, {}),
         lambda name: store.update(name, {}),
