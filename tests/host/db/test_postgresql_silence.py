@@ -201,7 +201,7 @@ def test_the_listener_asks_whether_somebody_is_there(
 
 def test_a_slow_statement_is_waited_for(database: HostDatabase, proxy: Proxy) -> None:
     before = proxy.knocks
-    assert database.value("SELECT 7 FROM pg_sleep(1)") == 7
+    assert database.value("SELECT 7 FROM pg_sleep(0.5)") == 7
     assert proxy.knocks > before
 
 
@@ -215,7 +215,7 @@ def test_who_is_patient_waits_for_another_process_however_long(
     step = Migration("step", lambda db: ran.append(db.value("SELECT 'done' FROM pg_sleep(0.5)")))
     migrating = threading.Thread(target=database.migrate, args=([step],), daemon=True)
     migrating.start()
-    migrating.join(1.0)
+    migrating.join(0.6)
     assert migrating.is_alive()
     ask("SELECT pg_advisory_unlock_all()")
     migrating.join(_SOON)
