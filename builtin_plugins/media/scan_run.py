@@ -30,9 +30,6 @@ _GROUP_SECONDS: Final = 0.25
 _LOOK_SECONDS: Final = 0.25
 _PHASES: Final = ("fetching-metadata", "fetching-episodes")  # in this order, once in a folder
 _AHEAD: Final = 4  # batches whose known files are asked for at one go
-Wait = Callable[[float], bool]
-
-
 _LOOKED_UP: Final = ("lookups", "found", "not_found", "lookup_errors")
 _COUNTED: Final = (
     "position",
@@ -42,6 +39,8 @@ _COUNTED: Final = (
     "skipped",
     *_LOOKED_UP,
 )
+
+Wait = Callable[[float], bool]
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,9 +79,8 @@ class Upgrades:
             put_code(staged_folder, folder)
             self._swap(record, agreed=True)
         except BaseException:
-            if (
-                previous.is_dir()
-            ):  # else the new version is at work, and only the old one's end failed
+            # Without that folder the new version is at work, and only the old one's end failed.
+            if previous.is_dir():
                 self._put_back(plugin_id)
             self._manager.register.look()
             raise
