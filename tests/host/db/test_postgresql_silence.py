@@ -88,7 +88,7 @@ def engine(
     postgresql_url: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[PostgresqlEngine]:
     for module in (probe, wire):
-        monkeypatch.setattr(module, "SILENCE_SECONDS", 0.2)
+        monkeypatch.setattr(module, "SILENCE_SECONDS", 0.5)
     parts = urlsplit(postgresql_url)
     there = parts._replace(netloc=f"stagebox@127.0.0.1:{proxy.port}")
     engine = PostgresqlEngine(urlunsplit(there))

@@ -224,10 +224,10 @@ def test_a_stream_ends_with_its_time_and_size(server: Any, client: OutboundClien
 
 def test_a_slow_reader_s_time_runs_out_too(server: Any, client: OutboundClient) -> None:
     server.answer = lambda handler: handler.reply(b"x" * 200_000)
-    with client.stream("GET", server.url, timeout=1.0) as stream:
+    with client.stream("GET", server.url, timeout=3.0) as stream:
         chunks = stream.chunks()
         next(chunks)
-        server.stop.wait(1.1)
+        server.stop.wait(3.1)
         with pytest.raises(UpstreamFailed, match="in time"):
             list(chunks)
 
