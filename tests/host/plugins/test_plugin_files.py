@@ -77,19 +77,20 @@ def damaged(path: Path) -> None:
 
 
 def encrypted(path: Path) -> None:
-    """By its headers, which is what a reader looks at first."""
-    content = bytearray(path.read_bytes())
-    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        at = content.index(signature) + offset
-        content[at : at + 2] = struct.pack("<H", 1)
-    path.write_bytes(content)
+    _in_headers(path, 6, 1)
 
 
 def unknown(path: Path) -> None:
+    _in_headers(path, 8, 99)
+
+
+def _in_headers(path: Path, offset: int, value: int) -> None:
+    """Writes a number into an entry's header and, two bytes further, into the directory's: they
+    are what a reader looks at first."""
     content = bytearray(path.read_bytes())
-    for signature, offset in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
-        at = content.index(signature) + offset
-        content[at : at + 2] = struct.pack("<H", 99)
+    for signature, start in ((b"PK\x03\x04", offset), (b"PK\x01\x02", offset + 2)):
+        at = content.index(signature) + start
+        content[at : at + 2] = struct.pack("<H", value)
     path.write_bytes(content)
 
 
