@@ -91,9 +91,10 @@ class MusicBrainzProvider(MetadataProvider):
         context = self._context()
         cache = Cache(context.db, ctx.clock, lambda: context.settings["cacheDays"])
         limiter = Limiter(context.db, ctx.clock, lambda: ctx.stopping, self._pause())
-        service = self._service(context)
+        contact: str = config.get("contact") or context.settings["contact"]
+        service = self._service(context, contact)
         self._client = Client(context.http, cache, limiter, service)
-        self._nameless = "(" not in service.user_agent and _is_theirs(service.base_url)
+        self._nameless = not contact and _is_theirs(service.base_url)
 
     @classmethod
     @abstractmethod
@@ -132,9 +133,8 @@ class MusicBrainzProvider(MetadataProvider):
         chosen = answers.best(listed, title, credited, query.year)
         return None if chosen is None else kind.read(chosen)
 
-    def _service(self, context: Context) -> Service:
+    def _service(self, context: Context, contact: str) -> Service:
         config, settings = self.config, context.settings
-        contact = config.get("contact") or settings["contact"]
         agent = f"Stagebox/{context.manifest.version}"
         return Service(
             base_url=config.get("baseUrl") or settings["baseUrl"],
