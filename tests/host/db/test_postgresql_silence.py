@@ -23,9 +23,12 @@ _SOON = 60.0
 
 class Proxy:
     """Passes everything on to a port until it is ``deaf``: then it takes bytes and connections,
-    and nothing comes back, as from behind a firewall that drops packets."""
+    and nothing comes back, as from behind a firewall that drops packets.
 
-    def __init__(self, port: int) -> None:
+    Silence is noticed soon only then: no stall of this machine passes for a deaf server."""
+
+    def __init__(self, port: int, patch: pytest.MonkeyPatch) -> None:
+        self._patch = patch
         self.deaf = False
         self.knocks = 0
         self._target = port
@@ -34,6 +37,16 @@ class Proxy:
         self.port: int = self._listener.getsockname()[1]
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
+
+    @property
+    def deaf(self) -> bool:
+        return self._deaf
+
+    @deaf.setter
+    def deaf(self, deaf: bool) -> None:
+        for module in (probe, wire):
+            self._patch.setattr(module, "SILENCE_SECONDS", 0.5 if deaf else _SOON)
+        self._deaf = deaf
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -77,18 +90,14 @@ class Proxy:
 
 
 @pytest.fixture
-def proxy(postgresql_url: str) -> Iterator[Proxy]:
-    proxy = Proxy(urlsplit(postgresql_url).port or 0)
+def proxy(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    proxy = Proxy(urlsplit(postgresql_url).port or 0, monkeypatch)
     yield proxy
     proxy.close()
 
 
 @pytest.fixture
-def engine(
-    postgresql_url: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[PostgresqlEngine]:
-    for module in (probe, wire):
-        monkeypatch.setattr(module, "SILENCE_SECONDS", 0.5)
+def engine(postgresql_url: str, proxy: Proxy) -> Iterator[PostgresqlEngine]:
     parts = urlsplit(postgresql_url)
     there = parts._replace(netloc=f"stagebox@127.0.0.1:{proxy.port}")
     engine = PostgresqlEngine(urlunsplit(there))
@@ -199,10 +208,28 @@ def test_the_listener_asks_whether_somebody_is_there(
     ear.close()
 
 
-def test_a_slow_statement_is_waited_for(database: HostDatabase, proxy: Proxy) -> None:
+def test_a_slow_statement_is_waited_for(
+    database: HostDatabase,
+    proxy: Proxy,
+    ask: Callable[[str], Any],
+    eventually: Callable[[Callable[[], object]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wire, "SILENCE_SECONDS", 0.2)
+    ask("SELECT pg_advisory_lock(7)")
     before = proxy.knocks
-    assert database.value("SELECT 7 FROM pg_sleep(0.5)") == 7
-    assert proxy.knocks > before
+    found: list[Any] = []
+
+    def wait() -> None:
+        found.append(database.value("SELECT 7 FROM pg_advisory_xact_lock_shared(7)"))
+
+    waiting = threading.Thread(target=wait, daemon=True)
+    waiting.start()
+    eventually(lambda: proxy.knocks > before)  # it was asked whether the server is there
+    assert found == []
+    ask("SELECT pg_advisory_unlock_all()")
+    waiting.join(_SOON)
+    assert found == [7]
 
 
 def test_who_is_patient_waits_for_another_process_however_long(
@@ -220,5 +247,6 @@ def test_who_is_patient_waits_for_another_process_however_long(
     ask("SELECT pg_advisory_unlock_all()")
     migrating.join(_SOON)
     assert ran == ["done"]
+    ask("SELECT pg_advisory_lock(7)")
     with pytest.raises(DatabaseUnavailable), database.transaction():
-        database.value("SELECT 1 FROM pg_sleep(1)")
+        database.value("SELECT 1 FROM pg_advisory_xact_lock(7)")
