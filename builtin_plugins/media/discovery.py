@@ -24,6 +24,8 @@ ROOT: Final = "."
 FOLDER_SECONDS: Final = 300.0
 LIST_SECONDS: Final = 600.0
 _WAITS: Final = (1.0, 2.0)
+_MOST_NS: Final = 2**63 - 1
+"""Of times that databases hold: until 2262. A disk may claim later ones, by a flipped bit say."""
 
 
 class FolderFailed(Exception):
@@ -234,7 +236,8 @@ class Tree:
                 return None
         if resolved is not path and not _is_text(resolved):
             return None
-        return FoundFile(path, resolved, folders, entry.name, facts.st_size, facts.st_mtime_ns)
+        mtime_ns = min(max(facts.st_mtime_ns, -_MOST_NS), _MOST_NS)
+        return FoundFile(path, resolved, folders, entry.name, facts.st_size, mtime_ns)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -38,6 +39,21 @@ def test_an_empty_root_is_complete(client, tmp_path, plant):
     job = client.scan(plant(tmp_path / "films"))
     assert (job["status"], job["itemsSaved"]) == ("COMPLETED", 0)
     assert job["progress"]["totalFolders"] == 0
+
+
+def test_no_time_of_a_file_is_too_odd(client, tmp_path, plant):
+    """A flipped bit, a broken clock: one such file cost the whole scan."""
+    root = plant(tmp_path / "films", "Late.mkv", "Early.mkv")
+    os.utime(root / "Late.mkv", (0, 250_000_000_000))
+    os.utime(root / "Early.mkv", (0, -70_000_000_000))
+    for _ in range(2):
+        job = client.scan(root)
+        assert (job["status"], job["itemsSaved"]) == ("COMPLETED", 2)
+    films = {each["media"]["title"]: each for each in client.get("/movies")}
+    assert films["Late"]["fileModifiedAt"] == "2262-04-11T23:47:16.854Z"
+    assert films["Early"]["fileModifiedAt"] < "1970"
+    for each in films.values():
+        assert client.host.get(each["streamUrl"]).status == 200
 
 
 def test_filters_hide_and_do_not_remove(client, tmp_path, plant):
