@@ -42,13 +42,11 @@ class Editing:
         columns: dict[str, str | None] = {
             name: changes[name] for name in EDITABLE[:4] if name in changes
         }
-        if changes.get("coverImage") is not None:
-            columns["cover"] = mark = uuid.uuid4().hex
-            self._media.put_upload(track_id, mark, changes["coverImage"])
-        elif "coverImage" in changes:
-            columns["cover"] = None
+        png = changes.get("coverImage")
+        if "coverImage" in changes:
+            columns["cover"] = None if png is None else uuid.uuid4().hex
         if columns:
-            self._write(song, columns)
+            self._write(song, columns, png)
         if "cover" in columns:
             self._media.sweep(song.id)
         return self._songbook.get(track_id).track()
@@ -63,9 +61,12 @@ class Editing:
             self._context.events.emit("songs.track_deleted", {"trackId": track_id})
         self._media.sweep(song.id)
 
-    def _write(self, song: Song, columns: Mapping[str, str | None]) -> None:
+    def _write(self, song: Song, columns: Mapping[str, str | None], png: bytes | None) -> None:
+        """``png`` is the cover that the column ``cover`` marks."""
         mark = columns.get("cover")
         try:
+            if mark is not None and png is not None:
+                self._media.put_upload(song, mark, png)
             with self._db.transaction():
                 if self._songbook.id_of(song.track_id) != song.id:  # gone and come back
                     raise NotFound("There is no such track.")
@@ -102,8 +103,10 @@ def _read(request: Request, draw: _Draw = as_png) -> dict[str, Any]:
     elif "coverImage" in sent:
         values["coverImage"] = None
     for upload in uploads:
-        if upload.name != "coverImage" or "coverImage" in values:
-            problems.append(Problem(upload.name, "must be one value, and no file but coverImage"))
+        if upload.name != "coverImage":
+            problems.append(Problem(upload.name, "must be a text, and no file"))
+        elif "coverImage" in values:
+            problems.append(Problem("coverImage", "may be given once"))
         else:
             values["coverImage"] = _cover(upload, problems, draw)
     if problems:
@@ -136,7 +139,7 @@ def _year(value: Any, problems: list[Problem]) -> str | None:
 
 def _cover(upload: Upload, problems: list[Problem], draw: _Draw) -> bytes | None:
     if upload.size > _MAX_COVER:
-        raise TooLarge(f"coverImage may have {_MAX_COVER} bytes at most.")
+        raise TooLarge(f"coverImage may have {_MAX_COVER >> 20} MiB at most.")
     png = draw(upload.file.read())
     if png is None:
         message = "must be a PNG, JPEG or WebP image of 8192 pixels at most on a side"

@@ -2,7 +2,8 @@
 
 A file that lies open is served in place. What has to be unpacked or converted is copied once, at
 first use, into the plugin's area of the storage, and noted in ``objects`` with the signature of
-the song that it was made from; a copy with another signature is not used any more.
+the song that it was made from; a copy with another signature is not used any more. It is noted
+before as well, so that what a process leaves that ends in between is found by a sweep.
 """
 # ruff: noqa: S608 - what is put together is our own; values are parameters
 
@@ -40,6 +41,8 @@ _HEADERS: Final = {"Cache-Control": "no-cache"}
 _PNG: Final = "image/png"
 _LOCKS: Final = 256
 _PATIENCE: Final = 3
+_UPLOADING_MS: Final = 3_600_000
+"""After so long an upload is given up: its process has ended, or it could not be stored."""
 
 _Make = Callable[[], Blob | Path]
 """A copy in the storage, or the file that can be served in place."""
@@ -133,18 +136,22 @@ class Media:
         """Each upload has a key of its own, so that none is overwritten under its reader."""
         return f"cover_{track_id}/{mark}"
 
-    def put_upload(self, track_id: str, mark: str, png: bytes) -> None:
+    def put_upload(self, song: Song, mark: str, png: bytes) -> None:
         """Stores it; `note_upload` follows with the edit, in one transaction."""
-        self._context.blobs.put(self.uploaded_key(track_id, mark), png, _PNG)
+        key = self.uploaded_key(song.track_id, mark)
+        since = f"{self._context.clock.ms():015d}"  # compared as text
+        row = {"key": key, "song": song.id, "signature": since, "kind": "uploading"}
+        self._db.table("objects").insert(row)
+        self._context.blobs.put(key, png, _PNG)
 
     def note_upload(self, song: Song, mark: str) -> None:
         key = self.uploaded_key(song.track_id, mark)
-        row = {"key": key, "song": song.id, "signature": mark, "kind": "upload"}
-        self._db.table("objects").upsert(row)
+        if not self._db.table("objects").update(key, {"signature": mark, "kind": "upload"}):
+            raise Unavailable("Storing the cover took too long: send it again.", retry_after=1)
 
     def drop_upload(self, track_id: str, mark: str) -> None:
         """After an edit that came to nothing."""
-        self._context.blobs.delete(self.uploaded_key(track_id, mark))
+        self._remove(self.uploaded_key(track_id, mark))
 
     # Going
 
@@ -152,25 +159,32 @@ class Media:
         """Removes stored objects that nothing refers to any more, of one song or of all. A store
         that fails keeps them for the next time."""
         condition = "" if song_id is None else " AND o.song = :song"
+        params: dict[str, str | int] = {} if song_id is None else {"song": song_id}
+        given_up = f"{self._context.clock.ms() - _UPLOADING_MS:015d}"
         rows = self._db.query(
             "SELECT o.* FROM objects o LEFT JOIN songs s ON s.id = o.song "
             "LEFT JOIN tracks t ON t.id = o.song LEFT JOIN edits e ON e.id = o.song "
-            "WHERE (s.id IS NULL OR (o.kind = 'upload' AND o.signature <> coalesce(e.cover, '')) "
-            "OR (o.kind <> 'upload' AND (t.id IS NULL OR o.signature <> s.signature)))" + condition,
-            {} if song_id is None else {"song": song_id},
+            "WHERE (s.id IS NULL OR CASE o.kind WHEN 'uploading' THEN o.signature < :given_up "
+            "WHEN 'upload' THEN o.signature <> coalesce(e.cover, '') "
+            "ELSE t.id IS NULL OR o.signature <> s.signature END)" + condition,
+            {**params, "given_up": given_up},
         )
         failures = 0
         for row in rows:
             if self._db.table("objects").get(row["key"]) != row:  # it is another one by now
                 continue
-            try:
-                self._context.blobs.delete(row["key"])
-                self._db.table("objects").delete(row["key"])
-            except (StageboxError, OSError) as error:
-                self._context.log.warning("A stored copy is removed later: %s", error)
-                failures += 1
-                if failures == _PATIENCE:  # it is the store, and no single object
-                    return
+            failures += not self._remove(row["key"])
+            if failures == _PATIENCE:  # it is the store, and no single object
+                return
+
+    def _remove(self, key: str) -> bool:
+        try:
+            self._context.blobs.delete(key)
+            self._db.table("objects").delete(key)
+        except (StageboxError, OSError) as error:
+            self._context.log.warning("A stored copy is removed later: %s", error)
+            return False
+        return True
 
     # Copies
 
@@ -270,13 +284,14 @@ class Media:
             return None
 
     def _store(self, song: Song, key: str, kind: str, stream: BinaryIO, content_type: str) -> Blob:
-        blobs = self._context.blobs
+        blobs, objects = self._context.blobs, self._db.table("objects")
+        row = {"key": key, "song": song.id, "signature": song.signature, "kind": kind}
+        objects.insert_all([{**row, "signature": ""}], ignore=True)
         try:
             blobs.put(key, stream, content_type)
         except UnreadableSong as error:  # damaged behind its beginning
             raise NotFound(error.message) from None
-        row = {"key": key, "song": song.id, "signature": song.signature, "kind": kind}
-        self._db.table("objects").upsert(row)
+        objects.upsert(row)
         if self._db.table("songs").get(song.id) is None:  # deleted meanwhile
             self.sweep(song.id)
         try:

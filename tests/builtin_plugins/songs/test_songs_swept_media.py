@@ -131,6 +131,57 @@ class Folders(FakeSongFormat):
         return SongCover(path.read_bytes(), kind, path)
 
 
+class Killed(BaseException):
+    """The end of a process: nothing is done after it."""
+
+
+def test_what_a_killed_upload_leaves_is_swept_later(
+    book: Any, track: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media, blobs = book.plugin._media, book.context.blobs
+    put = blobs.put
+
+    def killed(*arguments: Any) -> None:
+        put(*arguments)
+        raise Killed
+
+    upload = Form({}, [FakeUpload("coverImage", picture("blue"))])
+    with monkeypatch.context() as patch:
+        patch.setattr(blobs, "put", killed)
+        patch.setattr(media, "drop_upload", lambda *_: None)
+        with pytest.raises(Killed):
+            book.ask("POST", "edit_track", track, form=upload)
+        for part in PARTS:
+            with pytest.raises(Killed):
+                book.ask("GET", part, track)
+    media.sweep()
+    assert len(blobs.list()) == 1, "an upload may be under way elsewhere"
+    book.context.clock.advance(3601)
+    media.sweep()
+    assert list(blobs.list()) == []
+    assert book.context.db.table("objects").count_where() == 0
+    assert book.ask("GET", "track", track)["edited"] == []
+
+
+def test_an_upload_that_was_given_up_is_no_edit(
+    book: Any, track: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = book.context.blobs
+    put = blobs.put
+
+    def slow(*arguments: Any) -> None:
+        put(*arguments)
+        book.context.clock.advance(3601)
+        book.plugin._media.sweep()
+
+    monkeypatch.setattr(blobs, "put", slow)
+    form = Form({"title": "Other"}, [FakeUpload("coverImage", picture("blue"))])
+    with pytest.raises(Unavailable, match="send it again"):
+        book.ask("POST", "edit_track", track, form=form)
+    assert book.ask("GET", "track", track)["edited"] == []
+    assert list(blobs.list()) == []
+
+
 def test_pictures_that_lie_open_are_served_in_place(book: Any, folder: Path) -> None:
     """A PNG; others are converted, and kept. One that changes is judged before it is sent."""
     book.context.providers.add("song_format", "folders", Folders())
