@@ -23,10 +23,12 @@ class PatternTooSlow(Exception):
 
 
 def compiled(text: str, *, any_case: bool = False) -> Any:
-    """Raises ValueError for what is no pattern of Python, or repeats counts of counts: those are
-    written out when they are compiled."""
+    """Raises ValueError for what is no pattern of Python, holds U+0000, which no setting can, or
+    repeats counts of counts: those are written out when they are compiled."""
     import regex  # type: ignore[import-untyped]  # no types; a host starts faster without it
 
+    if "\0" in text:
+        raise ValueError("The pattern holds U+0000.")
     try:
         re.compile(text)
         counts = (max(int(each or 0) for each in found) for found in _COUNTED.findall(text))

@@ -171,6 +171,7 @@ def test_library_lists_that_are_refused(client):
         "/a/../b",
         "/a<b",
         "/a\tb",
+        "/a\0b",
         "\x1f/tmp",
         "/",
         "//",

@@ -46,7 +46,7 @@ def test_settings_and_their_defaults(client):
         ({"enableRouteGuards": "true"}, "enableRouteGuards"),
         ({"tmdbApiKey": 5}, "tmdbApiKey"),
         ({"tmdbApiKey": "x" * 257}, "tmdbApiKey"),
-        ({"tmdbApiKey": "a\u0000b"}, ""),
+        ({"tmdbApiKey": "a\u0000b"}, "tmdbApiKey"),
         ({"scanSettings": None}, "scanSettings"),
         ({"scanSettings": []}, "scanSettings"),
         ({"scanSettings": {"mediaType": "movies"}}, "scanSettings.mediaType"),
@@ -56,6 +56,7 @@ def test_settings_and_their_defaults(client):
         ({"scanSettings": {"fileExtensions": ["x" * 11]}}, "scanSettings.fileExtensions.0"),
         ({"scanSettings": {"fileExtensions": "mkv"}}, "scanSettings.fileExtensions"),
         ({"scanSettings": {"filenamePattern": "("}}, "scanSettings.filenamePattern"),
+        ({"scanSettings": {"filenamePattern": "a\0"}}, "scanSettings.filenamePattern"),
         (
             {"scanSettings": {"filenamePattern": "((x{900}){900}){900}"}},
             "scanSettings.filenamePattern",
@@ -68,16 +69,20 @@ def test_settings_and_their_defaults(client):
     ids=lambda value: json.dumps(value)[:60] if isinstance(value, dict) else "",
 )
 def test_settings_that_are_refused(client, body, field):
-    if not field:
-        answer = client.host.put("/api/v1/settings", json=body)
-        client.fails(answer, 400, "Invalid JSON")
-        return
     refusal = client.refused("PUT", "/settings", {"port": 6000, **body})
     assert refusal.startswith(f"{field}: ")
     assert not refusal.split(": ", 1)[1][0].isdigit()  # the third of what?
     assert client.get("/settings")["port"] == 3001
     if "Pattern" in field and body["scanSettings"].get("filenamePattern"):
         assert refusal.endswith("Invalid regex pattern")
+
+
+def test_nothing_is_said_about_nul_where_anything_may_stand(client):
+    """In JSON it is a character as any other, and whoever has written a backslash meant one."""
+    changed = client.ok("PUT", "/settings", {"what\0": "\0", "scanSettings": {"x": "\0"}})
+    assert changed["scanSettings"] == {}
+    row = {"name": "any", "config": {"a": "\0", "b": "\\u0000"}}
+    assert client.ok("POST", "/settings/providers", row)["config"] == row["config"]
 
 
 def test_the_settings_are_the_plugins_settings(client):
