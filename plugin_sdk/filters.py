@@ -25,8 +25,8 @@ class RequestFilter:
       headers, which are put on whatever answer comes, refusals of later filters included. A
       header that the answer has already stays as it is, but ``Vary`` is joined.
     * ``order``: the lowest is asked first; of equal ones, the plugin that started first.
-    * ``identify``: fill ``request.principal`` and ``request.token`` before asking. A token that
-      nobody knows is an anonymous principal.
+    * ``identify``: ``request.principal`` and ``request.token`` are those of who asks, looked up
+      when the filter looks at them. A token that nobody knows is an anonymous principal.
 
     An exception that nobody meant refuses the request with 500. A handshake whose ``Origin`` is of
     another site is let through where the headers have an ``Access-Control-Allow-Origin`` that

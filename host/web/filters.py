@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from host.logs import log_context
@@ -12,15 +12,16 @@ from host.plugins.gate import Gate, GateClosed
 from host.web.error_bodies import Owner, Rendered, encode_json
 from host.web.exchange import StaleCatalog
 from host.web.headers import check_header
+from host.web.requests import UnidentifiedRequest
 from host.web.tools import Tools
-from plugin_sdk import Request, Response, StageboxError, TextBody, Verdict
+from plugin_sdk import Principal, Request, Response, StageboxError, TextBody, Verdict
 
 __all__ = ["NOTHING", "Filters", "Outcome"]
 
 
 class Outcome(NamedTuple):
     """``headers`` (names in lower case) for whatever answer comes; ``answer`` where a filter has
-    given one. ``principal_id`` is who was found to ask, where a filter wanted to know."""
+    given one. ``principal_id`` is who got that, where a filter wanted to know."""
 
     headers: Mapping[str, str]
     answer: Rendered | None = None
@@ -78,18 +79,18 @@ class Filters:
         if not found:
             return NOTHING
         headers: dict[str, str] = {}
-        identified = False
+        late: UnidentifiedRequest | None = None
         asked: set[Callable[[Request], Verdict]] = set()
         for entry in found:
             if entry.call in asked or not entry.covers(request.path):
                 continue
             asked.add(entry.call)
             try:
-                if entry.identify and not identified:
-                    request, identified = self._identified(request), True
+                if entry.identify and late is None:
+                    request = late = UnidentifiedRequest.of(request, self._admit)
                 verdict = self._ask(entry, request)
                 if isinstance(verdict, Response):
-                    who = request.principal.id if identified else ""
+                    who = late.principal.id if late is not None and late.identified else ""
                     return Outcome(headers, _rendered(verdict), who)
                 headers.update(_checked(verdict))
             except StaleCatalog:
@@ -97,7 +98,7 @@ class Filters:
             except (Exception, SystemExit) as error:
                 rendered = self._tools.errors.answer(error, request, owner())
                 return Outcome(headers, rendered)
-        return Outcome(headers, None, request.principal.id if identified else "")
+        return Outcome(headers)
 
     def _ask(self, entry: _Entry, request: Request) -> Verdict:
         gate = entry.gate
@@ -117,10 +118,10 @@ class Filters:
         finally:
             gate.leave(slot=False, failed=failed)
 
-    def _identified(self, request: Request) -> Request:
+    def _admit(self, request: Request) -> tuple[Principal, str | None]:
         headers = request.headers
         tokens = request.query.all("token") if "upgrade" in headers else ()
-        principal, token = self._tools.doorkeeper.admit(
+        return self._tools.doorkeeper.admit(
             request.method,
             request.peer,
             request.scheme,
@@ -132,7 +133,6 @@ class Filters:
             headers.get("cookie"),
             tokens[0] if tokens else None,
         )
-        return replace(request, principal=principal, token=token)
 
 
 def _entries(published: Published) -> list[_Entry]:

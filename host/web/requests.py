@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from types import MappingProxyType
 from typing import Any, BinaryIO, Final
 from urllib.parse import quote
@@ -15,6 +16,7 @@ __all__ = [
     "NO_PARAMS",
     "BodyReader",
     "ServedRequest",
+    "UnidentifiedRequest",
     "bare_request",
     "no_body",
     "raw_query",
@@ -108,7 +110,40 @@ class ServedRequest(Request):
         return value
 
 
+class UnidentifiedRequest(Request):
+    """Another request, whose principal and token are looked up when somebody wants to know."""
+
+    __slots__ = ("_admit",)
+
+    @classmethod
+    def of(
+        cls, request: Request, admit: Callable[[Request], tuple[Principal, str | None]]
+    ) -> UnidentifiedRequest:
+        """``admit`` is called once at the most."""
+        late = cls.__new__(cls)  # not by __init__: that is for dataclasses.replace
+        for name in _FIELDS:
+            _put(late, name, getattr(request, name))
+        _put(late, "_admit", admit)
+        return late
+
+    @property
+    def identified(self) -> bool:
+        """Whether somebody wanted to know."""
+        return not hasattr(self, "_admit")
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _IDENTITY or self.identified:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        found = dict(zip(_IDENTITY, self._admit(self), strict=True))
+        for each, value in found.items():
+            _put(self, each, value)
+        object.__delattr__(self, "_admit")
+        return found[name]
+
+
 _put: Final = object.__setattr__
+_IDENTITY: Final = ("principal", "token")
+_FIELDS: Final = tuple(each.name for each in fields(Request) if each.name not in _IDENTITY)
 _ABSENT: Final[Mapping[str, Any]] = {
     "params": NO_PARAMS,
     "query": EMPTY_QUERY,

@@ -32,7 +32,7 @@ class Watchman:
         self.seen.append(request)
         if isinstance(self.verdict, BaseException):
             raise self.verdict
-        return self.verdict
+        return self.verdict(request) if callable(self.verdict) else self.verdict
 
 
 @pytest.fixture
@@ -176,6 +176,25 @@ def test_the_principal_is_known_to_those_that_want_it(films):
     assert [each.principal.id for each in plain.seen] == ["", ""]
     assert [each.principal.id for each in knowing.seen] == ["profile-1", ""]
     assert knowing.seen[0].token == "alice"
+
+
+def test_who_asks_is_looked_up_once_and_not_before_a_filter_wants_to_know(films, monkeypatch):
+    looked: list[str | None] = []
+    identify = films.access.identify
+
+    def note(token: str | None, **options: Any) -> Any:
+        looked.append(token)
+        return identify(token, **options)
+
+    monkeypatch.setattr(films.access, "identify", note)
+    watchman = watch(films, Response({}), identify=True)
+    films.get("/films/list", token="alice")
+    assert looked == []
+    assert films.records[-1].principal_id == ""
+    watchman.verdict = lambda request: Response({"who": [request.principal.id, request.token]})
+    assert films.get("/films/list", token="alice").json == {"who": ["profile-1", "alice"]}
+    assert looked == ["alice"]
+    assert films.records[-1].principal_id == "profile-1"
 
 
 def test_filters_see_handshakes(films):
