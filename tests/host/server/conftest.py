@@ -20,6 +20,7 @@ from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
 
 from host.server import Server
+from host.server.channel import Channel
 from host.web.handshake import Handshake, Refusal
 from plugin_sdk import Connection, Request, WebSocketRoute
 
@@ -178,6 +179,11 @@ class Served:
         host, _, port = self.server.addresses[0].rpartition(":")
         return host.strip("[]"), int(port)
 
+    def channels(self) -> list[Channel]:
+        """The connections that there are. The I/O thread may be changing their table: it is copied
+        in one step."""
+        return [each for each in list(self.server._poller.values()) if isinstance(each, Channel)]
+
     def client(self) -> Client:
         return self.clients.enter_context(closing(Client(self.address)))
 
@@ -200,6 +206,18 @@ class Served:
         return wait_for(
             lambda: next((s for s in self.sockets.sessions[-1:] if s.connection), None), "session"
         )
+
+
+def stuff(served: Served, connection: Any) -> int:
+    """Sends until the socket takes no more and a message waits in the queue; says how many were
+    sent. The loop thread gets its turn after each: it may be late, and the queue is not endless."""
+    link = wait_for(lambda: served.server.hub._links.get(connection), "link")
+    sent = 0
+    while not (link._paused and connection.pending):
+        assert connection.send("x" * 50_000)
+        sent += 1
+        wait_for(lambda: link._paused or not connection.pending, "turn of the loop")
+    return sent
 
 
 def hello(environ: dict[str, Any], start_response: Any) -> list[bytes]:

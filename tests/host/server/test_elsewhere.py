@@ -41,6 +41,12 @@ def room() -> Room:
     return Room()
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits in vain is refused after ten seconds: not because this machine is busy."""
+    monkeypatch.setattr(elsewhere, "LONGEST_WAIT_SECONDS", 120.0)
+
+
 def crowd(room: Room, count: int, threads: int = 4) -> tuple[list[threading.Thread], list[bytes]]:
     """So many requests at once, and what they are answered."""
     application = GranianGateway(room, Sockets(), render_error, "127.0.0.1:1", threads=threads)

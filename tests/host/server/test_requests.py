@@ -91,7 +91,7 @@ def test_pipelined_requests_are_answered_in_order(serve):
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         if environ["PATH_INFO"] == "/0":
-            assert first.wait(20)
+            assert first.wait(60)
         body = environ["PATH_INFO"].encode() + environ["wsgi.input"].read()
         start_response("200 OK", [("Content-Length", str(len(body)))])
         return [body]
@@ -108,7 +108,7 @@ def test_client_that_has_said_all_still_gets_its_answers(serve, wait_for):
     go = threading.Event()
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        assert go.wait(20)
+        assert go.wait(60)
         start_response("200 OK", [("Content-Length", "2")])
         return [b"ok"]
 
@@ -116,7 +116,7 @@ def test_client_that_has_said_all_still_gets_its_answers(serve, wait_for):
     client = served.client()
     client.send("GET / HTTP/1.1\r\nHost: t\r\n\r\n")
     client.socket.shutdown(socket.SHUT_WR)
-    wait_for(lambda: any(c.half_closed for c in served.server._channels()), "end of the input")
+    wait_for(lambda: any(c.half_closed for c in served.channels()), "end of the input")
     go.set()
     assert client.reply().body == b"ok"
     assert client.ended()
@@ -126,7 +126,7 @@ def test_requests_are_not_read_without_end_while_one_runs(serve):
     go = threading.Event()
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        assert go.wait(20)
+        assert go.wait(60)
         start_response("200 OK", [("Content-Length", "2")])
         return [b"ok"]
 
@@ -306,5 +306,5 @@ def test_two_servers_in_one_process_do_not_see_each_other(serve):
     two = serve(lambda e, s: (s("200 OK", [("Content-Length", "3")]), [b"two"])[1])
     client = two.client()
     assert [one.get("/").body, client.get("/").body] == [b"one", b"two"]
-    assert one.server.stop(10)
+    assert one.server.stop(60)
     assert client.get("/").body == b"two"

@@ -12,7 +12,7 @@ from websockets.frames import Frame, Opcode
 
 from plugin_sdk import Invalid
 
-from .conftest import Raw, closed_with, silent
+from .conftest import Raw, closed_with, silent, stuff
 
 
 def test_text_and_bytes_there_and_back(served):
@@ -151,13 +151,11 @@ def test_server_closes_after_what_is_queued(served, wait_for):
 
 def test_close_waits_for_a_slow_client_to_read_what_is_queued(serve):
     served = serve()
+    served.server.hub._close_seconds = 60  # so long this client may take to read it all
     served.sockets.add("/ws", silent, max_queue=100_000_000)
     raw = Raw(served)
     connection = served.session().connection
-    sent = 0
-    while not connection.unsent or not connection.pending:
-        assert connection.send("x" * 50_000)
-        sent += 1
+    sent = stuff(served, connection)
     connection.close(3000)
     for _ in range(sent):
         assert raw.frame() == (Opcode.TEXT, b"x" * 50_000)

@@ -49,7 +49,7 @@ def test_slow_handler_is_not_an_idle_connection(serve, wait_for):
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         if environ["PATH_INFO"] == "/slow":
             inside.set()
-            assert go.wait(20)
+            assert go.wait(60)
         start_response("200 OK", [("Content-Length", "2")])
         return [b"ok"]
 
@@ -92,7 +92,8 @@ def test_client_that_takes_nothing_gives_its_thread_back(serve, wait_for, chunk)
 
 
 def test_longest_idle_connection_makes_room(serve):
-    served = serve(connections=5, idle_seconds=4)
+    served = serve(connections=5, idle_seconds=4)  # one that is idle for 0.2 s may have to go
+    served.server._idle_seconds = LONG
     old = served.client()
     old.get("/")
     others = [served.client() for _ in range(10)]
@@ -107,17 +108,17 @@ def test_more_connections_wait_while_all_are_busy(serve, wait_for):
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         inside.append(1)
-        assert go.wait(20)
+        assert go.wait(60)
         start_response("200 OK", [("Content-Length", "2"), ("Content-Type", "text/plain")])
         return [b"ok"]
 
-    served = serve(app, threads=8, connections=4)
+    served = serve(app, threads=8, connections=4, idle_seconds=20 * LONG)  # none goes for others
     clients = [served.client() for _ in range(8)]
     for client in clients:
         client.send("GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
     wait_for(lambda: len(inside) >= 2, "requests")
     for _ in range(20):
         threading.Event().wait(0.005)
-        assert len(served.server._channels()) <= 4
+        assert len(served.channels()) <= 4
     go.set()
     assert [client.reply().body for client in clients] == [b"ok"] * 8
