@@ -83,7 +83,7 @@ def make_service(engine: Engine, clock: MovedClock) -> Iterator[Callable[..., Jo
 
     yield make
     for service in made:
-        service.stop(10)
+        service.stop(60)
 
 
 @pytest.fixture

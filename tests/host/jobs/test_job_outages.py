@@ -99,7 +99,7 @@ def test_one_that_gave_way_to_a_stop_while_the_database_was_away(
     job = service.of("songs").start("add")
     eventually(lambda: work.runs)
     waiting = _once(monkeypatch, "requeue", done=False)
-    service.stop(20)
+    service.stop(60)
     assert waiting == []
     assert service.get(job.id).state == "running"
     work.go.set()

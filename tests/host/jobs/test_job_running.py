@@ -129,7 +129,8 @@ def test_failing(
     assert errors["own"].error == "Taken."
     assert {info.state for info in errors.values()} == {"failed"}
     assert all(info.result is None for info in errors.values())
-    records = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    records = [each for each in caplog.records if each.name == "stagebox.test.jobs"]
+    records = [each for each in records if each.levelno >= logging.ERROR]
     assert len(records) == 3
     assert all(r.exc_info and "songs" in r.getMessage() for r in records)
     assert "no JSON type" in (finished(service, jobs.start("object").id).error or "")
@@ -186,7 +187,7 @@ def test_progress_is_written_seldom_and_the_last_always(
     def work(run: JobRun) -> None:
         for n in range(1, 5001):
             run.progress(n, 10_000, "counting")
-        assert go.wait(20)
+        assert go.wait(60)
         run.progress(7000)
 
     service = make_service(kind("songs", "count", work))
@@ -195,7 +196,7 @@ def test_progress_is_written_seldom_and_the_last_always(
     assert len(writes) < 500
     assert writes == sorted(writes)
     go.set()
-    info = service.wait(job.id, 20)
+    info = service.wait(job.id, 60)
     assert (info.state, info.done, info.total, info.text) == ("succeeded", 7000, 0, "")
 
 
@@ -227,14 +228,15 @@ def test_changes_are_told(
     job = service.of("songs").start("work")
     service.start()
     finished(service, job.id)
-    eventually(lambda: told[-1].finished)
+    # Whoever wrote the progress may tell of it last: two threads do both.
+    eventually(lambda: any(info.finished for info in told))
+    eventually(lambda: any(info.state == "running" and info.done == 1 for info in told))
     states = [info.state for info in told]
     assert [s for n, s in enumerate(states) if s not in states[:n]] == [
         "queued",
         "running",
         "succeeded",
     ]
-    assert any(info.state == "running" and info.done == 1 for info in told)
 
     def fail(info: JobInfo) -> None:
         raise ValueError("a watcher's own fault")

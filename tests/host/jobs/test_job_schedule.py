@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -18,9 +19,11 @@ class Ticks:
 
     def __init__(self) -> None:
         self.count = 0
+        self._lock = threading.Lock()
 
     def __call__(self, run: JobRun) -> None:
-        self.count += 1
+        with self._lock:
+            self.count += 1
 
 
 def idle(service: JobService) -> bool:
@@ -77,7 +80,7 @@ def test_at_start_alone_and_with_every(
     service.declare(kinds)  # something else was switched: that is none
     rounds(service)
     assert len(service.list_all()) == 5
-    service.stop(10)
+    service.stop(60)
     again = make_service(*kinds, lease_seconds=LONG)
     eventually(lambda: (once.count, often.count) == (3, 4))
     eventually(lambda: idle(again))
@@ -91,7 +94,7 @@ def test_a_restart_does_not_put_off_what_is_rare(
         service = make_service(kind("a", "daily", ticks, every=86_400), lease_seconds=LONG)
         rounds(service)
         eventually(lambda s=service: idle(s))
-        service.stop(10)
+        service.stop(60)
         assert ticks.count == (1 if count == 2 else 0)
         clock.ahead += 50_000
 
@@ -121,8 +124,13 @@ def test_of_several_processes_one_runs_each_tick(
         kind("a", "x", ticks, every=600, at_start=True),
         kind("a", "once", ticks, at_start=True),
     ]
-    services = [make_service(*declared, lease_seconds=LONG) for _ in range(3)]
+    services = [make_service(*declared, start=False, lease_seconds=LONG) for _ in range(3)]
+    for service in services:
+        service.attend()  # each knows of the others before the first one has begun
+    for service in services:
+        service.start()
     eventually(lambda: ticks.count == 2)
+    eventually(lambda: idle(services[0]))  # a tick that finds the last one running is left out
     for count in (3, 4, 5):
         clock.ahead += 601
         eventually(lambda count=count: ticks.count == count)
@@ -150,13 +158,13 @@ def test_a_period_that_changes_and_a_clock_that_is_set_back(
     ticks = Ticks()
     service = make_service(kind("a", "x", ticks, every=86_400), lease_seconds=LONG)
     rounds(service)
-    service.stop(10)
+    service.stop(60)
     service = make_service(kind("a", "x", ticks, every=60), lease_seconds=LONG)
     rounds(service)
     clock.ahead += 61
     eventually(lambda: ticks.count == 1)
     eventually(lambda: idle(service))
-    service.stop(10)
+    service.stop(60)
     clock.ahead -= 1_000_000
     service = make_service(kind("a", "x", ticks, every=60), lease_seconds=LONG)
     rounds(service)

@@ -26,9 +26,9 @@ def test_work_that_comes_while_a_worker_finds_none() -> None:
     workers = Workers(1, work, LOG)
     workers.start()
     workers.wake()
-    assert again.wait(20)
+    assert again.wait(60)
     workers.close()
-    assert workers.join(20)
+    assert workers.join(60)
 
 
 def test_a_worker_survives_what_work_raises(eventually: Callable[..., None]) -> None:
@@ -49,7 +49,7 @@ def test_a_worker_survives_what_work_raises(eventually: Callable[..., None]) -> 
     workers.wake()
     eventually(lambda: len(calls) >= 2)
     workers.close()
-    assert workers.join(20)
+    assert workers.join(60)
     assert len(calls) <= 3
 
 
@@ -78,7 +78,7 @@ def test_a_round_goes_on_whatever_its_steps_raise(eventually: Callable[..., None
     eventually(lambda: len(taken) >= seen + 3)
     failing = True
     eventually(lambda: len(told) == 2)
-    going.stop(10)
+    going.stop(60)
     assert not [t for t in threading.enumerate() if t.name == "stagebox-test"]
 
 
@@ -96,6 +96,6 @@ def test_a_round_that_is_stopped_while_it_begins_anew_ends() -> None:
     ended.start()
     thread = ended._thread
     assert thread is not None
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()
     assert steps == []
