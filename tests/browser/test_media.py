@@ -296,10 +296,11 @@ def test_where_posters_come_from_is_offered_once(
 def test_what_goes_wrong_is_said(
     host: TestHost, open_page: Callable[..., Any], wait_until: Callable[..., None], tmp_path: Path
 ) -> None:
-    watched = open_page(host.url, "/media")
+    watched = open_page(host.url, "/media", viewport={"width": 320, "height": 300})
     page = watched.page
     _scan(page, Path("/no/such/folder"), "movie")
     wait_until(lambda: "does not exist" in page.locator("#trouble").inner_text())
+    expect(page.locator("#trouble")).to_be_in_viewport()  # however far above the form it stands
     films = _plant(tmp_path / "films", "Gone (2001).webm", "Odd (2002).webm", "There (2003).webm")
     (films / "Odd (2002).webm").write_bytes(b"no film at all")
     _scan(page, films, "movie")

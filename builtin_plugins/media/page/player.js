@@ -27,9 +27,11 @@ function stop() {
 
 function describe(media) {
   const facts = [year(media), media.genres.join(", "), media.rating && `★ ${media.rating}`];
-  const about = [element("p", facts.filter(Boolean).join(" · "), "path")];
-  if (media.description) about.push(element("p", media.description));
-  at("about").replaceChildren(...about);
+  const about = [
+    element("p", facts.filter(Boolean).join(" · "), "path"),
+    element("p", media.description),
+  ];
+  at("about").replaceChildren(...about.filter((line) => line.textContent));
 }
 
 function episodes(show) {

@@ -15,6 +15,7 @@ let painting = 0;
 function paint() {
   painting = 0;
   at("scan").hidden = false;
+  at("scan").classList.toggle("on", shown.job !== null);
   at("scan-text").textContent = shown.text;
   at("scan-progress").value = shown.percent;
 }
