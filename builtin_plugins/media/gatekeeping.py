@@ -64,7 +64,7 @@ class Gatekeeping:
         body = {
             "success": False,
             "error": "Version mismatch",
-            "message": f"The client's version must be one of {ours.rpartition('.')[0]}.",
+            "message": f"This server needs a client of version {ours.rpartition('.')[0]}.x",
             "data": {"clientVersion": sent, "apiVersion": ours, "upgradeRequired": True},
         }
         return Response(body, 426, {"Cache-Control": "no-store"})
