@@ -27,14 +27,19 @@ class Speaker(Plugin):
 
 
 @pytest.fixture
-def two(make_host):
-    """The realtime built-in serves on both."""
-    return make_host(Speaker), make_host(Speaker)
+def two(make_host, wait_until):
+    """The realtime built-in serves on both, and each knows of the other: one that was not heard of
+    yet is told nothing."""
+    hosts = make_host(Speaker), make_host(Speaker)
+    for each in hosts:
+        wait_until(lambda each=each: each.host.realtime._fanout._others)
+    return hosts
 
 
 @contextmanager
 def listening(host):
-    with connect(host.url.replace("http", "ws") + "/ws", compression=None) as socket:
+    url = host.url.replace("http", "ws") + "/ws"
+    with connect(url, compression=None, open_timeout=60, ping_interval=None) as socket:
         assert json.loads(socket.recv(timeout=30))["type"] == "connection:established"
         yield socket
 

@@ -76,12 +76,14 @@ class Party:
 
 
 @pytest.fixture
-def party() -> Iterator[Callable[..., Party]]:
+def party(wait_until: Callable[..., None]) -> Iterator[Callable[..., Party]]:
+    """Makes those that listen by now: a start waits for that, though not without end."""
     made: list[Party] = []
     air: list[Air] = []
 
     def make(signals: Signals | None = None, **options: Any) -> Party:
         made.append(Party(signals or Air(air), **options))
+        wait_until(made[-1].fanout._listening.is_set)
         return made[-1]
 
     yield make
@@ -188,12 +190,12 @@ def test_the_last_words_are_sent(party, wait_until) -> None:
     assert b.heard == [str(number) for number in range(200)]
 
 
-def test_stopping_does_not_wait_for_a_database_that_is_away(party) -> None:
+def test_stopping_does_not_wait_for_a_database_that_is_away(party, wait_until) -> None:
     a = party()
     a.signals.down = True
     a.fanout.publish("never")
     a.fanout.stop()
-    assert not [each for each in threading.enumerate() if each.name.startswith("realtime")]
+    wait_until(lambda: not a.fanout._sender.is_alive() and not a.fanout._listener.is_alive())
 
 
 def test_garbage_and_a_failing_reader_harm_nothing(party, wait_until, caplog) -> None:
@@ -252,10 +254,16 @@ def test_one_that_only_spoke_is_gone_when_it_ends(party, wait_until, monkeypatch
 def test_a_database_that_dies_and_comes_back(
     party, wait_until, make_postgresql_server, caplog, monkeypatch
 ) -> None:
-    monkeypatch.setattr(module, "_GRACE_SECONDS", 2.0)  # so long the other one may take to be back
     server = make_postgresql_server()
     engines = [PostgresqlEngine(server.url()) for _ in range(2)]
     a, b = (party(engine.signals()) for engine in engines)
+    may_send, send = threading.Lock(), a.signals.send
+
+    def send_in_turn(texts: Sequence[str]) -> None:
+        with may_send:
+            send(texts)
+
+    monkeypatch.setattr(a.signals, "send", send_in_turn)
     a.fanout.publish("before")
     wait_until(lambda: b.heard)
     server.crash()
@@ -263,7 +271,9 @@ def test_a_database_that_dies_and_comes_back(
     for number in range(20):
         a.fanout.publish(f"meanwhile {number}")
     wait_until(lambda: caplog.text.count("do not reach other processes") >= 3)
-    server.start()
+    with may_send:  # the other one may take longer to be back than is waited for it
+        server.start()
+        wait_until(b.fanout._listening.is_set)
     a.fanout.publish("after")
     wait_until(lambda: "after" in b.heard, seconds=30)
     assert b.heard == ["before", *(f"meanwhile {number}" for number in range(20)), "after"]
