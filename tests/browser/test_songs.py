@@ -108,6 +108,10 @@ def test_a_long_list(open_page: Callable[..., Any], url: str) -> None:
     page = watched.page
     wait(page, "() => document.querySelectorAll('.song').length > 5")
     expect(page.locator("#count")).to_have_text("3,001 songs")
+    tops = "() => ['h1', '#sign-in'].map((at) => document.querySelector(at).offsetTop)"
+    title, sign_in = page.evaluate(tops)
+    assert abs(title - sign_in) < 9, "the header has one line"
+    assert page.evaluate("() => document.querySelector('header').offsetHeight") < 60
     assert page.evaluate("() => document.querySelectorAll('.song').length") < 60
     page.locator("#list").focus()
     first = page.locator(".song.active").inner_text()
@@ -232,6 +236,25 @@ DRAWN = """async () => {
 }"""
 
 
+def loop_to_the_end(page: Any) -> None:
+    """A loop that ends where the song does goes round as well."""
+    page.evaluate(
+        """() => {
+            const mix = document.getElementById("mix");
+            mix.pause();
+            mix.addEventListener("ended", () => { mix.dataset.ended = "yes"; });
+        }"""
+    )
+    for second, name in ((SECONDS - 0.6, "Begin here"), (SECONDS, "End here")):
+        page.evaluate("(t) => { document.getElementById('mix').currentTime = t; }", second)
+        page.get_by_role("button", name=name).click()
+    page.evaluate("(t) => { document.getElementById('mix').currentTime = t; }", SECONDS - 0.3)
+    page.evaluate("() => document.getElementById('mix').play()")
+    wait(page, "() => document.getElementById('mix').dataset.ended")
+    wait(page, "() => !document.getElementById('mix').paused")
+    page.get_by_role("button", name="Off").click()
+
+
 def test_playing(open_page: Callable[..., Any], url: str) -> None:
     watched = open_page(url, "/songs")
     page = watched.page
@@ -270,7 +293,20 @@ def test_playing(open_page: Callable[..., Any], url: str) -> None:
     wait(page, "() => document.getElementById('mix').muted")
     page.keyboard.press("Home")
     wait(page, "() => !document.getElementById('mix').muted")
+    expect(page.locator("#trouble")).to_be_hidden()
+    loop_to_the_end(page)
 
+    late: list[Any] = []
+    page.route("**/highway?arrangement=1", lambda route: late.append(route))
+    page.evaluate("() => { document.getElementById('highway').ariaLabel = ''; }")
+    for index in ("1", "0"):
+        page.locator("#arrangement").select_option(index)
+    wait(page, "(text) => document.getElementById('highway').ariaLabel === text", label)
+    with page.expect_response("**/highway?arrangement=1"):
+        late.pop().continue_()
+    page.evaluate("async () => (await fetch('/songs/songs.css')).text()")
+    expect(page.locator("#highway")).to_have_attribute("aria-label", label)
+    page.unroute("**/highway?arrangement=1")
     page.locator("#arrangement").select_option("1")
     wait(page, "() => document.getElementById('highway').ariaLabel.includes('Bass: 5 notes')")
     page.get_by_role("button", name="Close the player").click()

@@ -1,6 +1,7 @@
 /** Draws a chart on a canvas: strings as lanes, time from right to left. */
 const SECONDS = 4; // in sight
 const MOST = 24; // strings, whatever a chart says
+const LEGIBLE = 11; // pixels of the page, high
 const PAST = 0.12; // of the width, left of the line where notes are played
 const COLOURS = ["#ff5b5b", "#ffd43b", "#4dabf7", "#ffa94d", "#69db7c", "#b197fc", "#f783ac", "#66d9e8"];
 
@@ -88,7 +89,7 @@ export class Highway {
     pen.fillStyle = "#cfd5e1";
     pen.textAlign = "left";
     pen.textBaseline = "top";
-    pen.font = `${Math.round(view.height * 0.06)}px system-ui, sans-serif`;
+    pen.font = `${Math.round(Math.max(view.height * 0.06, LEGIBLE * devicePixelRatio))}px system-ui, sans-serif`;
     for (const section of this.chart.sections) {
       if (section.time < view.now - 1) continue;
       if (section.time > end) break;

@@ -221,6 +221,7 @@ export class SongList {
 
   /** The first song whose artist begins with a letter or comes behind it, halving what is left. */
   async jump(letter) {
+    if (!this.total) return;
     const round = this.round;
     let low = 0;
     let high = letter === "#" ? 0 : this.total;

@@ -19,6 +19,8 @@ export class Player {
     this.mix.addEventListener("pause", () => this.follow("pause"));
     this.mix.addEventListener("seeked", () => this.follow("seek"));
     this.mix.addEventListener("ratechange", () => this.follow("seek"));
+    this.mix.addEventListener("timeupdate", () => this.repeat()); // also where nothing is drawn
+    this.mix.addEventListener("ended", () => this.repeat(true));
     this.mix.addEventListener("error", () => {
       if (this.mix.hasAttribute("src")) this.audible(false);
     });
@@ -117,17 +119,18 @@ export class Player {
       playing = { index: stem.stemIndex, audio };
       this.stems.push(playing);
     }
+    const silent = playing.audio.volume === 0 || playing.audio.paused;
     playing.audio.volume = volume;
     this.mix.muted = this.stems.some((each) => each.audio.volume > 0);
-    this.follow(this.mix.paused ? "pause" : "play");
+    if (silent || volume === 0) this.follow(this.mix.paused ? "pause" : "play", [playing]);
   }
 
-  follow(what) {
-    for (const { audio } of this.stems) {
+  follow(what, stems = this.stems) {
+    for (const { audio } of stems) {
       audio.playbackRate = this.mix.playbackRate;
       if (what !== "pause") audio.currentTime = this.mix.currentTime;
       if (what === "pause" || audio.volume === 0) audio.pause();
-      else if (!this.mix.paused) audio.play().catch(trouble);
+      else if (!this.mix.paused) begin(audio);
     }
   }
 
@@ -142,27 +145,24 @@ export class Player {
   }
 
   async chart(index = find("arrangement").value) {
-    const song = this.song;
+    const asked = (this.asked = {}); // of several answers the last one counts that was asked for
     const query = index === null ? "" : `?arrangement=${index}`;
     try {
       const chart = await ask(`${this.path}/highway${query}`);
-      if (song !== this.song) return;
+      if (asked !== this.asked) return;
       find("arrangement").value = chart.song.arrangementIndex;
       this.highway.show(chart);
       trouble(null);
     } catch (error) {
-      if (song !== this.song) return;
+      if (asked !== this.asked) return;
       this.highway.clear();
       trouble(error);
     }
   }
 
   step() {
+    this.repeat();
     const now = this.mix.currentTime;
-    const { from, to } = this.loop;
-    if (from !== null && to !== null && !this.mix.paused && now >= to) {
-      this.mix.currentTime = from;
-    }
     for (const { audio } of this.stems) {
       if (!audio.paused && Math.abs(audio.currentTime - now) > DRIFT && !audio.seeking) {
         audio.currentTime = now;
@@ -172,6 +172,15 @@ export class Player {
   }
 
   // Loops
+
+  /** From the loop's end to its beginning; it may end where the song does. */
+  repeat(ended = false) {
+    const { from, to } = this.loop;
+    if (from === null || to === null) return;
+    if (!ended && (this.mix.paused || this.mix.currentTime < to)) return;
+    this.mix.currentTime = from;
+    if (ended) begin(this.mix);
+  }
 
   setLoop(change) {
     const loop = { ...this.loop, ...change };
@@ -201,7 +210,7 @@ export class Player {
     play.addEventListener("click", () => {
       this.setLoop({ from: startTime, to: endTime });
       this.mix.currentTime = startTime;
-      this.mix.play().catch(trouble);
+      begin(this.mix);
     });
     const remove = document.createElement("button");
     remove.type = "button";
@@ -228,6 +237,11 @@ export class Player {
     find("favorite").setAttribute("aria-pressed", favorite);
     this.changed();
   }
+}
+
+/** That it is paused before it began is no trouble. */
+function begin(audio) {
+  audio.play().catch((error) => error.name === "AbortError" || trouble(error));
 }
 
 function sentence({ from, to }) {
