@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sqlite3
 import tempfile
 import textwrap
@@ -123,7 +122,7 @@ def no_database(manifest, members):
 def damaged_database(manifest, members):
     found = entry(manifest, "database", "keeper")
     content = bytearray(members[found["name"]])
-    content[5000:9000] = os.urandom(4000)
+    content[5000:9000] = b"\xa5" * 4000
     members[found["name"]] = bytes(content)
     found.update(sha256=hashlib.sha256(content).hexdigest())
 

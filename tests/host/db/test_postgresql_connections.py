@@ -1,3 +1,4 @@
+# ruff: noqa: PT012 (what a block does before it raises is what is tested)
 """Connections to PostgreSQL: how many, how long, and to whom."""
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def test_no_more_connections_than_allowed(postgresql_url: str) -> None:
 
 
 def test_many_threads_share_few_connections(postgresql_url: str) -> None:
-    engine = PostgresqlEngine(postgresql_url, connections=6, idle=4)
+    engine = PostgresqlEngine(postgresql_url, connections=6, idle=4, wait_seconds=60.0)
     databases = [engine.open(f"example.p{number}") for number in range(5)]
     for database in databases:
         make_notes(database)
@@ -123,9 +124,9 @@ def test_a_statement_that_takes_too_long_is_given_up(database: HostDatabase, ask
     assert database.value("SELECT 1 FROM pg_sleep(0.5)") == 1
     timed: Any = database
     with database.transaction():
-        timed._control("SET LOCAL statement_timeout = '500ms'")
-        with pytest.raises(DatabaseUnavailable) as caught:
-            database.query("SELECT pg_sleep(10)")
+        with pytest.raises(DatabaseUnavailable) as caught, database.transaction():
+            timed._control("SET LOCAL statement_timeout = '500ms'")  # goes with this block
+            database.query("SELECT pg_sleep(60)")
         assert "too long" in caught.value.message
         assert database.value("SELECT 1") == 1
 

@@ -38,7 +38,7 @@ def _left(ask: Ask) -> list[str]:
 def _kill_all(ask: Ask) -> None:
     """As the server does when their process has died."""
     ask(
-        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+        "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
 

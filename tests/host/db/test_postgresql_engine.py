@@ -224,7 +224,7 @@ def test_one_of_two_hosts_runs_a_step(postgresql_url: str) -> None:
         return Migration(name, apply)
 
     def start(engine: PostgresqlEngine) -> None:
-        barrier.wait(20)
+        barrier.wait(60)
         for plugin in ("host", "example.plugin"):
             engine.open(plugin).migrate([step(f"{plugin[:4]}_{n}") for n in ("a", "b")])
 

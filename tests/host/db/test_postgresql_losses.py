@@ -20,7 +20,7 @@ pytestmark = pytest.mark.one_engine
 Ask = Callable[..., list[tuple[Any, ...]]]
 
 _END_ALL = (
-    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+    "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "
     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
 

@@ -170,7 +170,7 @@ def test_a_writer_waits_for_the_lock_no_longer_than_allowed(database: HostDataba
     def hold() -> None:
         with database.transaction():
             entered.set()
-            go_on.wait(30)
+            go_on.wait(60)
 
     holder = threading.Thread(target=hold)
     holder.start()

@@ -29,7 +29,7 @@ class Listener:
 
     def __call__(self, event: Event) -> None:
         self.entered.set()
-        assert self.gate.wait(30)
+        assert self.gate.wait(60)
         self.events.append(event)
 
     @property
@@ -50,7 +50,7 @@ def make_bus(engine: Engine) -> Iterator[Callable[..., EventBus]]:
 
     yield make
     for bus in made:
-        bus.stop(10)
+        bus.stop(60)
 
 
 @pytest.fixture

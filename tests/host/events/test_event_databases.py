@@ -155,7 +155,7 @@ def test_a_database_that_was_closed_is_not_tried_for_ever(
     dropped, delete = threading.Event(), Outbox.delete
 
     def late(self: Outbox, *span: Any) -> None:
-        assert dropped.wait(20)
+        assert dropped.wait(60)
         delete(self, *span)
 
     monkeypatch.setattr(Outbox, "delete", late)

@@ -74,7 +74,7 @@ def test_a_bad_pattern_harms_its_owner_alone(
     )
     events = bus.emitter("rooms", engine.open("rooms"))
     events.emit("rooms.deleted")
-    assert events.settle()
+    assert events.settle(30)
     assert told == ["rooms.deleted"]
     assert "evil.plugin" in caplog.text
 
@@ -108,7 +108,7 @@ def test_the_largest_data_and_any_mapping(bus: EventBus, engine: Engine) -> None
     text = "y" * (MAX_DATA_BYTES - len('{"x":""}'))
     events.emit("rooms.created", MappingProxyType({"x": text}))
     events.emit("rooms.created")
-    assert events.settle()
+    assert events.settle(30)
     assert told == [{"x": text}, {}]
 
 

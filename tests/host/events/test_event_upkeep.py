@@ -66,7 +66,7 @@ def die(folder: Path, when: str) -> None:
         cwd=root,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert done.stdout == "", "it died before it told anybody"
@@ -88,7 +88,7 @@ def test_killed_between_commit_and_hand_over(
     assert one.numbers == [1, 2, 3], "what a crash left comes first, in its order"
     assert len({event.id for event in one.events}) == 3
     assert [row["text"] for row in database.query("SELECT text FROM notes")] == ["kept"]
-    bus.stop(10)
+    bus.stop(60)
     engine.close()
 
 
@@ -102,7 +102,7 @@ def test_killed_before_the_commit(tmp_path: Path, make_bus: MakeBus, listen: Lis
     assert bus.emitter("rooms", database).settle(30)
     assert one.events == []
     assert database.query("SELECT text FROM notes") == []
-    bus.stop(10)
+    bus.stop(60)
     engine.close()
 
 
@@ -126,7 +126,7 @@ def test_what_is_left_at_a_stop_is_told_by_the_next_life(
 
     release = threading.Thread(target=let_go)
     release.start()
-    first.stop(10)
+    first.stop(60)
     release.join()
     assert hanging.numbers == [0], "the handler that ran came to its end, no other was begun"
     assert rows("rooms") == 4, "what everybody has handled is gone at once"
@@ -184,14 +184,14 @@ def test_events_without_subscribers_are_cheap(
             return call(self, *args)
 
         monkeypatch.setattr(Outbox, name, counted)
-    bus.subscribe([Subscriber("x", "songs.*", print)])
+    bus.subscribe([Subscriber("indifferent", "songs.*", print)])
     rooms = bus.emitter("rooms", engine.open("rooms"))
     for n in range(100):
         rooms.emit("rooms.counted", {"n": n})
     eventually(lambda: rows("rooms") == 0)
     assert "read" not in calls
     assert len(calls) < 50, "they are removed in batches"
-    assert not [t for t in threading.enumerate() if t.name.startswith("stagebox-events-x")]
+    assert not [t for t in threading.enumerate() if t.name == "stagebox-events-indifferent"]
 
 
 def test_handled_rows_are_removed_in_batches(
@@ -236,7 +236,7 @@ def test_threads_come_with_mail_and_go_when_idle(
 
 
 def test_no_thread_before_the_start_and_none_after_the_stop(
-    make_bus: MakeBus, engine: Engine, listen: Listen
+    make_bus: MakeBus, engine: Engine, listen: Listen, eventually: Eventually
 ) -> None:
     before = set(threading.enumerate())
     bus, one = make_bus(start=False), listen("x", "*")
@@ -246,8 +246,9 @@ def test_no_thread_before_the_start_and_none_after_the_stop(
     assert set(threading.enumerate()) <= before
     bus.start()
     assert rooms.settle(30)
-    bus.stop(10)
-    assert set(threading.enumerate()) <= before
+    bus.stop(60)
+    # A mailbox whose thread has just found it empty for long leaves that to end by itself.
+    eventually(lambda: set(threading.enumerate()) <= before)
 
 
 def test_a_handler_may_stop_the_bus(
@@ -258,7 +259,7 @@ def test_a_handler_may_stop_the_bus(
     stopped: list[int] = []
 
     def stop(event: Event) -> None:
-        bus.stop(10)
+        bus.stop(60)
         stopped.append(1)
 
     bus.subscribe([Subscriber("x", "*", stop)])
