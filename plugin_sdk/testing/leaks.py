@@ -11,8 +11,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 __all__ = ["Leaked", "leak_check"]
+
+_STEP: Final = 0.02
 
 
 class Leaked(AssertionError):
@@ -27,23 +30,25 @@ def leak_check(patience: float = 3.0) -> Iterator[None]:
             plugin.enable()
             plugin.disable()
 
-    Things that are just ending are waited for, at most ``patience`` seconds. Sockets are seen
+    Things that are just ending are waited for, ``patience`` seconds in all. Sockets are seen
     where the system lists open files (Linux, macOS).
     """
     threads = set(threading.enumerate())
     sockets = _open_sockets()
     yield
-    deadline = time.monotonic() + patience
-    left = [*_threads_left(threads, deadline), *_sockets_left(sockets, deadline)]
+    # Short waits are counted, and not the time: while a machine stands still, what ends does too.
+    waits = iter(range(max(1, round(patience / _STEP))))
+    left = [*_threads_left(threads, waits), *_sockets_left(sockets, waits)]
     if left:
         raise Leaked("Left behind: " + "; ".join(left) + ".")
 
 
-def _threads_left(before: set[threading.Thread], deadline: float) -> list[str]:
+def _threads_left(before: set[threading.Thread], waits: Iterator[int]) -> list[str]:
     new = [thread for thread in threading.enumerate() if thread not in before]
     for thread in new:
         if thread is not threading.current_thread():
-            thread.join(max(0.0, deadline - time.monotonic()))
+            while thread.is_alive() and next(waits, None) is not None:
+                thread.join(_STEP)
     return [_description(thread) for thread in new if thread.is_alive()]
 
 
@@ -56,13 +61,13 @@ def _description(thread: threading.Thread) -> str:
     return f'the thread "{thread.name}"{where}'
 
 
-def _sockets_left(before: set[tuple[int, int]], deadline: float) -> list[str]:
+def _sockets_left(before: set[tuple[int, int]], waits: Iterator[int]) -> list[str]:
     new = _open_sockets() - before
     if new:
         gc.collect()  # a forgotten socket says so with a ResourceWarning of its own
         new = _open_sockets() - before
-    while new and time.monotonic() < deadline:
-        time.sleep(0.01)
+    while new and next(waits, None) is not None:
+        time.sleep(_STEP)
         new = _open_sockets() - before
     return [f"the socket with file number {number}" for number, _ in sorted(new)]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -92,8 +94,20 @@ def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rooms]:
     folder = tmp_path_factory.mktemp("rooms")
     clock = folder / "clock"
     env = {"STAGEBOX_TEST_CLOCK_OFFSET_FILE": str(clock)}
-    with TestHost(folder / "data", env=env) as host:
-        yield Rooms(host, clock)
+    with pytest.MonkeyPatch.context() as patch:
+        # Nothing is tidied and written but by the tests: the clock that they move would begin it.
+        patch.setattr("builtin_plugins.rooms.activity._SECONDS", 3600.0)
+        with TestHost(folder / "data", env=env) as host:
+            host.host.jobs.rest(60.0)
+            yield Rooms(host, clock)
+
+
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's time stands: what a test does takes nothing of the spans that it looks at."""
+    now = time.time_ns()
+    stopped = SimpleNamespace(time=lambda: now / 1e9, time_ns=lambda: now)
+    monkeypatch.setattr("host.clock.time", stopped)
 
 
 @pytest.fixture

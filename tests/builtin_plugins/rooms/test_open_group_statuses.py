@@ -238,7 +238,7 @@ def test_polls_without_news_write_nothing(rooms: Any, monkeypatch: pytest.Monkey
     room = rooms.add()
     alice = rooms.client(room)
     alice.post(room)
-    assert rooms.plugin.context.events.settle()
+    assert rooms.plugin.context.events.settle(60.0)
     writes = []
     original = rooms.db.enter
 
@@ -261,8 +261,12 @@ def test_chunked_bodies(rooms: Any) -> None:
     alice._connection.request("POST", "/compact_poll", body=iter([b'{"requests"', b": []}"]))
     assert alice._connection.getresponse().read() == b'{"status_code":200,"results":[]}'
     alice.close()
-    pieces = (b" " * 65_536 for _ in range(20))
-    alice._connection.request("POST", "/compact_poll", body=pieces, encode_chunked=True)
+    alice._connection.putrequest("POST", "/compact_poll")
+    alice._connection.putheader("Transfer-Encoding", "chunked")
+    alice._connection.endheaders()
+    for _ in range(16):
+        alice._connection.send(b"10000\r\n" + b" " * 65_536 + b"\r\n")
+    alice._connection.send(b"1\r\n ")  # one byte too many, and none that would meet a closed door
     answer = alice._connection.getresponse()
     assert answer.status == 413
     assert json.loads(answer.read())["status_code"] == 413

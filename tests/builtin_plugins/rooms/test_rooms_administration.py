@@ -285,7 +285,7 @@ def _follow_store(rooms: Any, follower: Follower) -> None:
     store.ban(room, other)
     store.ban(room, other, expiresAt=1)
     store.ban("plain", other)
-    assert rooms.plugin.context.events.settle()
+    assert rooms.plugin.context.events.settle(60.0)
     told = [event for event in follower.events if event[0] not in ("rooms.saved", "rooms.removed")]
     moderator = {"room": room, "key": KEY, "by": "rooms"}
     assert told == [
@@ -312,7 +312,7 @@ def _follow(rooms: Any, follower: Follower) -> None:
     moderator.unban(room, alice.key)
     rooms.plugin.remove_moderator_command(FakeCommandIO(), room, moderator.key)
     run(rooms, "remove", room)
-    assert rooms.plugin.context.events.settle()
+    assert rooms.plugin.context.events.settle(60.0)
     told = [event for event in follower.events if event[0] not in ("rooms.saved", "rooms.removed")]
     here = {"room": room}
     assert told == [

@@ -193,7 +193,7 @@ def test_what_was_answered_survives_kill(
         for writer in writers:
             writer.login("fish")
         answered, threads = _post_on_and_on(writers)
-        wait_until(lambda: len(answered) > 60)
+        wait_until(lambda: len(answered) > 60, 120)
     finally:
         server.send_signal(signal.SIGKILL)
         server.wait()
@@ -215,7 +215,10 @@ def test_what_was_answered_survives_kill(
         assert alice.ask("GET", "/block_list", "fish")["banned_members"] == [bob.key]
         assert bob.challenge("fish") == pending
         bob.claim("fish", pending)
-        assert alice.post("fish")["server_id"] == max(kept) + 1
+        last = alice.post("fish")["server_id"]
+        # What was being stored when the end came may be there or not; no number is used again.
+        numbers = [message["server_id"] for message in _all_messages(alice)]
+        assert numbers == [1, *range(3, last + 1)]
         for person in (boss, alice, bob, *writers):
             person.close()
 
