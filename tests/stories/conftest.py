@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,14 @@ class Served:
             raise AssertionError(f"it did not start: {line!r} {self.errors()[-2000:]}")
         self.url = found.group()
         self.client = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        return self
+
+    def up(self, path: str) -> Served:
+        """Once there is a route at a path: a host listens before a plugin that starts slowly."""
+        deadline = time.monotonic() + 60
+        while self.client.get(path).status_code == 404:
+            assert time.monotonic() < deadline, self.errors()[-2000:]
+            time.sleep(0.02)
         return self
 
     def errors(self) -> str:

@@ -64,7 +64,7 @@ def test_backed_up_beside_a_server_and_restored_when_it_has_stopped(keeper, tmp_
     assert "--replace" in hint.stderr
     restored = keeper.command("restore", archive, "--replace")
     assert restored.returncode == 0, restored.stderr
-    keeper.start()
+    keeper.start().up(VALUE)
     assert keeper.client.get(VALUE).json() == {"value": 1, "blob": 1_000_000}
     keeper.stop()
 
@@ -82,7 +82,7 @@ def test_a_restore_that_is_killed_costs_nothing(keeper, tmp_path, wait_until):
     wait_until(lambda: staged.exists() or process.poll() is not None)
     os.kill(process.pid, signal.SIGKILL) if process.poll() is None else None
     process.wait()
-    keeper.start()
+    keeper.start().up(VALUE)
     assert keeper.client.get(VALUE).json()["value"] in (2, 30)
     assert not (keeper.data_dir / ".restore").exists()
     keeper.stop()
@@ -160,6 +160,7 @@ def restarted(served: Any) -> Iterator[None]:
     served.url = found[1]
     served.client = httpx.Client(base_url=served.url, timeout=30, trust_env=False)
     assert process.poll() is None
+    served.up(VALUE)
     yield
 
 

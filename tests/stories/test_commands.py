@@ -93,7 +93,7 @@ def test_commands_work_without_a_server_and_are_remembered(serve, greeter):
     assert served.command("plugin", "install", greeter(), "--yes").returncode == 0
     assert served.command("plugin", "enable", "greeter").returncode == 0
     assert served.command("settings", "set", "greeter", "name", '"me"').returncode == 0
-    served.start()
+    served.start().up("/api/plugins/greeter/hello")
     assert served.client.get("/api/plugins/greeter/hello").json()["hello"] == "me"
     info = served.command("plugin", "info", "greeter")
     assert "active" in info.stdout

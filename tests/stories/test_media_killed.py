@@ -23,6 +23,9 @@ UNKNOWN = 50
 COPIES = (UNKNOWN, 7, 8, 201)
 SHOWS = range(20)
 LONG_SHOW = 10
+PART = 40
+SMALL_PARTS = f"from builtin_plugins.media import folder_plan\nfolder_plan.PART = {PART}\n"
+"""So that a folder of 150 films is a large one."""
 
 
 def _seasons(show: int) -> range:
@@ -137,6 +140,12 @@ class Peer:
         with self._lock:
             return list(self._held or ())
 
+    def counted(self) -> tuple[Counter[str], Counter[str]]:
+        """What was asked for and what was answered. An answer is counted when it was given: a
+        moment after it arrived."""
+        with self._lock:
+            return self.asked.copy(), self.answered.copy()
+
     def release(self) -> None:
         """Those who waited are dead: nobody is answered."""
         with self._lock:
@@ -208,7 +217,19 @@ class Scans:
     def are_over(self) -> bool:
         return all(self._get(f"/scan/job/{job}")["status"] == "COMPLETED" for job in self._jobs)
 
-    def rows(self):
+    def _coloured(self, wait_until, path, shown):
+        """Items, once their pictures have colours: an answer does not wait for them for long."""
+        found = []
+
+        def all_have():
+            found[:] = shown(self._get(path))
+            media = [each["media"] for each in found]
+            return all(each["meshGradientColors"] or not each["posterUrl"] for each in media)
+
+        wait_until(all_have, 60)
+        return found
+
+    def rows(self, wait_until):
         jobs = [self._get(f"/scan/job/{job}") for job in self._jobs]
         counters = ("scannedCount", "itemsSaved", "metadataSuccessCount", "metadataFailedCount")
         # a search tells of ten
@@ -217,10 +238,12 @@ class Scans:
         films = {
             each["filePath"]: each
             for word in words
-            for each in self._get(f"/search?query=film+{word}")["movies"]
+            for each in self._coloured(
+                wait_until, f"/search?query=film+{word}", lambda data: data["movies"]
+            )
         }
         shows = [
-            self._get(f"/tvshows/{each['id']}")
+            self._coloured(wait_until, f"/tvshows/{each['id']}", lambda data: [data])[0]
             for ten in range(len(SHOWS) // 10)
             for each in self._get(f"/search?query=show+{ten}")["tvShows"]
         ]
@@ -230,8 +253,11 @@ class Scans:
             told,
             _bare([films[path] for path in sorted(films)]),
             _bare(shows),
-            self._get("/library/stats"),
+            self.stats(),
         )
+
+    def stats(self):
+        return self._get("/library/stats")
 
     def forget(self) -> None:
         for library in self._get("/library"):
@@ -246,15 +272,17 @@ def test_nothing_is_asked_for_twice_but_what_was_on_its_way(serve, wait_until, p
     what is in flight is what the peer holds. So after the kill exactly that is asked for again,
     and nothing else, be it a search, details, a season, a picture or the refusal of one."""
     _plant(tmp_path)
-    served = serve()
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / "sitecustomize.py").write_text(SMALL_PARTS)
+    served = serve(env={"PYTHONPATH": str(tmp_path / "small")})
     config = {"apiKey": "k", "baseUrl": f"{peer.url}/3", "imageBaseUrl": f"{peer.url}/t/p"}
     config |= {"rateLimitRps": 100, "timeoutSeconds": 60}
     row = {"name": "tmdb", "config": config}
     assert served.client.post("/api/v1/settings/providers", json=row).status_code == 200
     scans = Scans(served, tmp_path)
     moments = (
-        # details after a search, in the folder with many films
-        (r"/3/movie/1060\?", "(?!)", 8),
+        # details after a search, in the folder with many films, of which two parts are stored
+        (r"/3/movie/1100\?", "(?!)", 8),
         # a picture after details, in a folder with one film
         (r"/t/p/w500/p201\.png", "(?!)", 1),
         # seasons 5 to 12: whoever asked for 1 to 4 has gone on
@@ -268,6 +296,8 @@ def test_nothing_is_asked_for_twice_but_what_was_on_its_way(serve, wait_until, p
         else:
             scans.begin()
         wait_until(lambda threads=threads: len(peer.held) == threads, 60)
+        if not in_flight:
+            assert scans.stats()["totalMedia"] == 2 * PART
         served.kill()
         held = peer.held
         assert len(set(held)) == len(held) == threads
@@ -275,18 +305,19 @@ def test_nothing_is_asked_for_twice_but_what_was_on_its_way(serve, wait_until, p
         in_flight.update(held)
         peer.release()
     served.start()
-    wait_until(scans.are_over, 60)
-    disturbed = scans.rows()
-    asked, answered = peer.asked.copy(), peer.answered.copy()
+    wait_until(scans.are_over, 90)
+    disturbed = scans.rows(wait_until)
+    wait_until(lambda: set(peer.counted()[0]) == set(peer.counted()[1]))
+    asked, answered = peer.counted()
     assert answered == Counter(set(asked))  # each exactly once
     assert asked - answered == in_flight
 
     scans.forget()
     peer.asked.clear()
     scans.begin()
-    wait_until(scans.are_over, 60)
-    assert peer.asked == answered
-    assert scans.rows() == disturbed
+    wait_until(scans.are_over, 90)
+    assert peer.counted()[0] == answered
+    assert scans.rows(wait_until) == disturbed
     told, films, shows, stats = disturbed
     assert (len(films), len(shows)) == (304, 20)
     assert stats["totalMedia"] == 301 + 20  # nobody knows that two files are one film

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
@@ -34,12 +35,8 @@ SLEEPER = """
 
         @route("GET", "/sleep", access="open")
         def sleep(self, request):
-            self.wake.wait(60)
+            self.wake.wait(120)
             return "woke"
-
-        @route("POST", "/wake", access="open")
-        def wake_all(self, request):
-            self.wake.set()
 """
 
 
@@ -54,7 +51,7 @@ def keep_asking(url: str, path: str, stop: threading.Event, statuses: Counter[in
     connection.close()
 
 
-def test_switching_one_plugin_under_load_fails_no_request(make_host, write_plugin):
+def test_switching_one_plugin_under_load_fails_no_request(make_host, write_plugin, wait_until):
     host = make_host(write_plugin("steady", GOOD), write_plugin("blinking", GOOD))
     stop = threading.Event()
     steady: Counter[int] = Counter()
@@ -69,8 +66,12 @@ def test_switching_one_plugin_under_load_fails_no_request(make_host, write_plugi
     for client in clients:
         client.start()
     try:
-        for _ in range(20):
+        for turn in range(20):
+            if not turn:
+                wait_until(lambda: steady[200] and blinking[200])
             assert host.post("/api/plugins/blinking/disable").json()["state"] == "disabled"
+            if not turn:
+                wait_until(lambda: blinking[404])
             assert host.post("/api/plugins/blinking/enable").json()["state"] == "active"
     finally:
         stop.set()
@@ -81,24 +82,27 @@ def test_switching_one_plugin_under_load_fails_no_request(make_host, write_plugi
 
 
 @pytest.mark.one_engine
-def test_a_plugin_that_blocks_every_call_it_may_have_holds_up_nobody(make_host, write_plugin):
+def test_a_plugin_that_blocks_every_call_it_may_have_holds_up_nobody(
+    make_host, write_plugin, monkeypatch
+):
+    monkeypatch.setattr("host.server.waiting.LONGEST_WAIT_SECONDS", 1.0)
     host = make_host(write_plugin("sleeper", SLEEPER), write_plugin("steady", GOOD))
     statuses: list[int] = []
 
     def ask() -> None:
-        statuses.append(host.get("/api/plugins/sleeper/sleep").status)
+        statuses.append(host.get("/api/plugins/sleeper/sleep", timeout=150).status)
 
     clients = [threading.Thread(target=ask) for _ in range(40)]
     for client in clients:
         client.start()
     gate = host.host.manager.catalog.plugins["sleeper"].gate
     allowed = host.host.slots.per_plugin
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 80
     while gate.inside < allowed or statuses.count(503) < 40 - allowed:
         assert time.monotonic() < deadline
         assert host.get("/api/health").status == 200
         assert host.get("/api/plugins/steady/hello").status == 200
-    refused = host.get("/api/plugins/sleeper/sleep")
+    refused = host.get("/api/plugins/sleeper/sleep", timeout=150)
     assert refused.status == 503
     assert int(refused.headers["retry-after"]) >= 1
     host.plugin("sleeper").wake.set()
@@ -108,20 +112,27 @@ def test_a_plugin_that_blocks_every_call_it_may_have_holds_up_nobody(make_host, 
 
 
 @pytest.mark.one_engine
-def test_requests_inside_finish_undisturbed_when_their_plugin_is_disabled(make_host, write_plugin):
-    host = make_host(
-        write_plugin("sleeper", SLEEPER.replace("self.wake.wait(60)", "self.wake.wait(1)"))
-    )
-    replies = []
-    client = threading.Thread(target=lambda: replies.append(host.get("/api/plugins/sleeper/sleep")))
-    client.start()
+def test_requests_inside_finish_undisturbed_when_their_plugin_is_disabled(
+    make_host, write_plugin, wait_until
+):
+    settings = {"plugin_admin": {"drainSeconds": 120}}
+    host = make_host(write_plugin("sleeper", SLEEPER), settings=settings)
+    sleeper = host.plugin("sleeper")
     gate = host.host.manager.catalog.plugins["sleeper"].gate
-    while not gate.inside:
-        assert client.is_alive()
-    assert host.disable("sleeper").state == "disabled"
-    assert host.get("/api/plugins/sleeper/sleep").status == 404
-    client.join()
-    assert replies[0].json() == "woke"
+    path = "/api/plugins/sleeper/sleep"
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            reply = pool.submit(host.get, path, timeout=150)
+            wait_until(lambda: gate.inside)
+            disabled = pool.submit(host.disable, "sleeper")
+            wait_until(lambda: gate.closed)
+            assert host.get(path).status == 404
+            assert not reply.done()
+            assert not disabled.done()
+        finally:
+            sleeper.wake.set()
+        assert reply.result().json() == "woke"
+        assert disabled.result().state == "disabled"
 
 
 def test_nothing_is_left_of_a_disabled_plugin(make_host, write_plugin):
@@ -196,7 +207,8 @@ def test_a_disabled_plugin_is_never_imported(make_host, write_plugin, tmp_path):
     assert not mark.exists()
 
 
-def test_a_burst_beyond_what_a_plugin_may_have_waits_its_turn(make_host, write_plugin):
+def test_a_burst_beyond_what_a_plugin_may_have_waits_its_turn(make_host, write_plugin, monkeypatch):
+    monkeypatch.setattr("host.server.waiting.LONGEST_WAIT_SECONDS", 60.0)
     code = """
         import threading
         from plugin_sdk import Plugin, route
@@ -229,14 +241,14 @@ def test_those_who_wait_for_a_plugin_that_goes_learn_it(make_host, write_plugin)
     statuses: list[int] = []
 
     def ask() -> None:
-        statuses.append(host.get("/api/plugins/sleeper/sleep").status)
+        statuses.append(host.get("/api/plugins/sleeper/sleep", timeout=150).status)
 
     gate = host.host.manager.catalog.plugins["sleeper"].gate
     allowed = host.host.slots.per_plugin
     clients = [threading.Thread(target=ask) for _ in range(allowed + 4)]
     for client in clients:
         client.start()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while gate.inside < allowed or len(gate._queue) + statuses.count(503) < 4:
         assert time.monotonic() < deadline
         time.sleep(0.01)
