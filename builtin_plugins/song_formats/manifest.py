@@ -25,9 +25,11 @@ __all__ = [
 MAX_MANIFEST: Final = 1024 * 1024
 MAX_STRINGS: Final = 12
 
-_SEMVER: Final = re.compile(
-    r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})"
-    r"(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
+_NUMBER: Final = "(0|[1-9][0-9]*)"
+_PRE: Final = "(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+_BUILD: Final = "[0-9A-Za-z-]+"
+_SEMVER: Final = re.compile(  # Semantic Versioning 2.0.0, 2, 9 and 10
+    rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(-{_PRE}(\.{_PRE})*)?(\+{_BUILD}(\.{_BUILD})*)?"
 )
 _POINTERS: Final = (
     "lyrics",
@@ -134,7 +136,7 @@ def _check_version(document: Mapping[str, Any]) -> None:
     match = _SEMVER.fullmatch(version) if isinstance(version, str) else None
     if match is None:
         raise UnreadableSong("feedpak_version is no version such as 1.0.0")
-    if int(match.group(1)) > 1:
+    if match.group(1) not in ("0", "1"):
         raise UnreadableSong(f"feedpak_version {version} is newer than this reader knows")
 
 

@@ -18,11 +18,13 @@ NAME: Final = {"type": "string", "minLength": 1}
 NUMBER: Final = {"type": "number"}
 WHOLE: Final = {"type": "integer"}
 NATURAL: Final = {"type": "integer", "minimum": 0}
+POSITIVE: Final = {"type": "integer", "minimum": 1}
 TRUTH: Final = {"type": "boolean"}
 POINTER: Final = {"type": "string", "minLength": 1}  # and what `_pointers` says
 SEMVER: Final = {
     "type": "string",
-    "pattern": r"^(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}(-[\dA-Za-z.-]+)?(\+[\dA-Za-z.-]+)?$",
+    "pattern": r"^(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}"
+    r"(-(?!0\d)[\dA-Za-z-]+(\.[\dA-Za-z-]+)*)?(\+[\dA-Za-z-]+(\.[\dA-Za-z-]+)*)?$",
 }
 POINTERS: Final = [
     "lyrics",
@@ -34,6 +36,7 @@ POINTERS: Final = [
     "drum_tab",
     "keys",
     "harmony",
+    "rigs",
 ]
 
 
@@ -46,6 +49,8 @@ def listed(items: Schema, least: int = 0) -> dict[str, Any]:
     return {"type": "array", "minItems": least, "items": items}
 
 
+LANGUAGE: Final = {"type": "string", "pattern": "^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$"}  # BCP 47
+SOURCE: Final = {"enum": ["authored", "transcribed", "user"]}
 PROVENANCE: Final = record("engine model version", engine=TEXT, model=TEXT, version=SEMVER)
 SWITCH: Final = {
     "oneOf": [TRUTH, {"type": "string", "pattern": "^(?i:true|false|on|off|yes|no)$"}],
@@ -70,15 +75,35 @@ MANIFEST: Final = record(
     title=TEXT,
     artist=TEXT,
     album=TEXT,
+    album_artist=TEXT,
     year=WHOLE,
+    track=POSITIVE,
+    disc=POSITIVE,
+    genres=listed(TEXT),
+    language=LANGUAGE,
     duration={"type": "number", "minimum": 0},
     authors=listed(record("name", name=NAME, role=TEXT, email=TEXT, url=TEXT)),
     arrangements=listed(ENTRY, 1),
-    stems=listed(record("id file", id=NAME, file=POINTER, codec=NAME, default=SWITCH), 1),
+    stems=listed(
+        record("id file", id=NAME, file=POINTER, codec=NAME, language=LANGUAGE, default=SWITCH), 1
+    ),
     stem_separation=PROVENANCE,
     lyric_transcription=PROVENANCE,
     pitch_extraction=PROVENANCE,
-    lyrics_source={"enum": ["authored", "transcribed", "user"]},
+    lyrics_source=SOURCE,
+    lyric_tracks=listed(
+        record(
+            "id file language kind",
+            id=NAME,
+            file=POINTER,
+            language=LANGUAGE,
+            kind={"enum": ["original", "transliteration", "translation"]},
+            lyrics_source=SOURCE,
+            lyric_transcription=PROVENANCE,
+            stem=NAME,
+            name=TEXT,
+        )
+    ),
     **dict.fromkeys(POINTERS, POINTER),
 )
 NOTE: Final = record(
@@ -120,8 +145,22 @@ ARRANGEMENT: Final = record(
     **LEVEL,
 )
 LYRICS: Final = listed(record("t d w", t=NUMBER, d=NUMBER, w=TEXT))
-TIMELINE: Final = record("version", version=WHOLE, beats=BEATS, sections=SECTIONS)
-SIDE_FILES: Final[Mapping[str, Schema]] = {"lyrics": LYRICS, "song_timeline": TIMELINE}
+TIMELINE: Final = record(
+    "version",
+    version=POSITIVE,
+    tempos=listed(record("time bpm", time=NUMBER, bpm={"type": "number", "exclusiveMinimum": 0})),
+    time_signatures=listed(
+        record("time ts", time=NUMBER, ts={**listed(POSITIVE, 2), "maxItems": 2})
+    ),
+    beats=BEATS,
+    sections=SECTIONS,
+)
+SCHEMAS: Final[Mapping[str, Schema]] = {
+    "arrangements[].file": ARRANGEMENT,
+    "lyrics": LYRICS,
+    "lyric_tracks[].file": LYRICS,
+    "song_timeline": TIMELINE,
+}
 
 
 def broken_rules(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> list[str]:
@@ -133,9 +172,7 @@ def broken_rules(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> lis
         elif pointer not in files:
             found.append(f"{name}: there is no file {pointer!r}")
         else:
-            kind = name.partition("[")[0]
-            schema = ARRANGEMENT if name.endswith("].file") and kind == "arrangements" else None
-            if (schema := schema or SIDE_FILES.get(name)) is not None:
+            if (schema := SCHEMAS.get(re.sub(r"\[\d+\]", "[]", name))) is not None:
                 try:
                     found += _against(schema, _strict(files[pointer]), pointer)
                 except ValueError as error:
@@ -147,8 +184,8 @@ def _pointers(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name in POINTERS:
         if name in manifest:
             yield name, manifest[name]
-    for group in ("arrangements", "stems"):
-        for index, entry in enumerate(manifest[group]):
+    for group in ("arrangements", "stems", "lyric_tracks"):
+        for index, entry in enumerate(manifest.get(group, [])):
             for key in ("file", "notation"):
                 if key in entry:
                     yield f"{group}[{index}].{key}", entry[key]

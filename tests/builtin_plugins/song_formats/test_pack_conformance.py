@@ -127,6 +127,15 @@ BREAKS = {
     "feedpak_version": lambda manifest, files: manifest.update(feedpak_version="1"),
     "a pointer": lambda manifest, files: manifest.update(cover="../cover.png"),
     "a file": lambda manifest, files: files.pop("arrangements/0.json"),
+    "a version": lambda manifest, files: manifest.update(feedpak_version="1.0.0-a..b"),
+    "a track": lambda manifest, files: manifest.update(track=0),
+    "a language": lambda manifest, files: manifest.update(language="no such language"),
+    "words": lambda manifest, files: manifest["lyric_tracks"][0].update(file="cover.png"),
+    "a kind of words": lambda manifest, files: manifest["lyric_tracks"][0].pop("kind"),
+    "beats": lambda manifest, files: files.update({"time.json": b'{"beats": []}'}),
+    "a tempo": lambda m, files: files.update(
+        {"time.json": b'{"version": 1, "tempos": [{"time": 0, "bpm": 0}]}'}
+    ),
     "a tuning": lambda manifest, files: manifest["arrangements"][0].update(tuning=[]),
     "a default": lambda manifest, files: manifest["stems"][0].update(default="maybe"),
     "a note": lambda manifest, files: files.update({"arrangements/0.json": b'{"notes": [{}]}'}),
@@ -137,7 +146,11 @@ BREAKS = {
 
 @pytest.mark.parametrize("broken", BREAKS)
 def test_packs_are_checked_by_rules_that_can_be_broken(packs, broken):
-    pack = packs.of(CHARTS, lyrics=[])
+    track = {"id": "en", "file": "lyrics.json", "language": "en-GB", "kind": "original"}
+    pack = packs.of(
+        CHARTS, lyrics=[], song_timeline="time.json", lyric_tracks=[track], language="en", track=1
+    )
+    pack.files["time.json"] = b'{"version": 1, "tempos": [{"time": 0, "bpm": 99.5}]}'
     pack.check_rules()
     BREAKS[broken](pack.manifest, pack.files)
     with pytest.raises(AssertionError):

@@ -136,6 +136,9 @@ def test_what_is_needed_and_missing_is_named(key):
         ("feedpak_version: 1.0", "feedpak_version"),
         ("feedpak_version: one", "feedpak_version"),
         ("feedpak_version: null", "feedpak_version"),
+        ("feedpak_version: 1.0.0-01", "feedpak_version"),
+        ("feedpak_version: 1.0.0-a..b", "feedpak_version"),
+        ("feedpak_version: 1.0.0+", "feedpak_version"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
@@ -144,7 +147,9 @@ def test_what_is_needed_and_wrong_is_named(more, named):
         manifest(more)
 
 
-@pytest.mark.parametrize("version", ["1.0.0", "1.99.3", "0.9.0", "1.2.3-beta.1+5"])
+@pytest.mark.parametrize(
+    "version", ["1.0.0", "1.99.3", "0.9.0", "1.2.3-beta.1+5", "1.0.0-0.0a.-+01"]
+)
 def test_versions_of_this_major_are_read(version):
     assert manifest(f"feedpak_version: '{version}'").title == "T"
 
