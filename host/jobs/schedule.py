@@ -48,8 +48,9 @@ class Schedule:
             due = self._due[kind.kind]
             if due is None or now < due:
                 return None
-        living = self._owners.living() if new and kind.job.at_start else ()
         with self._store.database.transaction():
+            # Inside: one that came to life since then may have begun it.
+            living = self._owners.living() if new and kind.job.at_start else ()
             row = self._table.get(kind.kind)
             due_now = self._is_due(kind, row, now, new, living)
             next_due = self._next_due(kind, row, now, due_now)

@@ -99,6 +99,7 @@ class JobService:
         self._renewed_at = 0.0
         self._judges_at = 0.0
         self._attends = False
+        self._beating = threading.Lock()
         self._ticking = threading.Lock()
         self._news = threading.Condition()
         self._changes = 0
@@ -320,16 +321,18 @@ class JobService:
             self._runner.wake()
 
     def _beat(self) -> None:
-        if not self._owners.renew():
-            self._log.warning("This process was taken for dead; its jobs run elsewhere now.")
-            self._runner.lose_all()
-            self._take_over()  # what it began since then too: nobody else would
-            self._owners.enter()
-        now = time.monotonic()
-        if now - self._renewed_at > self._lease_seconds:
-            # The database was away, for the others too: let them renew theirs first.
-            self._judges_at = now + self._lease_seconds
-        self._renewed_at = now
+        # One at a time: who comes late would take the runs away that the first one let begin.
+        with self._beating:
+            if not self._owners.renew():
+                self._log.warning("This process was taken for dead; its jobs run elsewhere now.")
+                self._runner.lose_all()
+                self._take_over()  # what it began since then too: nobody else would
+                self._owners.enter()
+            now = time.monotonic()
+            if now - self._renewed_at > self._lease_seconds:
+                # The database was away, for the others too: let them renew theirs first.
+                self._judges_at = now + self._lease_seconds
+            self._renewed_at = now
 
     def _look_after_others(self) -> None:
         """Unless this process itself could not renew its lease for a while."""

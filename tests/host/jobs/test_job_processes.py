@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -267,6 +268,34 @@ def test_who_was_taken_for_dead_gives_up(
     info = finished(service, job.id)
     assert (info.state, info.result) == ("succeeded", "done")
     assert info.attempt >= 2  # what began between the burial and the notice begins once more
+
+
+def test_two_threads_do_not_both_find_that_it_was_taken_for_dead(
+    engine: Engine, make_service: Make, kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second would take away what the first one let begin anew."""
+    service = make_service(kind("a", "x", print), start=False, lease_seconds=3600)
+    service.attend()
+    engine.open("host").table(OWNERS).delete(service.owner)
+    renew, lose_all = service._owners.renew, service._runner.lose_all
+    both_there, lost = threading.Barrier(2), []
+
+    def late() -> bool:
+        found = renew()
+        try:
+            both_there.wait(0.3)
+        except threading.BrokenBarrierError:
+            pass  # the other one is not let in
+        return found
+
+    monkeypatch.setattr(service._owners, "renew", late)
+    monkeypatch.setattr(service._runner, "lose_all", lambda: (lost.append(1), lose_all()))
+    threads = [threading.Thread(target=service._beat) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert lost == [1]
 
 
 def test_process_identity() -> None:

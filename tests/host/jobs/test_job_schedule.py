@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from host.jobs import JobService
 from plugin_sdk import JobRun
 
@@ -170,3 +172,30 @@ def test_a_period_that_changes_and_a_clock_that_is_set_back(
     rounds(service)
     clock.ahead += 61
     eventually(lambda: ticks.count == 2)
+
+
+def test_who_comes_to_life_in_between_is_not_overlooked(
+    make_service: Make, kind: Kind, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
+) -> None:
+    """Another process begins and ends what is due at a start, once this one has looked who lives;
+    unless it has to wait until this one is through."""
+    begun = threading.Event()
+    declared = kind("a", "once", lambda run: begun.set(), at_start=True)
+    first, second = (make_service(declared, start=False, lease_seconds=LONG) for _ in range(2))
+    first.attend()
+    coming = threading.Thread(target=second.start)
+    living = first._owners.living
+
+    def slow() -> set[str]:
+        found = living()
+        coming.start()
+        begun.wait(0.3)
+        return found
+
+    monkeypatch.setattr(first._owners, "living", slow)
+    first._tick()
+    coming.join(60)
+    assert begun.wait(60)
+    rounds(second)
+    eventually(lambda: idle(second))
+    assert len(second.list_all()) == 1
