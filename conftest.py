@@ -27,17 +27,18 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 import host.testing
 from host.app import Host
 from host.config import load_config
 from host.db.postgresql import PostgresqlEngine
-from host.db.postgresql.throwaway import database_for
+from host.db.postgresql.throwaway import database_for, run_alone
 from host.plugins.discovery import find_installed
 from host.plugins.loading import Loader
 from host.testing import TEST_BUNDLED, TEST_DATABASE
 from plugin_sdk.testing import FakeContext
-from tests.postgresql import PostgresqlServer
+from tests.postgresql import MadeDatabases, PostgresqlServer
 
 OPENERS = frozenset(
     {
@@ -361,7 +362,8 @@ def prepared_template(postgresql_template: str, tmp_path_factory: pytest.TempPat
     name = f"prepared_{postgresql_template.rpartition('/')[2]}"
     with psycopg.connect(postgresql_template.rpartition("/")[0] + "/postgres") as connection:
         connection.autocommit = True
-        connection.execute(f'ALTER DATABASE "{made}" RENAME TO "{name}"')
+        rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+        run_alone(connection, rename.format(sql.Identifier(made), sql.Identifier(name)))
     return name
 
 
@@ -376,22 +378,6 @@ def database_engine(request: pytest.FixtureRequest) -> Iterator[str]:
     yield engine
     os.environ.pop(TEST_DATABASE, None)
     os.environ.pop(_PREPARED, None)
-
-
-class MadeDatabases:
-    """The databases that tests of this process made on the server."""
-
-    def __init__(self, connection: psycopg.Connection[Any], template: str) -> None:
-        self.prefix = template.rpartition("/")[2] + "_"
-        self._connection = connection
-
-    def names(self) -> frozenset[str]:
-        sql = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
-        return frozenset(row[0] for row in self._connection.execute(sql, [self.prefix]).fetchall())
-
-    def remove(self, keep: frozenset[str]) -> None:
-        for name in self.names() - keep:
-            self._connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psycopg
+from psycopg import sql
 
+from host.db.postgresql.throwaway import run_alone
 from tests.ports import free_ports
 
 _NOBODY = 65534
@@ -219,3 +222,22 @@ def _package() -> Path:
     assert spec is not None
     assert spec.origin is not None
     return Path(spec.origin).parent
+
+
+class MadeDatabases:
+    """The databases that tests of this process made on the server."""
+
+    def __init__(self, connection: psycopg.Connection[Any], template: str) -> None:
+        self.prefix = template.rpartition("/")[2] + "_"
+        self._connection = connection
+
+    def names(self) -> frozenset[str]:
+        found = self._connection.execute(
+            "SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [self.prefix]
+        )
+        return frozenset(row[0] for row in found.fetchall())
+
+    def remove(self, keep: frozenset[str]) -> None:
+        for name in self.names() - keep:
+            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
+            run_alone(self._connection, drop.format(sql.Identifier(name)))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
-from psycopg.errors import DuplicateDatabase, UniqueViolation
+from psycopg.errors import DuplicateDatabase, ObjectInUse, UniqueViolation
 
-__all__ = ["database_for"]
+__all__ = ["database_for", "run_alone"]
 
 _MAINTENANCE: Final = "postgres"
 _STRATEGIES: Final = 150000
+_PATIENCE_SECONDS: Final = 60.0
 
 
 def database_for(url: str, folder: Path, template: str = "") -> str:
@@ -33,10 +35,23 @@ def database_for(url: str, folder: Path, template: str = "") -> str:
         known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
         if known.fetchone() is None:
             try:
-                connection.execute(make.format(sql.Identifier(name), sql.Identifier(template)))
+                run_alone(connection, make.format(sql.Identifier(name), sql.Identifier(template)))
             except (DuplicateDatabase, UniqueViolation):  # another process was first
                 pass
     return _named(url, name)
+
+
+def run_alone(connection: psycopg.Connection[Any], statement: sql.Composed) -> None:
+    """Runs a statement for which nobody may be connected to a database. For those who are on
+    their way out the server waits five seconds, this does for a minute; raises ObjectInUse."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            connection.execute(statement)
+            return
+        except ObjectInUse:
+            if time.monotonic() >= deadline:
+                raise
 
 
 def _named(url: str, name: str) -> str:
