@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from host.outbound import OutboundClient
+from host.outbound import OutboundClient, pool
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Handler(BaseHTTPRequestHandler):
     """A real server; ``server.answer`` says what it does."""
 
     protocol_version = "HTTP/1.1"
-    timeout = 30
+    timeout = 120
 
     def _handle(self) -> None:
         length = int(self.headers.get("content-length", "0"))
@@ -60,6 +60,7 @@ class Handler(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     daemon_threads = False
     block_on_close = True
+    request_queue_size = 128  # tests connect with dozens of threads at once
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -104,7 +105,14 @@ def running() -> Iterator[Server]:
         yield server
     finally:
         server.end()
-        thread.join(30)
+        thread.join(60)
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may take its time for what is to succeed."""
+    monkeypatch.setitem(OutboundClient.request.__kwdefaults__, "timeout", 60.0)
+    monkeypatch.setattr(pool, "_KEPT_SECONDS", 300.0)
 
 
 @pytest.fixture

@@ -133,7 +133,7 @@ def test_many_connections_are_kept(server: Any, client: OutboundClient) -> None:
     together = threading.Barrier(20)
 
     def meet(handler: Any) -> None:
-        together.wait(30)
+        together.wait(60)
         handler.reply(b"met")
 
     server.answer = meet
@@ -268,22 +268,22 @@ def test_the_end_wakes_who_waits(server: Any, client: OutboundClient) -> None:
 
     def wait(handler: Any) -> None:
         arrived.set()
-        server.stop.wait(60)
+        server.stop.wait(120)
 
     server.answer = wait
     errors: list[BaseException] = []
 
     def ask() -> None:
         try:
-            client.request("GET", server.url, timeout=60)
+            client.request("GET", server.url, timeout=120)
         except UpstreamFailed as error:
             errors.append(error)
 
     thread = threading.Thread(target=ask)
     thread.start()
-    assert arrived.wait(30)
+    assert arrived.wait(60)
     client.close()
-    thread.join(30)
+    thread.join(60)
     assert not thread.is_alive()
     assert errors
 

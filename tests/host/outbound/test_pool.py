@@ -44,7 +44,7 @@ def test_no_more_than_the_limit_are_kept(
     together = threading.Barrier(4)
 
     def meet(handler: Any) -> None:
-        together.wait(30)
+        together.wait(60)
         handler.reply(b"met")
 
     server.answer = meet

@@ -68,7 +68,7 @@ def test_the_name_is_checked_and_sent(tls_server: Any) -> None:
 def test_a_server_without_tls(server: Any) -> None:
     client = OutboundClient(allow_private=True, ssl_context=trusting())
     with pytest.raises(UpstreamFailed, match=r"TLS|broke"):
-        client.request("GET", f"https://127.0.0.1:{server.port}/", timeout=30)
+        client.request("GET", f"https://127.0.0.1:{server.port}/", timeout=60)
     client.close()
 
 
