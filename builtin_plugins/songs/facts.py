@@ -18,7 +18,9 @@ EDITABLE: Final = ("title", "artist", "album", "year", "coverImage")
 _LONGEST_ARTIST: Final = 400
 """Its spelling stands in an index beside its key; what is ASCII may be longer."""
 
-compact: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+compact: Final = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False
+).encode
 """A value as JSON text."""
 
 

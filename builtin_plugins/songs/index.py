@@ -105,7 +105,7 @@ class LibraryIndex:
         )
         if fresh:
             last = self._db.value("SELECT max(id) FROM songs") or 0
-            self._insert("songs", fresh)
+            self._db.table("songs").insert_all(fresh)
             known |= self._new_ids(fresh, last)
         self._delete_where("unreadable", "track_id", list(ids))
         self._delete_where("deletions", "track_id", list(ids))
@@ -153,12 +153,6 @@ class LibraryIndex:
             names, params = listed(chunk)
             yield from self._db.query(f"{_SONGS}{column} IN ({names})", params)
 
-    def _insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """As ``insert_all`` of the table does, for many rows of values that are known to fit."""
-        names = list(rows[0])
-        values = ", ".join(f":{name}" for name in names)
-        self._db.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values})", rows)
-
     def _new_ids(self, fresh: Sequence[Mapping[str, Any]], last: int) -> dict[str, Row]:
         """Rows as `_songs` gives them, of songs that were just added; ``last`` is the greatest id
         before."""
@@ -203,7 +197,7 @@ class LibraryIndex:
                 changed.append({**track, "created_at": row["created_at"]})
             counts.add(facet, track["artist_key"], each.artist, 1)
         if fresh:
-            self._insert("tracks", fresh)
+            self._db.table("tracks").insert_all(fresh)
             self._note_variants(fresh, {row["id"]: row["filename"] for row, _, _ in shown})
         if changed:
             self._db.table("tracks").upsert_all(changed)
@@ -216,7 +210,7 @@ class LibraryIndex:
         new = {row["id"] for row in fresh}
         table = self._db.table("documents")
         if new:
-            self._insert("documents", [each for each in documents if each["id"] in new])
+            table.insert_all([each for each in documents if each["id"] in new])
         if len(new) < len(documents):
             table.upsert_all([each for each in documents if each["id"] not in new])
 

@@ -133,6 +133,12 @@ class SqlDatabase(Transactions, HostDatabase):
     def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
         """As `run`, once for each row."""
 
+    def insert_columns(
+        self, shape: TableShape, names: tuple[str, ...], columns: Sequence[Sequence[Any]]
+    ) -> int:
+        """Adds rows, given column by column and checked, inside of a transaction; how many."""
+        return self.run_many(shape.insert_many(names).sql, list(zip(*columns, strict=True)))
+
     @abstractmethod
     def run_returning(self, sql: str, values: Sequence[Any]) -> Sequence[Any]:
         """As `run`, for a statement that returns one row: its values."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from host.db.dialect import Dialect
 from host.db.names import quoted
-from host.db.values import Encoder, encoder
+from host.db.values import Encoder, encoder, fit
 from host.suggestions import suggestion_suffix
 from plugin_sdk import ColumnType, Invalid
 
@@ -38,9 +38,18 @@ class RowStatement:
     sql: str
     encoders: tuple[Encoder, ...]
     returns_key: bool = False
+    types: tuple[ColumnType | None, ...] = ()
 
     def values(self, values: Iterable[Any]) -> list[Any]:
         return [encode(value) for encode, value in zip(self.encoders, values, strict=True)]
+
+    def columns(self, rows: Iterable[Mapping[str, Any]]) -> list[Sequence[Any]]:
+        """The values of many rows, column by column. There is one row at least."""
+        given = zip(*(row.values() for row in rows), strict=True)
+        return [
+            values if fit(type, values) else list(map(encode, values))
+            for type, encode, values in zip(self.types, self.encoders, given, strict=True)
+        ]
 
 
 @dataclass(eq=False)
@@ -145,7 +154,8 @@ class TableShape:
             others = [quoted(name) for name in names if name not in self.pk]
             changes = ", ".join(f"{name} = excluded.{name}" for name in others)
             sql += f" ON CONFLICT ({keys}) DO " + (f"UPDATE SET {changes}" if others else "NOTHING")
-        return RowStatement(sql, self._encoders(names), returns_key)
+        types = tuple(self.columns[name].type for name in names)
+        return RowStatement(sql, self._encoders(names), returns_key, types)
 
     def _encoders(self, names: Iterable[str]) -> tuple[Encoder, ...]:
         return tuple(encoder(self.columns[name].type, self.name, name) for name in names)

@@ -29,7 +29,8 @@ class TableStore(Protocol):
     """What a database gives its tables, beside the words of the SDK.
 
     ``run`` and ``run_many`` return how many rows were changed. Their values are positional and
-    already checked. ``single_write`` is the transaction around a single statement: the present
+    already checked; those of ``insert_columns`` are new rows, column by column, inside of a
+    transaction. ``single_write`` is the transaction around a single statement: the present
     one, else its own.
     """
 
@@ -44,6 +45,9 @@ class TableStore(Protocol):
     def drop_table(self, table: str) -> None: ...
     def run(self, sql: str, values: Sequence[Any]) -> int: ...
     def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int: ...
+    def insert_columns(
+        self, shape: TableShape, names: tuple[str, ...], columns: Sequence[Sequence[Any]]
+    ) -> int: ...
     def run_returning(self, sql: str, values: Sequence[Any]) -> Sequence[Any]: ...
     def read_one(self, sql: str, values: Sequence[Any]) -> Row | None: ...
 
@@ -139,8 +143,13 @@ class SqlTable(Table):
             shape = self._shape()
             drawn = (_without_drawn_key(shape, row) for row in rows)
             for names, batch in _batches(drawn):
-                many = shape.insert(names, ignore=True) if ignore else shape.insert_many(names)
-                total += self._run_many(many, batch)
+                if ignore:
+                    total += self._run_many(shape.insert(names, ignore=True), batch)
+                elif names:
+                    columns = shape.insert_many(names).columns(batch)
+                    total += self._store.insert_columns(shape, names, columns)
+                else:
+                    total += self._run_many(shape.insert_many(names), batch)
         return total
 
     def upsert(self, row: Mapping[str, Any]) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeVar
 from host.db.description import TableDescription
 from host.db.dialect import Dialect
 from host.db.names import quoted
-from host.db.postgresql import copies, descriptions, schema, search
+from host.db.postgresql import bulk, copies, descriptions, schema, search
 from host.db.postgresql.connections import Fetch
 from host.db.postgresql.cursors import Cursor
 from host.db.postgresql.faults import FAULTS, Refusal, translate
@@ -214,6 +214,17 @@ class PostgresqlDatabase(Sessions):
         changed = self._write(sql, [self._positional(sql, row) for row in rows], _changed)
         self._note_filled(changed)
         return changed
+
+    def insert_columns(
+        self, shape: TableShape, names: tuple[str, ...], columns: Sequence[Sequence[Any]]
+    ) -> int:
+        # A view takes rows from INSERT alone; it has no primary key.
+        if len(columns[0]) < bulk.WORTH_IT or not shape.pk:
+            return super().insert_columns(shape, names, columns)
+        before = bulk.advance(shape, names, columns)
+        added = self._copy_in(before, bulk.copy(shape.name, names), bulk.lines(columns))
+        self._note_filled(added)
+        return added
 
     def run_returning(self, sql: str, values: Sequence[Any]) -> Sequence[Any]:
         row = self._write(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import psycopg
+from psycopg import pq
 
 from host.db.database import unique_names
 from host.db.postgresql.faults import ConnectionLost, Refusal
@@ -31,6 +33,7 @@ class Link(Wire):
     ) -> None:
         super().__init__(connection, answers)
         self._rows = Rows()
+        self._copied = 0
 
     # Groups of messages
 
@@ -84,6 +87,19 @@ class Link(Wire):
             self.exchange([_UNDO, _RELEASE])
             raise
 
+    def put_in(
+        self, before: Sequence[Call], sql: str, lines: bytes, seconds: float | None = PATIENCE
+    ) -> int:
+        """As `guarded`, with a COPY ... FROM STDIN behind the calls; how many rows came in."""
+        try:
+            self.exchange([_SAVE, *before], seconds)
+            added = self.copy_in(sql, [lines], seconds)
+        except Refusal:
+            self.exchange([_UNDO, _RELEASE])
+            raise
+        self.exchange([_RELEASE], seconds)
+        return added
+
     # Rows
 
     def rows(self, result: Result) -> list[Row]:
@@ -126,30 +142,50 @@ class Link(Wire):
 
     def copy_out(self, sql: str) -> Iterator[memoryview]:
         """The chunks of a COPY ... TO STDOUT; to be read to the end."""
-        yield from self._copying(sql, self._chunks())
+        yield from self._copying(sql, self._chunks(), None)
 
-    def copy_in(self, sql: str, chunks: Iterable[bytes]) -> None:
-        """Runs a COPY ... FROM STDIN."""
-        for _ in self._copying(sql, self._put(chunks)):
+    def copy_in(self, sql: str, chunks: Iterable[bytes], seconds: float | None = None) -> int:
+        """Runs a COPY ... FROM STDIN; how many rows came in."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        for _ in self._copying(sql, self._put(chunks, deadline), deadline):
             pass
+        return self._copied
 
-    def _copying(self, sql: str, stream: Iterator[memoryview]) -> Iterator[memoryview]:
+    def _copying(
+        self, sql: str, stream: Iterator[memoryview], deadline: float | None
+    ) -> Iterator[memoryview]:
         pgconn = self._pgconn
         done = False
         try:
             pgconn.exit_pipeline_mode()  # in which COPY is not possible
             pgconn.send_query(sql.encode())
-            self._flush(None)
-            self._check(self._next(None))
-            yield from stream
-            while (result := self._next(None)) is not None:
-                self._check(result)
+            self._flush(deadline)
+            result = self._next(deadline)
+            if result is not None and result.status not in FAILED:
+                yield from stream
+                result = self._next(deadline)
+            refused = self._ended(result, deadline)
             pgconn.enter_pipeline_mode()
-            done = True
+            done = refused is None or not refused.ends_connection
         except psycopg.Error as error:
             raise ConnectionLost(reason_of(error)) from error
         finally:
             self.broken = self.broken or not done
+        if refused is not None:
+            raise refused if done else ConnectionLost(refused.text)
+
+    def _ended(self, result: Result | None, deadline: float | None) -> Refusal | None:
+        """Takes the results of a COPY to their end."""
+        refused = None
+        self._copied = 0
+        while result is not None:
+            if result.status in FAILED:
+                refused = refused or Refusal(result)
+                if self._pgconn.status != pq.ConnStatus.OK:
+                    break
+            self._copied = result.command_tuples or 0
+            result = self._next(deadline)
+        return refused
 
     def _chunks(self) -> Iterator[memoryview]:
         while True:
@@ -162,16 +198,12 @@ class Link(Wire):
                 self._wait(None)
                 self._pgconn.consume_input()
 
-    def _put(self, chunks: Iterable[bytes]) -> Iterator[memoryview]:
+    def _put(self, chunks: Iterable[bytes], deadline: float | None) -> Iterator[memoryview]:
         for chunk in chunks:
             # All before it was sent: what is not taken now lacks memory.
             if self._pgconn.put_copy_data(chunk) != 1:
                 raise psycopg.OperationalError("no room to send rows")
-            self._flush(None)
+            self._flush(deadline)
         self._pgconn.put_copy_end()
-        self._flush(None)
+        self._flush(deadline)
         yield from ()
-
-    def _check(self, result: Result | None) -> None:
-        if result is not None and result.status in FAILED:
-            raise Refusal(result)

@@ -194,6 +194,18 @@ class Sessions(SqlDatabase):
                 self._follow_schema(sql)
             return result
 
+    def _copy_in(self, before: Sequence[Call], sql: str, lines: bytes) -> int:
+        """Runs a COPY of rows into a table in this thread's transaction, behind these statements;
+        how many were added."""
+        self._refuse_write_in_snapshot()
+        link = self._live_writer()
+        try:
+            added = link.put_in(before, sql, lines, self._seconds)
+        except FAULTS as error:
+            raise self._connections.failure(link, error) from error
+        self._wrote = True
+        return added
+
     def _write_alone(self, calls: Sequence[Call], fetch: Fetch[_Result]) -> _Result:
         """One round trip: begin, wait for the lock, write, commit."""
         self._take_lock()
