@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from builtin_plugins.accounts import hashing
+from host.db.postgresql import probe, wire
 from host.testing import TestHost
 
 # A busy machine is no reason to fail, and every run tries the same examples: half as many as usual,
@@ -37,6 +38,16 @@ def _cheap_secrets() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in CHEAP.items():
             patch.setattr(hashing, name, value)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patience_with_servers() -> Iterator[None]:
+    """A server that says nothing for two seconds, and takes no connection in two more, counts as
+    gone: a machine on which much else runs may be as slow. Who tests that sets less."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (probe, wire):
+            patch.setattr(module, "SILENCE_SECONDS", 30.0)
         yield
 
 
@@ -81,7 +92,7 @@ def make_host(tmp_path: Path) -> Iterator[Callable[..., TestHost]]:
 def wait_until() -> Callable[..., None]:
     """Waits for a condition with a deadline; fails when that passes."""
 
-    def wait(condition: Callable[[], object], seconds: float = 30.0, what: str = "") -> None:
+    def wait(condition: Callable[[], object], seconds: float = 60.0, what: str = "") -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, what or "the condition did not come true in time"
