@@ -26,7 +26,6 @@ _KINDS: Final = {
     404: "Route not found",
     413: "Payload too large",
     416: "Range Not Satisfiable",
-    426: "Version mismatch",
 }
 """Where the contract has other words than HTTP."""
 _STREAM: Final = "/api/v1/stream/"
@@ -56,9 +55,6 @@ def envelope(error: StageboxError, request: Request) -> dict[str, Any]:
     if error.details and error.status == 400:
         body["details"] = [{"field": each.path, "message": each.message} for each in error.details]
         body["message"] = error.details[0].message
-    data = getattr(error, "data", None)
-    if data is not None:
-        body["data"] = data
     return body
 
 
@@ -69,7 +65,7 @@ def _missing(error: StageboxError, request: Request) -> tuple[str, str]:
     path = request.path.rstrip("/")
     for prefix, what in ((_STREAM, "Media file"), (_IMAGE, "Image")):
         rest = path.removeprefix(prefix)
-        if path.startswith(prefix) and rest and "/" not in rest and request.method != "POST":
+        if path.startswith(prefix) and rest and "/" not in rest:
             # A file that went away between our look and the host's opening it.
             return "Not found", f"{what} with identifier '{rest}' not found"
     return "Route not found", f"Cannot {request.method} {request.target or request.path}"

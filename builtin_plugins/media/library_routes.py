@@ -44,7 +44,7 @@ class LibraryRoutes:
         values["is_library"] = True if is_library is None else is_library
         with self._db.transaction():
             library_id = self._libraries.create({**values, "name": name})
-            self.emit(library_id, "created")
+            self._emit(library_id, "created")
         self._frames.library("created", library_id, name)
         shown = self._libraries.one(library_id)
         return success(shown, "Library created successfully", 201)
@@ -59,7 +59,7 @@ class LibraryRoutes:
         with self._db.transaction():
             changed = self._libraries.change(library_id, values)
             if changed:
-                self.emit(library_id, "updated")
+                self._emit(library_id, "updated")
         row = self._libraries.get(library_id)
         if changed:
             self._frames.library("updated", library_id, row["name"])
@@ -71,7 +71,7 @@ class LibraryRoutes:
             library_id = read_body(request).required_text("id", 1, _LONGEST_ID)
         with self._db.transaction():
             name, removed = self._libraries.delete(library_id)
-            self.emit(library_id, "deleted")
+            self._emit(library_id, "deleted")
         self._frames.library("deleted", library_id, name)
         data = {
             "libraryId": library_id,
@@ -81,7 +81,7 @@ class LibraryRoutes:
         }
         return success(data, _DELETED)
 
-    def emit(self, library_id: str, what: str) -> None:
+    def _emit(self, library_id: str, what: str) -> None:
         """Inside the transaction of the change."""
         self._events.emit("media.library_changed", {"id": library_id, "change": what})
 

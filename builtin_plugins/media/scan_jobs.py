@@ -167,7 +167,7 @@ class ScanJobs:
         the library. Raises Conflict when ``most`` are waiting."""
         active = self.active()
         waiting = self._db.value("SELECT count(*) FROM scan_job WHERE status = 'PENDING'")
-        if active and int(waiting) >= most:
+        if int(waiting) >= most:
             raise Conflict(f"{waiting} scans are waiting already. Try again later.")
         job_id, now = self._ids.new(), self._clock.ms()
         self._db.table("scan_job").insert(
