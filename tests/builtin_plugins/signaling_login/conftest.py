@@ -120,7 +120,7 @@ def vouching(connection: socket.socket, asked: Asked, over: threading.Event) -> 
 
 
 def silent(_connection: socket.socket, _asked: Asked, over: threading.Event) -> None:
-    over.wait(30)
+    over.wait(200)
 
 
 def dripping(connection: socket.socket, _asked: Asked, over: threading.Event) -> None:

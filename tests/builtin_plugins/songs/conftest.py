@@ -130,7 +130,7 @@ def _at_once(number: int, call: Callable[[], Any]) -> list[Any]:
     gate = threading.Barrier(number)
 
     def run() -> None:
-        gate.wait(30)
+        gate.wait(60)
         results.append(call())
 
     threads = [threading.Thread(target=run) for _ in range(number)]
@@ -205,7 +205,7 @@ class LiveLibrary:
     def settled(self, after: str | None = None) -> dict[str, Any]:
         """The status of the scan that ended last; of one that began later than ``after``, as one
         that is asked for begins a moment later."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while True:
             status: dict[str, Any] = self.status()
             over = not status["running"] and status["status"] != "idle"

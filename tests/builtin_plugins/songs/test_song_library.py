@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -274,6 +275,7 @@ def test_numbers(shelf: Any) -> None:
 
 
 def test_covers_by_chance(shelf: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("builtin_plugins.songs.counting.random", random.Random(3))
     there = {song["trackId"] for song in shelf.all if song["hasCover"]}
     for few in (400, 0):  # all read and drawn from; looked up one by one
         monkeypatch.setattr(
@@ -283,7 +285,7 @@ def test_covers_by_chance(shelf: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(set(chosen)) == 30
         assert set(chosen) <= there
         assert any(random_covers(shelf.db, 30) != chosen for _ in range(5))
-    monkeypatch.undo()
+    monkeypatch.setattr("builtin_plugins.songs.counting._FEW", 400)
     assert set(random_covers(shelf.db, 100)) == there
 
 

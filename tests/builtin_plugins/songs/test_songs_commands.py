@@ -235,7 +235,7 @@ def test_a_full_run_goes_on_where_it_was_interrupted(
     book: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("builtin_plugins.songs.scanning._BATCH", 3)
-    monkeypatch.setattr("builtin_plugins.songs.scanning._PAUSE", 30)  # written by threes
+    monkeypatch.setattr("builtin_plugins.songs.scanning._PAUSE", 3600)  # written by threes
     for number in range(9):
         FakeSongFormat.write(folder / f"{number}.fakesong", title=str(number))
     (folder / "bad.fakesong").write_text("broken")

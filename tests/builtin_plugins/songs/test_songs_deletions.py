@@ -133,7 +133,7 @@ def test_while_a_run_is_killed_and_goes_on(
 ) -> None:
     """Songs that the first part of the run has written, and songs that it has only read."""
     monkeypatch.setattr("builtin_plugins.songs.scanning._BATCH", 2)
-    monkeypatch.setattr("builtin_plugins.songs.scanning._PAUSE", 30)  # written by twos
+    monkeypatch.setattr("builtin_plugins.songs.scanning._PAUSE", 3600)  # written by twos
     names = [f"{number}.fakesong" for number in range(8)]
     for name in names:
         write(folder, name, name[0])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from builtin_plugins.songs import asking, scanning
 from plugin_sdk import SongSource
 from plugin_sdk.testing import FakeJobRun, FakeSongFormat
 
@@ -24,6 +26,7 @@ class Stuck(FakeSongFormat):
         self.hangs = ""
         self.asked: list[str] = []
         self.held, self.free = threading.Event(), threading.Event()
+        self.hanging: set[threading.Thread] = set()
 
     def __reduce__(self) -> Any:
         raise TypeError("read here")
@@ -31,8 +34,9 @@ class Stuck(FakeSongFormat):
     def _answer(self, what: str, path: Path) -> None:
         self.asked.append(path.name)
         if what == self.hangs:
+            self.hanging.add(threading.current_thread())
             self.held.set()
-            assert self.free.wait(60)
+            assert self.free.wait(200)
 
     def claims(self, path: Path, files: Sequence[str] | None) -> bool:
         self._answer("claims", path)
@@ -56,9 +60,35 @@ class StuckFolders(Stuck):
         return super().metadata(SongSource(source.path / "folder.song", source.root))
 
 
+class Answers:
+    """Of a reader's thread: for one that does not hang no time passes, however slow it is."""
+
+    def __init__(self, answers: Any, hangs: Callable[[], bool]) -> None:
+        self._answers = answers
+        self._hangs = hangs
+
+    def get(self, timeout: float) -> Any:
+        for _ in range(300):
+            try:
+                return self._answers.get(timeout=timeout)
+            except queue.Empty:
+                if self._hangs():
+                    break
+        raise queue.Empty
+
+
 @pytest.fixture
-def stuck(request: pytest.FixtureRequest, book: Any, folder: Path) -> Iterator[Stuck]:
+def stuck(
+    request: pytest.FixtureRequest, book: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Stuck]:
     reader: Stuck = getattr(request, "param", Stuck)()
+    ask, pool = asking._Thread.ask, scanning.ReadingPool
+
+    def asked(thread: Any, question: Any) -> Any:
+        return Answers(ask(thread, question), lambda: thread._thread in reader.hanging)
+
+    monkeypatch.setattr(asking._Thread, "ask", asked)
+    monkeypatch.setattr(scanning, "ReadingPool", lambda *arguments: pool(*arguments[:4]))
     book.context.providers.add("song_format", "stuck", reader)
     book.context.jobs.run_all()  # what the change of the folder began
     yield reader

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -109,12 +108,12 @@ def test_a_foreign_host_is_told_so_in_the_envelope(host):
 
 def test_the_socket_has_the_same_rule(host):
     url = host.url.replace("http", "ws") + "/ws"
-    with connect(url, origin=LOCAL) as socket:
+    with connect(url, origin=LOCAL, open_timeout=60) as socket:
         assert socket.protocol.state.name == "OPEN"
-    with connect(url) as socket:
+    with connect(url, open_timeout=60) as socket:
         assert socket.protocol.state.name == "OPEN"
     with pytest.raises(InvalidStatus) as refused:
-        connect(url, origin=EVIL)
+        connect(url, origin=EVIL, open_timeout=60)
     assert refused.value.response.status_code == 403
 
 
@@ -123,7 +122,7 @@ def test_the_socket_has_the_same_rule(host):
 
 @pytest.fixture
 def limited(host):
-    changes = {"exemptLoopback": False, "rateLimitMax": 3, "rateLimitWindowMs": 60_000}
+    changes = {"exemptLoopback": False, "rateLimitMax": 3, "rateLimitWindowMs": 3_600_000}
     host.host.settings.update("web_guard", changes)
     return host
 
@@ -141,7 +140,7 @@ def test_one_request_too_many(limited):
         "message": "Too many requests from this IP, please try again later.",
     }
     assert refused.headers["x-ratelimit-remaining"] == "0"
-    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert 1 <= int(refused.headers["retry-after"]) <= 3600
     assert refused.headers["access-control-allow-origin"] == LOCAL
     assert refused.headers["x-api-version"] == "0.3.0"
     assert "x-ratelimit-limit" not in limited.get("/health").headers
@@ -160,8 +159,8 @@ def test_what_does_not_count(limited):
 def test_errors_and_refused_bodies_count(limited):
     limited.get("/api/v1/nothing")
     limited.request("PATCH", "/api/v1/movies")
-    body = json.dumps({"x": "y" * 1_100_000}).encode()
-    large = limited.request("PUT", "/api/v1/settings", content=body)
+    # The head alone, which is refused: who still sends then may find a closed door.
+    large = limited.request("PUT", "/api/v1/settings", headers={"Content-Length": "1100000"})
     assert large.status == 413
     assert large.headers["x-ratelimit-remaining"] == "0"
     assert limited.get("/api/v1/movies").status == 429

@@ -117,17 +117,21 @@ MUTANTS = {
                 raise
     """,
     "test_many_threads_at_once": """
+        meeting = None
         def make_token(self):
-            self.number = getattr(self, "number", 0)
-            time.sleep(0.05)
-            self.number += 1
-            time.sleep(0.05)
+            with self.lock:
+                self.meeting = self.meeting or threading.Barrier(4)
+            number = getattr(self, "number", 0)
+            self.meeting.wait(60)
+            self.number = number + 1
             return f"token-{self.number}"
     """,
     "test_a_token_is_ended_once": """
         def logout(self, token):
             known = self.identify(token) is not None
-            time.sleep(0.05)
+            with self.lock:
+                self.meeting = getattr(self, "meeting", None) or threading.Barrier(2)
+            self.meeting.wait(60)
             self.live.pop(self.key(token), None)
             return known
     """,
@@ -159,7 +163,7 @@ class Test{name}(AuthSuite):
 """
 
 _HEAD = """
-import time
+import threading
 from dataclasses import replace
 import pytest
 from plugin_sdk import Unauthenticated

@@ -159,17 +159,31 @@ MUTANTS = {
         def url(self, key, expires_seconds): return "/files/" + key
     """,
     "test_readers_see_one_content_whole": """
+        def __init__(self):
+            super().__init__()
+            self.stored, self.seen = False, threading.Event()
         def put(self, key, content, content_type):
             data = content.read()
-            super().put(key, io.BytesIO(data[:1000]), content_type)
-            time.sleep(0.05)
+            if self.stored:
+                super().put(key, io.BytesIO(data[:1000]), content_type)
+                self.seen.wait(60)
+            self.stored = True
             return super().put(key, io.BytesIO(data), content_type)
+        def open(self, key, start=0, length=None):
+            found = super().open(key, start, length)
+            if len(found.getbuffer()) == 1000:
+                self.seen.set()
+            return found
     """,
     "test_threads_do_not_meet": """
-        last = None
+        def __init__(self):
+            super().__init__()
+            self.meeting = threading.Barrier(2)
         def put(self, key, content, content_type):
             self.last = content.read()
-            time.sleep(0.001)
+            if not self.meeting.broken:
+                self.meeting.wait(60)
+                self.meeting.abort()
             return super().put(key, io.BytesIO(self.last), content_type)
     """,
     "test_large_content_takes_little_memory": "",
@@ -194,7 +208,7 @@ MUTANTS = {
 }
 
 _HEAD = """
-import io, re, time
+import io, re, threading
 from dataclasses import replace
 import pytest
 from plugin_sdk import NotFound

@@ -24,7 +24,7 @@ def test_events(board: Board) -> None:
             raise ZeroDivisionError
     events.emit("board.broken")
     events.emit("board.cleared")
-    assert events.settle() is True
+    assert events.settle(60.0) is True
     names = [event.name.removeprefix("board.") for event in board.heard]
     assert names == ["added", "renamed", "broken", "cleared"]
     first = board.heard[0]
@@ -47,7 +47,7 @@ def test_event_data_that_arerefused(context: Context) -> None:
 def test_jobs(context: Context) -> None:
     jobs = context.jobs
     started = jobs.start("count", {"to": 3}, key="k")
-    done = jobs.wait(started.id)
+    done = jobs.wait(started.id, 60.0)
     assert (done.state, done.result) == ("succeeded", {"to": 3, "saved": None, "attempt": 1})
     assert (done.done, done.total, done.text, done.key) == (3, 9, "at work", "k")
     assert (done.attempt, done.error, done.cancel_requested) == (1, None, False)
@@ -69,9 +69,9 @@ def test_jobs(context: Context) -> None:
 
 
 def test_jobs_that_fail(context: Context) -> None:
-    failed = context.jobs.wait(context.jobs.start("count", {"to": 10}).id)
+    failed = context.jobs.wait(context.jobs.start("count", {"to": 10}).id, 60.0)
     assert (failed.state, failed.error, failed.attempt) == ("failed", "Too far.", 1)
-    other = context.jobs.wait(context.jobs.start("count", {}).id)
+    other = context.jobs.wait(context.jobs.start("count", {}).id, 60.0)
     assert (other.state, other.error) == ("failed", "KeyError: 'to'")
 
 
