@@ -24,7 +24,7 @@ def stagebox(tmp_path):
             [sys.executable, "-m", "host", *arguments],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=100,
             env=environment,
             stdin=subprocess.DEVNULL,
         )

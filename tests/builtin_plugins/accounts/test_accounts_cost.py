@@ -91,7 +91,7 @@ def test_a_websocket_takes_the_token_of_a_profile(make_host, set_up, write_plugi
     _, token = people.add("Alice", "UPLOAD")
     path = f"/api/plugins/echo/talk?token={token}"
     with people.host.websocket(path) as connection:
-        assert connection.recv(timeout=10) == "Alice"
+        assert connection.recv(timeout=60) == "Alice"
     people.host.post("/api/auth/logout", token=token)
     with pytest.raises(InvalidStatus) as caught, people.host.websocket(path):
         pass

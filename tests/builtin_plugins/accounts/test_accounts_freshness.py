@@ -261,7 +261,7 @@ def test_what_was_answered_survives_a_kill(tmp_path, make_host):
         [sys.executable, str(script), str(data)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         env={**os.environ, "PYTHONPATH": str(root)},
     )
     assert done.returncode == -signal.SIGKILL, done.stderr

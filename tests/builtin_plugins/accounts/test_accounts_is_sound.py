@@ -23,7 +23,7 @@ class TestAccountsIsSound(BundledSuite):
     def test_it_starts_and_stops_in_a_real_host(
         self, tmp_path: Path, manifest: Manifest, started_paths: Sequence[tuple[str, str]]
     ) -> None:
-        with leak_check(), TestHost(tmp_path / "data") as host:
+        with leak_check(60.0), TestHost(tmp_path / "data") as host:
             assert host.entry("accounts").state == "active"
             for method, path in started_paths:
                 answer = host.options(path)

@@ -44,11 +44,12 @@ def records(host: TestHost, query: str = "") -> list[dict[str, Any]]:
 
 def test_the_newest_records_first(host: TestHost) -> None:
     logged(host, "one", "two", "\x1b[31mthree\x1b[0m")
-    first, second, third = records(host, "?limit=3&level=info")
+    found = records(host, "?level=info")  # the host may have something to say of its own
+    first, second, third = [each for each in found if each["meta"] == {"plugin": "diagnostics"}]
     assert [each["message"] for each in (first, second, third)] == ["three", "two", "one"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", first["timestamp"])
     assert first["level"] == "info"
-    assert first["meta"] == {"plugin": "diagnostics"}
+    assert len(records(host, "?limit=2&level=info")) == 2
 
 
 def test_requests_are_in_the_log(host: TestHost) -> None:
@@ -142,8 +143,13 @@ def test_a_long_log_is_read_as_far_as_needed(make_host: Callable[..., TestHost])
             time = "2026-01-01T00:00:00.000Z"
             stream.write(json.dumps({"time": time, "level": level, "message": f"{number}"}) + "\n")
         stream.write("not json\n[]\n")
-    assert [each["message"] for each in records(host, "?level=warn")] == ["3000"]  # of 10,000
+
+    def warned() -> list[str]:  # here; a host that waits for the machine may warn as well
+        found = [each["message"] for each in records(host, "?level=warn")]
+        return [message for message in found if message.isdigit()]
+
+    assert warned() == ["3000"]  # of 10,000
     host.put("/api/plugins/diagnostics/config", json={"logKeep": 20_000})
-    assert [each["message"] for each in records(host, "?level=warn")] == ["3000", "1000"]
+    assert warned() == ["3000", "1000"]
     newest = records(host, "?limit=500&level=debug")
     assert [each["message"] for each in newest] == [str(n) for n in range(11_999, 11_499, -1)]

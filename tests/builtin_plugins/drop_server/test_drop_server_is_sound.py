@@ -14,7 +14,7 @@ class TestDropServerIsSound(BundledSuite):
     bundled = "starts_off"
 
     def test_it_starts_and_stops_in_a_real_host(self, tmp_path: Path) -> None:
-        with leak_check(), TestHost(tmp_path / "data") as host:
+        with leak_check(60.0), TestHost(tmp_path / "data") as host:
             assert host.entry("drop_server").state == "disabled"
             assert host.enable("drop_server").state == "active"
             assert "POST" in host.options("/drops/x").headers["allow"]

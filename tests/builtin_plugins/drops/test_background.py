@@ -318,6 +318,7 @@ def test_the_interval_is_followed_at_once(
         thread = drops_of(host)._poller._thread
         assert thread is not None
         host.disable("drops")
+        thread.join(60)
         assert not thread.is_alive()
 
 

@@ -118,7 +118,7 @@ def test_what_the_host_itself_refuses_has_the_same_form(client) -> None:
     assert answer.status == 403
     assert answer.headers["content-type"] == "application/json; charset=UTF-8"
     address = urlsplit(client.host.url)
-    with closing(HTTPConnection(address.hostname, address.port, timeout=20)) as connection:
+    with closing(HTTPConnection(address.hostname, address.port, timeout=60)) as connection:
         chunks = (b" " * 65536 for _ in range(17))
         connection.request("POST", "/drop", chunks, encode_chunked=True, headers=_CHUNKED)
         refused = connection.getresponse()

@@ -12,7 +12,7 @@ class TestDropsIsSound(PluginSuite):
     plugin = "builtin_plugins.drops:plugin"
 
     def test_it_starts_and_stops_in_a_real_host(self, tmp_path: Path) -> None:
-        with leak_check(), TestHost(tmp_path / "data") as host:
+        with leak_check(60.0), TestHost(tmp_path / "data") as host:
             assert host.entry("drops").state == "active"
             host.disable("drops")
             assert host.get("/settings").status == 404

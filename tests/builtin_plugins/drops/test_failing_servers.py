@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +15,7 @@ import pytest
 
 from host.testing import TestHost
 
-from .conftest import QUICK, Person
+from .conftest import PATIENT, Person
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def small() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestHost]:
     """Reads boxes, its own drop server's among them."""
-    with TestHost(tmp_path_factory.mktemp("drops"), settings=QUICK) as host:
+    with TestHost(tmp_path_factory.mktemp("drops"), settings=PATIENT) as host:
         host.put("/settings", json={"key": "poll_interval", "value": 0})
         host.enable("drop_server")
         yield host
@@ -91,13 +91,16 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestHost]:
 @pytest.fixture
 def people(host: TestHost) -> tuple[Person, Person]:
     """Alice and Bob. The host is Bob's; what Alice sends is laid into his box."""
-    host.host.settings.replace("drops", QUICK["drops"])
+    host.host.settings.replace("drops", PATIENT["drops"])
     alice, bob = Person(host, host), Person(host, host)
     bob.know(alice)
     return alice, bob
 
 
-def test_connections_are_kept_between_rounds(people: tuple[Person, Person], small: str) -> None:
+def test_connections_are_kept_between_rounds(
+    people: tuple[Person, Person], small: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("host.outbound.pool._KEPT_SECONDS", 300.0)
     alice, bob = people
     bob.know(alice, identities=[{**bob.identity(), "drops": [small]}])
     for _ in range(4):
@@ -109,19 +112,27 @@ def test_connections_are_kept_between_rounds(people: tuple[Person, Person], smal
 
 
 def test_dead_drop_servers_never_fail_a_get(
-    people: tuple[Person, Person], silent: str, refusing: str
+    people: tuple[Person, Person], silent: str, refusing: str, wait_until: Callable[..., None]
 ) -> None:
+    """One has to be waited for; on a busy machine now and then the living one seems dead, too."""
     alice, bob = people
     wrong = f"{bob.server.url}/settings/{'w' * 43}"
     drops = [silent, refusing, wrong, bob.box]
     bob.know(alice, identities=[{**bob.identity(), "drops": drops}])
     bob.host.host.settings.update("drops", {"boxTimeoutSeconds": 1.0})
     bob.receives(alice, {"n": 1})
-    answer = bob.host.get("/drop")
-    assert (answer.status, answer.headers["x-qabel-drop-errors"]) == (200, "3")
-    assert [each["data"] for each in answer.json()] == [{"n": 1}]
-    answer = bob.host.get("/drop")
-    assert (answer.status, answer.headers["x-qabel-drop-errors"]) == (204, "3")
+    found: list[Any] = []
+
+    def failed_boxes() -> str:
+        answer = bob.host.get("/drop")
+        assert answer.status in (200, 204)
+        found.extend(answer.json() if answer.status == 200 else ())
+        return str(answer.headers["x-qabel-drop-errors"])
+
+    wait_until(lambda: failed_boxes() == "3" and found, 60)
+    assert [each["data"] for each in found] == [{"n": 1}]
+    wait_until(lambda: failed_boxes() == "3", 60)
+    assert len(found) == 1
     own = [each for each in bob.host.log_lines() if each["logger"] == "plugin.drops"]
     assert any("failed" in each["message"] for each in own)
     for url in drops:  # the ids of boxes are secrets of those who share them

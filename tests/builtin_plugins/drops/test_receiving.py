@@ -163,7 +163,7 @@ def test_only_some_callers_wait_for_a_dead_server(context: FakeContext, plugin: 
 
     def hang(_: HttpRequest) -> HttpReply:
         begun.set()
-        assert answering.wait(30)
+        assert answering.wait(60)
         return reply(chat(1))
 
     lay(context, hang)
@@ -180,7 +180,7 @@ def test_only_some_callers_wait_for_a_dead_server(context: FakeContext, plugin: 
 
 
 def test_very_many_messages_are_not_held_at_once(context: FakeContext, plugin: Drops) -> None:
-    lay(context, reply(*(chat(number) for number in range(700))))
+    lay(context, reply(*(chat(number) for number in range(700))), HttpReply(304, {}, b""))
     assert plugin.get_drop(request("HEAD", "/drop")).status == 200
     response = get(plugin, all="true")
     assert isinstance(response.body, StreamBody)

@@ -195,9 +195,9 @@ class Client:
 
 
 @pytest.fixture(autouse=True)
-def _patient_colours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However busy the machine: an answer waits for its colours."""
-    for name in ("LIST_SECONDS", "DETAIL_SECONDS"):
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine: an answer waits for its colours, a pattern may take its time."""
+    for name in ("LIST_SECONDS", "DETAIL_SECONDS", "patterns.SECONDS"):
         monkeypatch.setattr(f"builtin_plugins.media.{name}", 30.0)
 
 

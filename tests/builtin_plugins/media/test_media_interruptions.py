@@ -77,6 +77,13 @@ def test_answers_about_the_folder_in_hand_outlive_a_stop(
     client.use()
     # Eight threads wait, and two of the films for a thread.
     gate, waiting = hold_at(script, lambda query: query.title >= "Last")
+    hold, begun = script.on_fetch, []
+
+    def fetch(query):
+        begun.append(query.title)
+        hold(query)
+
+    script.on_fetch = fetch
     names = [f"Film {place}" for place in range(12)]
     for place, name in enumerate([*names, "Last"]):
         details = {"release_date": date(2001, 2, 3), "people": (Person("Ann", "ACTOR", "Eve"),)}
@@ -87,6 +94,7 @@ def test_answers_about_the_folder_in_hand_outlive_a_stop(
     root = plant(tmp_path / "films", *(f"all/{name}.mkv" for name in asked_for))
     job = begin(client, root)["jobId"]
     assert waiting.wait(60)
+    wait_until(lambda: len(begun) == len(names) + 8)
     wait_until(lambda: client.query("SELECT count(*) AS n FROM kept_answer")[0]["n"] == 11)
     switch_off_amid(host, gate, wait_until)
     assert client.job(job)["status"] == "PAUSED"

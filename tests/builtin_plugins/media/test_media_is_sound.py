@@ -18,7 +18,7 @@ class TestMediaIsSound(PluginSuite):
         context.services.add("host.info", SimpleNamespace(listeners=lambda: ()))
 
     def test_it_starts_and_stops_in_a_real_host(self, tmp_path: Path) -> None:
-        with leak_check(), TestHost(tmp_path / "data") as host:
+        with leak_check(60.0), TestHost(tmp_path / "data") as host:
             assert host.entry("media").state == "active"
             host.disable("media")
             assert host.get("/api/v1/movies").status == 404

@@ -67,6 +67,8 @@ def test_threads_share_commits(kept_of, at_once, wait_until, monkeypatch, fails)
     monkeypatch.setattr(kept, "_write", slowly)
 
     def keep(number):
+        if number:
+            wait_until(lambda: sizes)  # the first one writes, before anybody else notes anything
         kept.keep("title", ("F", number), {"answer": number})
         durable.append(kept_of().find("title", ("F", number)) == {"answer": number})
 

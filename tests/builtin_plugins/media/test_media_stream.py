@@ -149,7 +149,7 @@ def test_large_files_take_no_memory(client, plant, tmp_path):
     stalled = []
     try:
         for _ in range(8):  # clients that ask for everything and read nothing
-            connection = socket.create_connection((parts.hostname, parts.port), timeout=20)
+            connection = socket.create_connection((parts.hostname, parts.port), timeout=60)
             connection.sendall(f"GET {url} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode())
             assert connection.recv(12) == b"HTTP/1.1 200"
             stalled.append(connection)
@@ -344,6 +344,7 @@ def test_one_computation_at_a_time(client, plant, tmp_path, monkeypatch, wait_un
     try:
         items = [[item] for item in client.get("/movies")]
         assert items[0][0]["media"]["meshGradientColors"] == []
+        wait_until(lambda: asked)
         client.get("/movies")
         assert len(asked) == 1
     finally:
