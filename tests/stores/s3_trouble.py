@@ -21,6 +21,7 @@ __all__ = [
     "PATIENT",
     "QUICK",
     "SETTINGS",
+    "STEADY",
     "UNTIRING",
     "assert_no_secret",
     "make_storage",
@@ -36,6 +37,9 @@ SETTINGS = {
     "accessKeyId": "AKSECRETID",
     "secretAccessKey": "never-to-be-told",
 }
+STEADY = replace(Patience(), connect=30.0, answer=60.0, upload=90.0, retry_within=60.0)
+"""For a store that is there, on a machine that stands still now and then: the plugin's own patience
+is with stores that may be away."""
 QUICK = Patience(connect=0.5, answer=0.5, upload=1.0, retry_within=0.3, pause=0.05, rest=0.2)
 
 
@@ -57,8 +61,8 @@ OPERATIONS: dict[str, Callable[[S3Storage], object]] = {
     "list": lambda storage: storage.list(),
     "abort_leftovers": lambda storage: storage.abort_leftovers(lambda: True),
 }
-PATIENT = replace(QUICK, connect=5.0, answer=20.0, upload=30.0)
-"""For a store that is there, on a machine that is busy."""
+PATIENT = replace(STEADY, pause=QUICK.pause, rest=QUICK.rest)
+"""The same, and soon ready to ask again."""
 UNTIRING = replace(QUICK, rest=0.0)  # so that every operation really tries
 
 
@@ -66,7 +70,7 @@ UNTIRING = replace(QUICK, rest=0.0)  # so that every operation really tries
 def make_storage(make_context: Callable[..., FakeContext]) -> Iterator[Callable[..., S3Storage]]:
     made: list[S3Storage] = []
 
-    def make(settings: dict[str, Any], patience: Patience = QUICK) -> S3Storage:
+    def make(settings: dict[str, Any], patience: Patience = PATIENT) -> S3Storage:
         context = make_context(settings)
         made.append(S3Storage(context.settings, context.clock, context.log, patience))
         return made[-1]

@@ -28,7 +28,7 @@ IDENTITIES = {
     "owner": ("AKOWNER", "the-secret-of-the-owner", ["Admin", "Read", "Write", "List", "Tagging"]),
     "reader": ("AKREADER", "the-secret-of-the-reader", ["Read", "List"]),
 }
-START_SECONDS = 40.0
+START_SECONDS = 80.0
 PORTS = ("master", "volume", "filer", "s3")
 
 
@@ -77,8 +77,8 @@ class Weed:
             for found in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
                 found.unlink(missing_ok=True)
 
-    def client(self, who: str = "owner") -> Any:
-        """A client of the tests' own. Close it."""
+    def client(self, who: str = "owner", *, answer: float = 60.0) -> Any:
+        """A client of the tests' own, which waits so many seconds for answers. Close it."""
         key, secret, _ = IDENTITIES[who]
         return botocore.session.Session().create_client(
             "s3",
@@ -89,8 +89,8 @@ class Weed:
             config=Config(
                 s3={"addressing_style": "path"},
                 proxies={},
-                connect_timeout=5,
-                read_timeout=10,
+                connect_timeout=answer,
+                read_timeout=answer,
                 retries={"total_max_attempts": 1},
             ),
         )
@@ -140,7 +140,7 @@ class Weed:
         """Waits until a blob can be stored; False when the program ends, or the time does."""
         assert self.process is not None
         deadline = time.monotonic() + START_SECONDS
-        client = self.client()
+        client = self.client(answer=10.0)  # it is asked again
         try:
             while time.monotonic() < deadline and self.process.poll() is None:
                 if _healthy(self.port) and _stores(client):
@@ -174,7 +174,7 @@ def _healthy(port: int) -> bool:
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == 200
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return False
     finally:
         connection.close()

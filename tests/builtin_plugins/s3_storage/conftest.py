@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from s3_trouble import STEADY
 from seaweed import Weed, weed
 
 import builtin_plugins.s3_storage as s3_storage
@@ -18,6 +19,12 @@ from builtin_plugins.s3_storage.provider import S3Storage
 from plugin_sdk.testing import FakeContext
 
 __all__ = ["weed"]
+
+
+@pytest.fixture(autouse=True)
+def _steady(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that is there may take its time, unless a test is about that."""
+    monkeypatch.setattr("builtin_plugins.s3_storage.provider.Patience", lambda: STEADY)
 
 
 @pytest.fixture(scope="session")
@@ -118,7 +125,7 @@ class Relay:
         self.refuse()
         self.cut()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(60)
         for each in self._all:
             each.close()
 
@@ -156,16 +163,22 @@ class Relay:
     def _back(self, near: socket.socket, far: socket.socket) -> None:
         try:
             while data := far.recv(65536):
-                while data and near in self._open:
-                    count = self._granted(len(data))
+                while data:
+                    count = self._granted(near, len(data))
+                    if count is None:
+                        return
                     near.sendall(data[:count])
                     data = data[count:]
         except OSError:
             pass
-        _shut(near)
+        finally:
+            _shut(near)
 
-    def _granted(self, wanted: int) -> int:
+    def _granted(self, near: socket.socket, wanted: int) -> int | None:
+        """None on a connection that was cut: what is allowed after that is for others."""
         with self._changed:
+            if near not in self._open:
+                return None
             if self._allowed is None:
                 return wanted
             if self._allowed == 0:

@@ -13,7 +13,6 @@ import pytest
 from s3_trouble import (
     OPERATIONS,
     PATIENT,
-    QUICK,
     SETTINGS,
     make_storage,
     put,
@@ -25,6 +24,9 @@ from builtin_plugins.s3_storage.provider import S3Storage
 from plugin_sdk import ProviderUnavailable
 
 __all__ = ["make_storage"]
+
+ONCE = replace(PATIENT, retry_within=0.0)
+"""What is answered is what counts, and not how often it is asked for."""
 
 
 def test_wrong_keys(weed: Any, folder: str, make_storage: Callable[..., S3Storage]) -> None:
@@ -131,7 +133,7 @@ def test_a_server_that_is_no_store(
     make_storage: Callable[..., S3Storage], answer: tuple[int, dict[str, str], bytes]
 ) -> None:
     with answering(answer) as (endpoint, asked):
-        storage = make_storage({**SETTINGS, "endpoint": endpoint})
+        storage = make_storage({**SETTINGS, "endpoint": endpoint}, ONCE)
         for operation in OPERATIONS.values():
             with told(storage, "does not answer like an S3 store", '"endpoint"'):
                 operation(storage)
@@ -157,7 +159,7 @@ def test_answers_of_stores(
     parts: list[str],
 ) -> None:
     with answering(answer) as (endpoint, _):
-        storage = make_storage({**SETTINGS, "endpoint": endpoint})
+        storage = make_storage({**SETTINGS, "endpoint": endpoint}, ONCE)
         for operation in ("put", "stat", "list"):
             with told(storage, *parts):
                 OPERATIONS[operation](storage)
@@ -174,25 +176,22 @@ def test_an_answer_that_cannot_be_read(make_storage: Callable[..., S3Storage]) -
 def test_what_may_pass_is_tried_again_within_bounds(
     make_storage: Callable[..., S3Storage],
 ) -> None:
-    patience = replace(QUICK, retry_within=10.0)
     with answering(failing(503, "SlowDown"), (500, {}, b""), HEAD) as (endpoint, asked):
-        storage = make_storage({**SETTINGS, "endpoint": endpoint}, patience)
+        storage = make_storage({**SETTINGS, "endpoint": endpoint})
         assert storage.stat("a").size == 5
         assert asked == ["HEAD"] * 3
     with answering(failing(503, "SlowDown")) as (endpoint, asked):
-        storage = make_storage({**SETTINGS, "endpoint": endpoint}, patience)
+        storage = make_storage({**SETTINGS, "endpoint": endpoint})
         with pytest.raises(ProviderUnavailable):
             storage.list()
-        assert len(asked) == QUICK.attempts
+        assert len(asked) == PATIENT.attempts
     with answering(failing(503, "SlowDown")) as (endpoint, asked):
-        storage = make_storage(
-            {**SETTINGS, "endpoint": endpoint}, replace(patience, retry_within=0.0)
-        )
+        storage = make_storage({**SETTINGS, "endpoint": endpoint}, ONCE)
         with pytest.raises(ProviderUnavailable):
             storage.list()
         assert len(asked) == 1, "it is too late for more"
     with answering(failing(400, "MalformedXML")) as (endpoint, asked):
-        storage = make_storage({**SETTINGS, "endpoint": endpoint}, patience)
+        storage = make_storage({**SETTINGS, "endpoint": endpoint})
         with pytest.raises(ProviderUnavailable):
             storage.list()
         assert len(asked) == 1

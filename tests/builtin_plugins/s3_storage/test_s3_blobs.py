@@ -289,7 +289,12 @@ def test_readers_and_a_large_writer_meet(storage: S3Storage) -> None:
     for writer in writers:
         writer.start()
     while any(writer.is_alive() for writer in writers):
-        assert read(storage, "a") in contents
+        try:
+            assert read(storage, "a") in contents
+        except ProviderUnavailable as error:  # a slow reader: the store has dropped what it reads
+            if "was replaced" not in error.message:
+                raise
     for writer in writers:
         writer.join()
     assert failures == []
+    assert read(storage, "a") in contents

@@ -185,7 +185,9 @@ def test_clients_are_sent_to_the_store(start: Callable[..., RunningHost], weed: 
     answer = host.get("/api/plugins/lender/song")
     assert answer.status == 307
     assert answer.headers["location"].startswith(weed.endpoint + "/")
-    with httpx.Client(base_url=host.url, follow_redirects=True, trust_env=False) as client:
+    with httpx.Client(
+        base_url=host.url, follow_redirects=True, trust_env=False, timeout=60
+    ) as client:
         whole = client.get("/api/plugins/lender/song")
         assert (whole.status_code, whole.content) == (200, content)
         assert str(whole.url).startswith(weed.endpoint)

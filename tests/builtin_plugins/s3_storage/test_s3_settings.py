@@ -129,7 +129,7 @@ def test_addresses_are_given_only_when_asked_for(storage: S3Storage, context: Fa
     url = storage.url("sounds/a b.ogg", 60)
     assert url is not None
     assert context.settings["secretAccessKey"] not in url
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, timeout=60) as client:
         whole = client.get(url)
         assert (whole.status_code, whole.content) == (200, content)
         assert whole.headers["content-type"] == "audio/ogg"
