@@ -29,7 +29,7 @@ def _brought_in_by(module: str) -> set[str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=120,
     )
     found: set[str] = set(json.loads(done.stdout))
     return found - sys.stdlib_module_names
@@ -71,6 +71,6 @@ def test_every_module_can_be_imported_first() -> None:
     failed = {
         name: error
         for name, process in zip(names, processes, strict=True)
-        if (error := process.communicate(timeout=60)[1]) or process.returncode
+        if (error := process.communicate(timeout=120)[1]) or process.returncode
     }
     assert failed == {}
