@@ -21,9 +21,22 @@ _ARGUMENTS = [
 ]
 
 
+_PATIENCE = 60_000
+"""Milliseconds: a busy machine draws late."""
+
+_LISTENING = """
+const listen = EventTarget.prototype.addEventListener;
+EventTarget.prototype.addEventListener = function (name, ...more) {
+  listen.call(this, name, ...more);
+  if (name === "submit" && this.dataset) this.dataset.listens = "yes";
+};
+"""
+"""Marks forms that somebody takes: one that is sent before that is sent by the browser itself."""
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=30_000)  # milliseconds: a busy machine draws late
+    expect.set_options(timeout=_PATIENCE)
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     assert path, "the browser tests need Debian's package chromium: apt-get install chromium"
     with sync_playwright() as playwright:
@@ -57,6 +70,8 @@ def open_page(browser: Browser) -> Iterator[Any]:
 
     def open_(url: str, path: str, **options: Any) -> Watched:
         context = browser.new_context(base_url=url, **options)
+        context.set_default_timeout(_PATIENCE)
+        context.add_init_script(_LISTENING)
         contexts.append(context)
         page = context.new_page()
         watched = Watched(page, url)
@@ -65,4 +80,6 @@ def open_page(browser: Browser) -> Iterator[Any]:
 
     yield open_
     for context in contexts:
+        for page in context.pages:
+            page.unroute_all(behavior="ignoreErrors")  # of an answer that nobody waits for
         context.close()
