@@ -160,6 +160,18 @@ def test_what_holds_no_plugin_says_so(tmp_path):
 
 
 @pytest.fixture
+def save(tmp_path: Path) -> Callable[[Path, str], object]:
+    """Writes a file as good editors do: nobody sees half of it."""
+
+    def write(path: Path, text: str) -> None:
+        fresh = tmp_path / "fresh"
+        fresh.write_text(text)
+        fresh.replace(path)
+
+    return write
+
+
+@pytest.fixture
 def develop(tmp_path: Path) -> Iterator[Callable[[Path], Any]]:
     ends: list[Callable[[], object]] = []
 
@@ -190,27 +202,28 @@ def develop(tmp_path: Path) -> Iterator[Callable[[Path], Any]]:
         end()
 
 
-def test_a_file_of_a_few_lines_is_served_and_edits_are_live(tmp_path, develop):
+def test_a_file_of_a_few_lines_is_served_and_edits_are_live(tmp_path, develop, save):
     path = tmp_path / "hello.py"
     path.write_text(HELLO)
     development, said, client = develop(path)
     assert client.get("/hello").json() == {"hello": "world"}
     assert development.page() == str(client.base_url) + "hello"
-    path.write_text(HELLO.replace("world", "you"))
+    save(path, HELLO.replace("world", "you"))
     eventually(lambda: client.get("/hello").json() == {"hello": "you"})
+    eventually(lambda: len(said) == 2)
     assert said[-1].startswith("hello 0.0.0 is loaded")
 
 
-def test_a_mistake_leaves_the_old_code_at_work(tmp_path, develop):
+def test_a_mistake_leaves_the_old_code_at_work(tmp_path, develop, save):
     path = tmp_path / "hello.py"
     path.write_text(HELLO)
     _, said, client = develop(path)
-    path.write_text(HELLO + "\ndef (:\n")
+    save(path, HELLO + "\ndef (:\n")
     eventually(lambda: "was not loaded" in said[-1])
     assert "line 10" in said[-1]
     assert "The version before goes on." in said[-1]
     assert client.get("/hello").json() == {"hello": "world"}
-    path.write_text(HELLO.replace("world", "again"))
+    save(path, HELLO.replace("world", "again"))
     eventually(lambda: client.get("/hello").json() == {"hello": "again"})
 
 
@@ -227,7 +240,7 @@ def test_a_file_that_is_away_for_a_moment_ends_nothing(tmp_path, develop):
     eventually(lambda: client.get("/hello").json() == {"hello": "again"})
 
 
-def test_a_project_may_begin_with_a_mistake(tmp_path, develop):
+def test_a_project_may_begin_with_a_mistake(tmp_path, develop, save):
     scaffold("ada.notes", tmp_path / "notes")
     module = tmp_path / "notes" / "ada_notes" / "__init__.py"
     good = module.read_text()
@@ -236,11 +249,11 @@ def test_a_project_may_begin_with_a_mistake(tmp_path, develop):
     assert "not yet" in said[-1]
     assert said[-1].endswith("Mend it: saving tries it again.")
     assert development.page().endswith(str(client.base_url.port))
-    module.write_text(good)
+    save(module, good)
     assert eventually(lambda: client.get("/notes").status_code == 200)
     client.post("/notes", json={"text": "milk"})
     manifest = module.with_name("plugin.json")
-    manifest.write_text(manifest.read_text().replace("0.1.0", "0.2.0"))
+    save(manifest, manifest.read_text().replace("0.1.0", "0.2.0"))
     eventually(lambda: "0.2.0 is loaded" in said[-1])
     assert client.get("/notes").json() == [{"text": "milk"}], "data outlive a reload"
 

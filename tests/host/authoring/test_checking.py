@@ -241,7 +241,7 @@ def test_every_rule_has_a_mistake_and_says_what_to_do():
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.rule)
 def test_a_mistake_is_found(project, mistake):
     line = mistake.make(project)
-    report = check_plugin(project, run=mistake.rule in NEED_RUNNING)
+    report = check_plugin(project, run=mistake.rule in NEED_RUNNING, timeout=100)
     found = [each for each in report.findings if each.rule.name == mistake.rule]
     assert found, [each.as_json() for each in report.findings]
     assert len(found) == 1
@@ -252,14 +252,14 @@ def test_a_mistake_is_found(project, mistake):
 
 @pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.iterdir()))
 def test_the_examples_have_no_findings(name):
-    report = check_plugin(EXAMPLES / name)
+    report = check_plugin(EXAMPLES / name, timeout=100)
     assert [each.as_json() for each in report.findings] == []
 
 
 def test_a_new_plugin_has_no_findings(tmp_path):
     scaffold("ada.my-notes", tmp_path / "notes")
     for path in (tmp_path / "notes", tmp_path / "notes" / "ada_my_notes"):
-        report = check_plugin(path)
+        report = check_plugin(path, timeout=100)
         assert (report.plugin_id, report.findings) == ("ada.my-notes", ())
 
 
@@ -312,7 +312,7 @@ def test_twenty_beginners_mistakes_give_twenty_hints_and_none_stops_the_host(tmp
     for name in BEGINNERS:
         project = write_project(tmp_path / name)
         by_rule[name].make(project)
-        report = check_plugin(project, run=name in NEED_RUNNING)
+        report = check_plugin(project, run=name in NEED_RUNNING, timeout=100)
         (finding,) = (each for each in report.findings if each.rule.name == name)
         assert finding.file
         assert finding.line

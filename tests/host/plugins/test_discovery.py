@@ -29,7 +29,9 @@ def test_packages_are_looked_for_when_one_came_or_went(
 ) -> None:
     site = tmp_path / "site"
     site.mkdir()
-    monkeypatch.setattr(sys, "path", [str(site), str(tmp_path / "nowhere"), *sys.path])
+    # Not the folder of this project and the like, which other tests may be changing.
+    stable = [each for each in sys.path if each.startswith(sys.base_prefix)]
+    monkeypatch.setattr(sys, "path", [str(site), str(tmp_path / "nowhere"), *stable])
     looked = []
     find = discovery.find_installed
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import shutil
+import threading
 
 import pytest
 
+from host.plugins import starting
+from host.plugins.starting import teardown
 from host.plugins.wishes import CrashNote
 
 GOOD = """
@@ -213,24 +216,29 @@ def test_teardown_that_raises_does_not_keep_a_plugin_on(make_host, write_plugin)
     assert any("Disabling failed" in line["message"] for line in host.log_lines())
 
 
-def test_a_hanging_start_is_quarantined_and_stays_so(make_host, write_plugin):
-    code = """
-        import threading
+def test_a_hanging_start_is_quarantined_and_stays_so(
+    make_host, write_plugin, monkeypatch, wait_until, tmp_path
+):
+    go = tmp_path / "go"
+    hang = f"""
+        import time
+        from pathlib import Path
         from plugin_sdk import Plugin
+        def hang():
+            while not Path({str(go)!r}).exists():
+                time.sleep(0.02)
         class plugin(Plugin):
-            def enable(self): threading.Event().wait(60)
     """
-    clings = """
-        import threading
-        from plugin_sdk import Plugin
-        class plugin(Plugin):
-            def enable(self): raise OSError("half way")
-            def disable(self): threading.Event().wait(60)
+    code = f"{hang}        def enable(self): hang()\n"
+    clings = f"""{hang}        def enable(self): raise OSError("half way")
+            def disable(self): hang()
     """
     host = make_host(write_plugin("good", GOOD))
     for name, source in (("hangs", code), ("clings", clings)):
         shutil.copytree(write_plugin(name, source), host.data_dir / "plugins" / name)
+    limits, waited = host.host.manager.limits, []
     host.host.settings.update("plugin_admin", {"setupTimeoutSeconds": 1})
+    wait_until(lambda: limits.setup_timeout == 1)
     host.host.manager._serving = False
     entry = host.enable("hangs")
     host.host.manager._serving = True
@@ -238,15 +246,27 @@ def test_a_hanging_start_is_quarantined_and_stays_so(make_host, write_plugin):
     wish = host.host.manager.wishes.get("hangs")
     assert wish.quarantine is None, "what is slow for a command is not taken from the server"
     assert host.enable("hangs").state == "quarantined"
-    assert host.enable("clings").state == "errored"
-    host.host.logs.flush()
-    assert any("Disabling did not end" in line["message"] for line in host.log_lines())
-    host.host.settings.update("plugin_admin", {"setupTimeoutSeconds": None})  # for the others
     fault = host.entry("hangs").fault
     assert fault is not None
     assert fault.code == "SETUP_TIMEOUT"
+    host.host.settings.update("plugin_admin", {"setupTimeoutSeconds": 60})
+    wait_until(lambda: limits.setup_timeout == 60)
+
+    def end_soon(plugin, log, timeout):
+        waited.append(timeout)
+        teardown(plugin, log, 0.2)
+
+    with monkeypatch.context() as patch:  # it starts in its time, and does not end in its time
+        patch.setattr(starting, "teardown", end_soon)
+        assert host.enable("clings").state == "errored"
+    assert waited == [60]
+    host.host.logs.flush()
+    assert any("Disabling did not end" in line["message"] for line in host.log_lines())
     host.disable("clings")
     assert host.get("/api/plugins/good/hello").status == 200
+    go.touch()
+    ours = {"start hangs", "plugin teardown"}
+    wait_until(lambda: ours.isdisjoint(each.name for each in threading.enumerate()))
     host.restart()
     assert host.entry("hangs").state == "quarantined"
     assert host.disable("hangs").state == "disabled"

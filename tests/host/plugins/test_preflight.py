@@ -124,6 +124,8 @@ def test_deprecated_calls_are_counted_and_told_before_the_upgrade(
         assert host.get("/api/plugins/ada.old/version").json() == {"version": SDK_VERSION}
     job = host.plugin("ada.old").context.jobs.start("look")
     wait_until(lambda: host.host.jobs.get(job.id).state == "succeeded")
+    # Those that the host is storing at this moment are seen a moment later.
+    wait_until(lambda: [each.count for each in host.host.plugins.deprecations()] == [5])
     (use,) = host.host.plugins.deprecations()
     assert (use.plugin_id, use.plugin_version, use.count) == ("ada.old", "1.0.0", 5)
     assert (use.name, use.removed_in, use.instead) == (

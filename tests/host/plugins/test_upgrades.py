@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from host.cli.main import main
+from host.server import waiting
 from plugin_sdk import Conflict, DatabaseUnavailable, Invalid
 
 V1 = """
@@ -57,7 +58,10 @@ def hammer(host, path, stop, statuses):
         statuses.append(host.get(path).status)
 
 
-def test_an_upgrade_under_load_loses_no_request(make_host, write_plugin, tmp_path):
+def test_an_upgrade_under_load_loses_no_request(
+    make_host, write_plugin, wait_until, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(waiting, "LONGEST_WAIT_SECONDS", 60.0)  # a busy machine upgrades slowly
     host = make_host(write_plugin("notes", V1, capabilities=["db"]))
     newer = write_plugin("notes", V2, into=tmp_path / "v2", capabilities=["db"], version="2.0.0")
     stop, statuses = threading.Event(), []
@@ -68,6 +72,7 @@ def test_an_upgrade_under_load_loses_no_request(make_host, write_plugin, tmp_pat
     for client in clients:
         client.start()
     try:
+        wait_until(lambda: len(statuses) >= len(clients))
         entry = host.host.plugins.install(newer)
     finally:
         stop.set()

@@ -85,25 +85,26 @@ def test_what_a_dead_process_left_is_undone_before_the_next_upgrade(
 
 
 def test_a_command_hears_what_became_of_what_it_left(make_host, write_plugin, monkeypatch):
-    installer = make_host().host.installer
-    monkeypatch.setattr(installer, "take_left", lambda: None)  # the server comes when it is told to
+    host = make_host().host
+    host._watch.stop()  # the server comes when it is told to
+    installer = host.installer
     source = write_plugin("worker", CODE)
     answer = installer.leave(source, accept_additions=True)
     assert installer.withdraw(answer), "nobody had begun with it"
-    type(installer).take_left(installer)
+    installer.take_left()
     assert not answer.exists()
 
     answer = installer.leave(source, accept_additions=True)
     with monkeypatch.context() as patch:
         patch.setattr(installer, "install", _full)
-        type(installer).take_left(installer)
+        installer.take_left()
     assert json.loads(answer.read_text()) == {
         "code": "INTERNAL_ERROR", "message": "The server could not: No space left on device.",
     }  # fmt: skip
     assert not installer.withdraw(answer)
 
     answer = installer.leave(source, accept_additions=True)
-    type(installer).take_left(installer)
+    installer.take_left()
     assert json.loads(answer.read_text()) == {}
 
 
