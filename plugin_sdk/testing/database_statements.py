@@ -11,7 +11,7 @@ import pytest
 
 from plugin_sdk.database import Database, Row, Table
 from plugin_sdk.errors import Conflict
-from plugin_sdk.testing.database_case import Background, DatabaseCase, refused
+from plugin_sdk.testing.database_case import DEADLINE, Background, DatabaseCase, refused
 
 __all__ = ["StatementTests"]
 
@@ -301,7 +301,7 @@ class StatementTests(DatabaseCase):
         barrier = threading.Barrier(8)
 
         def work(number: int) -> None:
-            barrier.wait(30)
+            barrier.wait(DEADLINE)
             for turn in range(25):
                 key = people.insert({"age": number, "meta": {"turn": turn}})
                 row = people.get(key)

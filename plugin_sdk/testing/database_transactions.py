@@ -192,7 +192,7 @@ class TransactionTests(DatabaseCase):
         start = threading.Barrier(6)
 
         def work() -> None:
-            start.wait(30)
+            start.wait(DEADLINE)
             for _ in range(20):
                 with database.transaction():
                     row = people.get(key)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
+import time
 
 import pytest
 
@@ -20,16 +22,25 @@ def test_nothing_left() -> None:
 
 
 def test_a_thread_that_stays() -> None:
-    stop = threading.Event()
+    there, held = threading.Event(), threading.Lock()
+    held.acquire()
+
+    def stay() -> None:
+        there.set()
+        held.acquire()
+
     check = leak_check(patience=0.1)
     check.__enter__()
-    thread = threading.Thread(target=stop.wait, name="stays", daemon=True)
+    thread = threading.Thread(target=stay, name="stays", daemon=True)
     thread.start()
+    there.wait()
+    while sys._current_frames()[thread.ident or 0].f_code.co_name != "stay":
+        time.sleep(0.01)
     try:
-        with pytest.raises(Leaked, match=r'the thread "stays" in wait \(threading\.py:\d+\)'):
+        with pytest.raises(Leaked, match=r'the thread "stays" in stay \(test_leaks\.py:\d+\)'):
             check.__exit__(None, None, None)
     finally:
-        stop.set()
+        held.release()
         thread.join()
 
 
