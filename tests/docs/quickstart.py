@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.docs.pages import ROOT, Block, blocks_of
+from tests.ports import free_ports
 
 __all__ = ["COLD_SECONDS", "Stranger", "Walk", "follow"]
 
@@ -51,9 +52,10 @@ class Walk:
     live: float = 0.0
 
 
-def follow(folder: Path, env: Mapping[str, str] | None = None) -> Walk:
-    """Walks the page in an empty folder. Raises AssertionError where it does not say the truth."""
-    with Stranger(folder, env or {}) as stranger:
+def follow(folder: Path, env: Mapping[str, str] | None = None, *, port: int = 0) -> Walk:
+    """Walks the page in an empty folder; at another port, if one is given. Raises AssertionError
+    where it does not say the truth."""
+    with Stranger(folder, env or {}, port or _free_port()) as stranger:
         for block in blocks_of(PAGE):
             stranger.take(block)
     return stranger.walk
@@ -62,7 +64,7 @@ def follow(folder: Path, env: Mapping[str, str] | None = None) -> Walk:
 class Stranger:
     """Somebody with a terminal, an editor and an empty home."""
 
-    def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, env: Mapping[str, str], port: int) -> None:
         self.walk = Walk()
         self._folder = folder
         self._env = {
@@ -72,7 +74,7 @@ class Stranger:
             **{name: value for name, value in os.environ.items() if name.startswith("PIP_")},
             **env,
         }
-        self._port = _free_port()
+        self._port = port
         self._began = 0.0
         self._worked = 0.0
         self._saved = 0.0
@@ -91,12 +93,12 @@ class Stranger:
         if self._server is not None:
             self._server.send_signal(signal.SIGINT)
             try:
-                self._server.wait(30)
+                self._server.wait(60)
             finally:
                 self._server.kill()
                 self._server.wait()
                 if self._ear is not None:
-                    self._ear.join(10)
+                    self._ear.join(60)
                 if self._server.stdout is not None:
                     self._server.stdout.close()
 
@@ -198,15 +200,13 @@ def _tries() -> Iterator[None]:
 
 def _free_port() -> int:
     """8085, if nobody has it."""
-    for wished in (PORT, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", wished))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise OSError("there is no free port")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", PORT))
+        except OSError:
+            return free_ports(1)[0]
+    return PORT
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from tests.docs.pages import ROOT
 
 __all__ = ["CommandLine", "Shell"]
 
-_SECONDS: Final = 60.0
+_SECONDS: Final = 120.0
 
 _FORKING: Final = """
 import gc, importlib, json, os, socket, sys

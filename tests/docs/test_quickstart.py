@@ -15,6 +15,7 @@ from packaging.tags import sys_tags
 
 from tests.docs.pages import ROOT, blocks_of
 from tests.docs.quickstart import COLD_SECONDS, PAGE, follow
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.one_engine
 OWN = "stagebox"
@@ -31,6 +32,7 @@ def test_a_stranger_has_a_route_that_answers(tmp_path):
     walk = follow(
         tmp_path / "work",
         {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "PIP_NO_COMPILE": "1"},
+        port=free_ports(1)[0],  # other tests may have the usual one meanwhile
     )
     assert 0 < walk.busy <= 2 * COLD_SECONDS, walk  # a slow processor works longer
     assert walk.live > 0

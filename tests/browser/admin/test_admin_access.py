@@ -76,6 +76,7 @@ def test_the_doors_are_accessible(
 
 def test_the_door_leads_back_with_keys_alone(host: TestHost, open_page: Callable[..., Any]) -> None:
     page = open_page(host.url, "/admin/jobs?plugin=horn").page
+    page.wait_for_selector("form#sign-in[data-listens]")
     page.get_by_label("Name").first.focus()
     page.keyboard.type("Ada")
     page.keyboard.press("Tab")
@@ -96,6 +97,7 @@ def test_the_door_leads_nowhere_else(
     host: TestHost, open_page: Callable[..., Any], wanted: str, found: str
 ) -> None:
     page = open_page(host.url, f"/admin/sign-in?next={wanted}").page
+    page.wait_for_selector("form#sign-in[data-listens]")
     page.get_by_label("Name").first.fill("Ada")
     page.get_by_label("PIN", exact=True).fill("2718")
     page.get_by_role("button", name="Sign in").click()
