@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,17 +40,23 @@ _GUITARS = frozenset({"lead", "rhythm", "combo"})
 
 
 class PsarcReader(SongFormat):
-    """Reads archives with the keys that it was made with; it can be sent to other processes."""
+    """Reads archives with the keys that it was made with; it can be sent to other processes.
+
+    One cover is converted at a time: it may take 500 MB."""
 
     name = "psarc"
     suffixes = frozenset({".psarc"})
 
     def __init__(self, keys: Keys, tools: Tools) -> None:
         self._given = keys, tools
+        self._drawing = threading.Lock()
 
     def _means(self) -> tuple[Keys, Tools]:
         """What it reads with."""
         return self._given
+
+    def __reduce__(self) -> tuple[Callable[..., PsarcReader], tuple[Keys, Tools]]:
+        return PsarcReader, self._means()
 
     def claims(self, path: Path, files: Sequence[str] | None) -> bool:
         return files is None and path.name.lower().endswith(".psarc")
@@ -65,7 +72,7 @@ class PsarcReader(SongFormat):
             return _Song(archive, keys, tools).chart(index)
 
     def cover(self, source: SongSource) -> SongCover | None:
-        with Container(source.path, self._means()[0]) as archive:
+        with self._drawing, Container(source.path, self._means()[0]) as archive:
             content = _art(archive, find_contents(archive))
         return None if content is None else SongCover(content, "image/png")
 
@@ -90,13 +97,11 @@ class PsarcFormat(PsarcReader):
     def __init__(self, settings: Settings, services: Services) -> None:
         self._settings = settings
         self._services = services
+        self._drawing = threading.Lock()
 
     def _means(self) -> tuple[Keys, Tools]:
         tools: Tools = self._services.get("song_formats.tools")
         return Keys.of(self._settings), tools
-
-    def __reduce__(self) -> tuple[Callable[..., PsarcReader], tuple[Keys, Tools]]:
-        return PsarcReader, self._means()
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,8 +111,21 @@ def test_the_largest_art_is_the_cover(psarcs, files):
     assert Image.open(io.BytesIO(cover.content)).getpixel((0, 0)) == (0x30, 0x20, 0x10)
 
 
-@pytest.mark.parametrize("art", [b"", b"DDS ", b"DDS " + b"\xff" * 200, b"\x89PNG"])
+def sized(art, width, height):
+    """The art, with other sides stated."""
+    return art[:12] + struct.pack("<II", height, width) + art[20:]
+
+
+def test_art_may_have_8192_pixels_on_a_side(psarcs):
+    files = {ARR.format("lead"): psarcs.xml}
+    files["gfxassets/album_art/album_x_64.dds"] = sized(psarcs.dds(128), 8192, 2)
+    cover = psarcs.reader().cover(psarcs.source(files))
+    assert Image.open(io.BytesIO(cover.content)).size == (8192, 2)
+
+
+@pytest.mark.parametrize("art", [b"", b"DDS ", b"DDS " + b"\xff" * 200, b"\x89PNG", 8193, 99_000])
 def test_art_that_is_none(psarcs, art):
+    art = sized(psarcs.dds(4), art, art) if isinstance(art, int) else art
     files = {ARR.format("lead"): psarcs.xml, "gfxassets/album_art/album_x_64.dds": art}
     source = psarcs.source(files)
     assert psarcs.reader().cover(source) is None
