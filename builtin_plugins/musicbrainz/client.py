@@ -48,7 +48,8 @@ class Client:
         self._cache = cache
         self._limiter = limiter
         self._service = service
-        self._server = urlsplit(service.base_url).netloc.lower()
+        server = urlsplit(service.base_url).netloc.lower()
+        self._server = server.rpartition("@")[2]  # a password is shown to nobody
 
     def get(self, path: str, query: Mapping[str, str]) -> Any:
         """The answer to ``<base>/<path>?<query>``; None when the server knows no such thing.

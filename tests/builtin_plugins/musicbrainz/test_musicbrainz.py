@@ -259,6 +259,13 @@ def test_a_server_that_is_busy_for_long_is_not_asked_too_early(context, shape):
     assert len(context.http.requests) == 1
 
 
+def test_a_password_in_the_address_is_shown_to_nobody(context):
+    base = "https://me:secret@mirror.example"
+    context.http.answer("GET", f"{base}/recording", HttpReply(403, {}, b""))
+    with pytest.raises(ProviderError, match=r"^mirror\.example refuses requests"):
+        made(context, baseUrl=base).fetch(KNOWN)
+
+
 @pytest.mark.parametrize("seconds", [7, -60])
 def test_a_date_says_when_to_ask_again(context, seconds):
     url, begin = f"{BASE}/recording", context.clock.ms()
