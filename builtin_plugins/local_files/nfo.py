@@ -11,7 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from datetime import date
+from datetime import MAXYEAR, MINYEAR, date
 from pathlib import Path
 from typing import Any, Final
 from xml.etree.ElementTree import Element, ParseError, fromstring
@@ -60,6 +60,11 @@ class Nfo:
         """``<runtime>``: ``136``, also ``136 min``."""
         found = _MINUTES.match(self.text("runtime") or "")
         return int(found[1]) or None if found else None
+
+    def first_day(self, name: str) -> date | None:
+        """Of a year, of which no more may be known."""
+        year = self.whole(name) or 0
+        return date(year, 1, 1) if MINYEAR <= year <= MAXYEAR else None
 
     def date(self, *names: str) -> date | None:
         for name in names:

@@ -103,7 +103,7 @@ class LocalFilesProvider(MetadataProvider):
         title = nfo.text("title", "originaltitle")
         if title is None:
             return None
-        released = nfo.date("premiered", "releasedate", "aired")
+        released = nfo.date("premiered", "releasedate", "aired") or nfo.first_day("year")
         year = nfo.whole("year") or (released.year if released else None)
         ids = nfo.ids()
         people = tuple(Person(name, role, character) for name, role, character in nfo.people())

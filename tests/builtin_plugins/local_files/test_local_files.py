@@ -128,6 +128,8 @@ def test_two_files_of_one_film_are_one(provider, shelf):
     (twin / "a.nfo").write_text("<movie><title>SOLARIS</title><year>1972</year></movie>")
     (twin / "b.nfo").write_text("<movie><title>Solaris</title><year>1972</year></movie>")
     (twin / "c.nfo").write_text("<movie><title>Solaris</title><year>2002</year></movie>")
+    (twin / "d.nfo").write_text("<movie><title>Solaris</title><year>10000</year></movie>")
+    assert provider.fetch(film(twin / "d.mkv")).release_date is None
     ids = [provider.fetch(film(twin / f"{name}.mkv")).ids["OTHER"] for name in "abc"]
     assert ids[0] == ids[1] != ids[2]
 
@@ -135,6 +137,7 @@ def test_two_files_of_one_film_are_one(provider, shelf):
 def test_a_show_with_its_seasons(provider, context, shelf):
     found = provider.fetch(show(shelf / "Pilots"))
     assert (found.title, found.network) == ("Pilots", "AMC")
+    assert found.release_date == date(2001, 1, 1), "no more is known than the year"
     season = provider.fetch_season(found.ids, 1)
     assert (season.name, [each.episode_number for each in season.episodes]) == ("The first", [1, 2])
     first = season.episodes[0]
