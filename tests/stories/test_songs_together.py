@@ -44,7 +44,7 @@ def all_at_once(hosts, calls):
     def run(number, call):
         url = hosts[number % len(hosts)].url
         with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
-            gate.wait(30)
+            gate.wait(120)
             return call(client)
 
     with ThreadPoolExecutor(len(calls)) as threads:

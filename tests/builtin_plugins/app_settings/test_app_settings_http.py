@@ -376,11 +376,12 @@ def test_a_refused_bundle_changes_nothing(
     assert (configured.get("/api/settings").json(), themes(configured)) == before
 
 
-def test_settings_events_are_told_once(host: TestHost) -> None:
+def test_settings_events_are_told_once(host: TestHost, wait_until: Callable[..., None]) -> None:
     """What is only tried leaves no event."""
     heard: list[frozenset[str]] = []
     host.plugin("themes").context.settings.on_change(heard.append)
     take(host, {"config.json": {}, "plugins/themes.json": {"colour": "blue"}})
+    wait_until(lambda: heard)
     send(host, packed({"config.json": {}, "plugins/themes.json": {"colour": 1, "size": 2}}))
     assert heard == [frozenset({"colour"})]
 
