@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from builtin_plugins.songs.editing import _read
 from builtin_plugins.songs.identity import track_id_of
@@ -16,6 +18,12 @@ from plugin_sdk import Form, Invalid, NotFound, SongChart, SongSource, TooLarge
 from plugin_sdk.testing import FakeSongFormat, FakeUpload, request
 
 NOBODY = track_id_of("nobody")
+
+
+def picture(shade: int) -> bytes:
+    content = io.BytesIO()
+    Image.new("L", (8, 8), shade).save(content, "PNG")
+    return content.getvalue()
 
 
 class Still(FakeSongFormat):
@@ -85,6 +93,28 @@ def test_edits_at_once_keep_each_other(book: Any, at_once: Any) -> None:
     (revision,) = (row["revision"] for row in book.context.db.table("edits").rows_where())
     assert revision == 8
     assert book.ask("GET", "library_stats")["letters"] == {"S": 1}
+
+
+def test_covers_at_once_leave_one(book: Any, at_once: Any) -> None:
+    """Beside the texts that came with them."""
+    track = book.add("a")
+    names = ("title", "artist", "album")
+    waiting = [*range(6)]
+
+    def edit() -> None:
+        number = waiting.pop()
+        cover = FakeUpload("coverImage", picture(number))
+        form = Form({names[number % 3]: f"New {names[number % 3]}"}, [cover])
+        book.ask("POST", "edit_track", track, form=form)
+
+    at_once(len(waiting), edit)
+    shown = book.ask("GET", "track", track)
+    assert [shown[name] for name in names] == ["New title", "New artist", "New album"]
+    assert shown["edited"] == [*names, "coverImage"]
+    with book.ask("GET", "cover", track).body.source.open() as stream:
+        assert stream.read() in [picture(number) for number in range(6)]
+    assert len(book.context.blobs.list()) == 1
+    assert book.context.db.table("objects").count_where() == 1
 
 
 def test_one_bad_field_changes_nothing(book: Any) -> None:
