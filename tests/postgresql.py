@@ -105,17 +105,20 @@ class PostgresqlServer:
 
     def start(self) -> None:
         """On the port of the last time, if there was one."""
-        self.port = self.port or free_ports(1)[0]
+        before = self.port
+        self.port = before or free_ports(1)[0]
         settings = [f"-c{name}={value}" for name, value in self._settings.items()]
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         self._launch(settings)
         while not self._answers():
             assert self._process is not None
             if self._process.poll() is not None:
-                # After a crash the memory of the old one may be there for a moment.
+                # After a crash the memory of the old one may be there for a moment; and somebody
+                # may have taken the port since it was found free.
                 if time.monotonic() > deadline:
                     raise RuntimeError((self._folder / "log").read_text(errors="replace")[-2000:])
                 time.sleep(0.1)
+                self.port = before or free_ports(1)[0]
                 self._launch(settings)
             time.sleep(0.02)
 
@@ -137,7 +140,7 @@ class PostgresqlServer:
             except ProcessLookupError:  # it ended with the first
                 pass
         if self._process is not None:
-            self._process.wait(30)
+            self._process.wait(60)
 
     def leave(self) -> None:
         """It goes on when this process ends: another one will remove it."""
@@ -174,7 +177,7 @@ class PostgresqlServer:
 
     def _answers(self) -> bool:
         try:
-            psycopg.connect(self.url(), connect_timeout=2).close()
+            psycopg.connect(self.url(), connect_timeout=10).close()
         except psycopg.OperationalError:
             return False
         return True
@@ -192,9 +195,9 @@ class PostgresqlServer:
         except ProcessLookupError:  # it was killed
             return
         if self._process is not None:
-            self._process.wait(30)
+            self._process.wait(60)
             return
-        deadline = time.monotonic() + 30  # somebody else's child
+        deadline = time.monotonic() + 60  # somebody else's child
         while self._state() is not None and time.monotonic() < deadline:
             time.sleep(0.02)
 
