@@ -111,9 +111,16 @@ def test_the_tests_that_pages_show_pass(name, request):
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestHost]:
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestHost, dict[str, str]]]:
+    """The host, and the states of its plugins before a page switches one off."""
     with TestHost(tmp_path_factory.mktemp("data"), plugins=PLUGINS) as host:
-        yield host
+        ids = [cls.manifest["id"] for cls in PLUGINS]
+        yield host, {each: host.entry(each).state for each in ids}
+
+
+@pytest.fixture(scope="module")
+def served(started: tuple[TestHost, dict[str, str]]) -> TestHost:
+    return started[0]
 
 
 @pytest.fixture(scope="module")
@@ -154,8 +161,8 @@ def prepare(home: Path, url: str) -> None:
 
 
 @pytest.mark.parametrize("cls", PLUGINS, ids=lambda cls: cls.manifest["id"])
-def test_the_plugins_that_pages_show_start(cls, served):
-    assert served.entry(cls.manifest["id"]).state == "active"
+def test_the_plugins_that_pages_show_start(cls, started):
+    assert started[1][cls.manifest["id"]] == "active"
 
 
 def steps() -> list[list[Block]]:
