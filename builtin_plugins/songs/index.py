@@ -8,7 +8,9 @@ true until it is written.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -20,6 +22,7 @@ from plugin_sdk import Clock, Database, Row
 __all__ = ["Found", "LibraryIndex", "Outcome", "chunks", "listed"]
 
 _CHUNK: Final = 500
+_VERY_MANY: Final = 2000
 _SONGS: Final = (
     "SELECT s.id, s.track_id, s.filename, s.imported_at, t.facet, t.artist AS counted, "
     "t.artist_key, t.created_at, d.facts, e.title, e.artist, e.album, e.year, e.cover, e.revision "
@@ -178,30 +181,25 @@ class LibraryIndex:
         facets = self._facets(set(wanted))
         fresh: list[dict[str, Any]] = []
         changed: list[dict[str, Any]] = []
-        documents: list[dict[str, Any]] = []
+        described: list[tuple[Identity, SongFacts, SongFacts]] = []
         for (row, each, facts), wish in zip(shown, wanted, strict=True):
             identity = Identity(row["id"], row["track_id"], row["filename"], row["imported_at"])
             facet = facets[wish]
             track = track_row(identity, each, facet, now)
-            documents.append(
-                {
-                    "id": identity.id,
-                    "meta": meta_of(identity, each),
-                    "facts": facts.to_json(),
-                }
-            )
+            described.append((identity, each, facts))
             if row["created_at"] is None:
                 fresh.append({**track, "created_at": now})
             else:
                 self._count(counts, row, -1)
                 changed.append({**track, "created_at": row["created_at"]})
             counts.add(facet, track["artist_key"], each.artist, 1)
-        if fresh:
-            self._db.table("tracks").insert_all(fresh)
-            self._note_variants(fresh, {row["id"]: row["filename"] for row, _, _ in shown})
-        if changed:
-            self._db.table("tracks").upsert_all(changed)
-        self._write_documents(fresh, documents)
+        with _documents_of(described) as documents:
+            if fresh:
+                self._db.table("tracks").insert_all(fresh)
+                self._note_variants(fresh, {row["id"]: row["filename"] for row, _, _ in shown})
+            if changed:
+                self._db.table("tracks").upsert_all(changed)
+            self._write_documents(fresh, documents())
         self._apply(counts)
 
     def _write_documents(
@@ -294,6 +292,26 @@ class LibraryIndex:
             self._db.table("artists").insert_all(
                 {**artist, "letter": letter_of(key)} for key, artist in best.items()
             )
+
+
+@contextmanager
+def _documents_of(
+    songs: Sequence[tuple[Identity, SongFacts, SongFacts]],
+) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Rows of ``documents``: of songs as they are shown, and as their files have them. Those of
+    very many are made on a thread beside, while a server takes in their tracks."""
+    if len(songs) < _VERY_MANY:
+        yield lambda: _documents(songs)
+        return
+    with ThreadPoolExecutor(1, "songs-documents") as beside:
+        yield beside.submit(_documents, songs).result
+
+
+def _documents(songs: Iterable[tuple[Identity, SongFacts, SongFacts]]) -> list[dict[str, Any]]:
+    return [
+        {"id": song.id, "meta": meta_of(song, shown), "facts": facts.to_json()}
+        for song, shown, facts in songs
+    ]
 
 
 def chunks(values: Sequence[Any], size: int = _CHUNK) -> Iterator[Sequence[Any]]:

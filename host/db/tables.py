@@ -23,6 +23,8 @@ from plugin_sdk.database import Parameters
 __all__ = ["SqlTable", "TableStore"]
 
 _BATCH: Final = 500
+_LISTED: Final = 5000
+"""Of rows that are all in memory already."""
 
 
 class TableStore(Protocol):
@@ -142,7 +144,8 @@ class SqlTable(Table):
         with self._store.transaction():
             shape = self._shape()
             drawn = (_without_drawn_key(shape, row) for row in rows)
-            for names, batch in _batches(drawn):
+            listed = isinstance(rows, Sequence)
+            for names, batch in _batches(drawn, _LISTED if listed else _BATCH):
                 if ignore:
                     total += self._run_many(shape.insert(names, ignore=True), batch)
                 elif names:
@@ -296,14 +299,14 @@ def _without_drawn_key(shape: TableShape, row: Mapping[str, Any]) -> Mapping[str
 
 
 def _batches(
-    rows: Iterable[Mapping[str, Any]],
+    rows: Iterable[Mapping[str, Any]], most: int = _BATCH
 ) -> Iterator[tuple[tuple[str, ...], list[Mapping[str, Any]]]]:
-    """Rows that follow one another with the same columns, at most `_BATCH` at once."""
+    """Rows that follow one another with the same columns, so many at once at most."""
     for names, same in groupby(rows, key=tuple):
         batch: list[Mapping[str, Any]] = []
         for row in same:
             batch.append(row)
-            if len(batch) == _BATCH:
+            if len(batch) == most:
                 yield names, batch
                 batch = []
         if batch:

@@ -64,6 +64,7 @@ def test_a_scan_by_command(book: Any, folder: Path) -> None:
 
 def test_filling(book: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("builtin_plugins.songs.filling._MANY", 100)
+    monkeypatch.setattr("builtin_plugins.songs.index._VERY_MANY", 100)
     assert run(book, "fill", count=40)[0] == 0
     status, io = run(book, "fill", count=110)
     assert (status, io.output.strip()) == (0, "The library has 150 songs.")
