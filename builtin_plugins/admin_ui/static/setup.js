@@ -2,8 +2,6 @@ import { ask, byId, trouble, work } from "./desk.js";
 import { fieldsOf, mark, refuse, valid } from "./fields.js";
 
 const form = byId("setup");
-const status = await ask("/api/setup/status").catch((error) => trouble(error));
-if (status?.configured) location.replace("/admin/sign-in");
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -25,3 +23,6 @@ form.addEventListener("submit", (event) => {
     location.assign("/admin");
   });
 });
+
+const status = await ask("/api/setup/status").catch((error) => trouble(error));
+if (status?.configured) location.replace("/admin/sign-in");

@@ -1,9 +1,6 @@
 import { ask, byId, trouble, work } from "./desk.js";
 import { fieldsOf, refuse, valid } from "./fields.js";
 
-const status = await ask("/api/setup/status").catch((error) => trouble(error));
-if (status && !status.configured) location.replace("/admin/setup");
-
 /** Where the visitor wanted to go: a page of this host, whatever the address says. */
 function wanted() {
   const next = new URLSearchParams(location.search).get("next") ?? "";
@@ -45,3 +42,6 @@ recover.addEventListener("submit", (event) => {
     await enter(values.name.trim(), values.newPin);
   });
 });
+
+const status = await ask("/api/setup/status").catch((error) => trouble(error));
+if (status && !status.configured) location.replace("/admin/setup");

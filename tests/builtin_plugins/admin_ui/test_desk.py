@@ -215,3 +215,11 @@ def test_scripts_write_no_markup_and_ask_nobody_else():
         assert not re.search(r"fetch\([\"'`]https?:", text), script.name
         for imported in re.findall(r'from "\./([\w-]+\.js)"', text):
             assert (FOLDER / "static" / imported).is_file(), (script.name, imported)
+
+
+@pytest.mark.parametrize("page", ["sign-in", "setup", "plugin", "people"])
+def test_no_form_puts_a_secret_into_an_address(page: str) -> None:
+    """Whoever submits before the page's script runs has the browser send it: by POST."""
+    forms = re.findall(r"<form\b[^>]*>", (FOLDER / "templates" / f"{page}.html").read_text())
+    assert forms
+    assert all('method="post"' in form for form in forms)
