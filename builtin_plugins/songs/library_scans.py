@@ -18,6 +18,8 @@ __all__ = ["JOB", "Scans", "scan_state"]
 JOB: Final = "scan"
 _MINUTE_MS: Final = 60_000
 _LOOK_SECONDS: Final = 0.2
+_LOOKS: Final = 100
+"""For plugins that start late: longer than a start may take."""
 _ADVICE: Final = {
     "NO_LIBRARY_FOLDER": "No song folder is set, or it is not there: "
     "stagebox settings set songs dlcDir FOLDER",
@@ -51,6 +53,7 @@ class Scans:
         """The job: the run that was asked for, and those that were wished meanwhile."""
         mode = self._state.present()
         if mode is not None and self._state.interrupted(run.attempt):
+            self._await_formats(run)
             self._state.restart()
         failed: Exception | None = None
         while mode is not None:
@@ -66,6 +69,15 @@ class Scans:
                 mode = self._scanner.fail()
         if failed is not None:
             raise failed
+
+    def _await_formats(self, run: JobRun) -> None:
+        """Those that a full run had are perhaps still starting, behind their host. Without them
+        it would end, and nothing else reads a song that has not changed."""
+        wanted = self._state.formats()
+        for _ in range(_LOOKS):
+            there = {each.name for each in self._context.providers.chain("song_format")}
+            if wanted <= there or not run.sleep(_LOOK_SECONDS):
+                return
 
     def begin(self) -> None:
         """Once after each start. A run that the last process could not end goes on now: it lists

@@ -44,6 +44,7 @@ _NEVER: Final[Mapping[str, Any]] = {
     "life": "",
     "returning": 0,
     "nextReturning": 0,
+    "formats": [],
 }
 
 
@@ -110,6 +111,10 @@ class ScanState:
         asked for stays so, however often the run is interrupted."""
         returning: int = self._held()["returning"]
         return returning
+
+    def formats(self) -> frozenset[str]:
+        """Whose songs the full run that is on reads; nobody's before it has begun to look."""
+        return frozenset(self._held()["formats"])
 
     def abandoned(self) -> bool:
         """Whether a run was asked for in this life of the service that nobody sees to."""

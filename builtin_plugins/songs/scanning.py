@@ -102,7 +102,8 @@ class _Run:
         self._stopped = stopped
         self._db = scanner._db
         self._formats: Sequence[SongFormat] = list(scanner._context.providers.chain("song_format"))
-        returning = scanner._state.returning() if mode == "full" else None
+        self._full = mode == "full"
+        returning = scanner._state.returning() if self._full else None
         self._found = Comparison(self._db, root, self._formats, returning)
         self._counters = Counter(added=0, changed=0, removed=0, unchanged=0, failed=0)
         self._tell_each = False
@@ -114,6 +115,8 @@ class _Run:
 
     def scan(self) -> Mapping[str, int]:
         found, context = self._found, self._s._context
+        if self._full:
+            self._s._state.update(formats=[each.name for each in self._formats])
         platform, seconds = context.settings["psarcPlatform"], self._s._reading_seconds
         asker = Asker(seconds, self._check, trusted_formats(context))
         found.look(platform, context.log, self._check, asker)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -277,6 +278,35 @@ def test_a_full_run_goes_on_where_it_was_interrupted(
     book.plugin.rescan_full(None)
     book.context.jobs.run_all()
     assert len(reads) == 9  # another run reads all
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_a_full_run_that_was_interrupted_waits_for_readers_that_start_late(
+    book: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, comes: bool
+) -> None:
+    class Slept(FakeJobRun):
+        sleeps = 0
+
+        def sleep(self, seconds: float) -> bool:
+            self.sleeps += 1
+            if comes and self.sleeps == 3:
+                book.context.providers.add("song_format", "fakesong", FakeSongFormat())
+            return super().sleep(seconds)
+
+    FakeSongFormat.write(folder / "a.fakesong", title="before")
+    book.context.jobs.run_all()
+    FakeSongFormat.write(folder / "a.fakesong", title="after")
+    book.plugin.rescan_full(None)
+    with monkeypatch.context() as killed:
+        killed.setattr(book.plugin._scans._scanner._index, "put", Mock(side_effect=SystemExit))
+        with pytest.raises(SystemExit):
+            book.plugin.scan(FakeJobRun())
+    book.context.providers.remove("song_format", "fakesong")
+    run = Slept(attempt=2)
+    book.plugin.scan(run)
+    assert (run.sleeps == 3) is comes
+    assert book.plugin.scan_status(None)["status"] == "complete"
+    assert [each["title"] for each in book.listed()] == ["after" if comes else "before"]
 
 
 def test_scans_from_time_to_time(book: Any, folder: Path) -> None:
