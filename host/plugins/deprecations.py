@@ -57,6 +57,8 @@ class DeprecationLog:
         self._db = database
         self._clock = clock
         self._log = log
+        self._storing = threading.Lock()
+        """Held from taking what was counted until it is stored, or what is stored is removed."""
         self._lock = threading.Lock()
         self._fresh: dict[tuple[str, str], _Fresh] = {}
         self._told: dict[str, set[tuple[str, str]]] = {}
@@ -79,6 +81,10 @@ class DeprecationLog:
 
     def flush(self) -> None:
         """Stores what was counted since the last time; nothing is lost when that fails."""
+        with self._storing:
+            self._store()
+
+    def _store(self) -> None:
         with self._lock:
             fresh, self._fresh = self._fresh, {}
         if not fresh:
@@ -130,10 +136,11 @@ class DeprecationLog:
 
     def forget(self, plugin_id: str) -> int:
         """Removes what is known of a plugin; says how many rows that were."""
-        with self._lock:
-            self._told.pop(plugin_id, None)
-            for key in [key for key in self._fresh if key[0] == plugin_id]:
-                del self._fresh[key]
-        return self._db.table(_TABLE).delete_where(
-            "plugin_id = :plugin_id", {"plugin_id": plugin_id}
-        )
+        with self._storing:
+            with self._lock:
+                self._told.pop(plugin_id, None)
+                for key in [key for key in self._fresh if key[0] == plugin_id]:
+                    del self._fresh[key]
+            return self._db.table(_TABLE).delete_where(
+                "plugin_id = :plugin_id", {"plugin_id": plugin_id}
+            )

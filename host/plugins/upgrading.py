@@ -55,6 +55,11 @@ class _Attempt:
         with self._lock:
             self._given_up = True
 
+    @property
+    def given_up(self) -> bool:
+        with self._lock:
+            return self._given_up
+
 
 class Upgrades:
     """Changes the code of plugins at work, in step with the manager."""
@@ -163,6 +168,8 @@ class Upgrades:
         with attempt.waited_for():
             gate.pause()
         self._manager.instances.quiet(old)
+        if attempt.given_up:  # meanwhile; the old version goes on, so its jobs do
+            self._jobs.resume(gate.plugin_id)
         if not gate.wait_idle(self._manager.limits.drain):
             raise TimeoutError("calls into the running version did not end in time")
         with attempt.waited_for():

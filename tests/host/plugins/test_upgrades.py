@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from host.cli.main import main
+from host.plugins.upgrading import _Attempt
 from host.server import waiting
 from plugin_sdk import Conflict, DatabaseUnavailable, Invalid
 
@@ -133,6 +134,36 @@ def test_a_start_that_nobody_waits_for_any_more_changes_no_data(
     left = [path.name for path in (host.data_dir / "plugins").iterdir() if path.name[0] == "."]
     assert left == [], "no copy of the data, which the next start would take for the last word"
     assert host.get("/api/plugins/notes/version").json()["version"] == 1
+
+
+def test_jobs_go_on_after_a_start_that_was_given_up_while_it_quieted_them(
+    make_host, write_plugin, monkeypatch
+):
+    job = """
+        @job("work")
+        def work(self, run):
+            return 1
+
+        @route("POST", "/work", access="open")
+        def begin(self, request):
+            return self.context.jobs.start("work").id
+"""
+    source = V1.replace("migration, route", "job, migration, route") + job
+    host = make_host(write_plugin("notes", source, capabilities=["db"]))
+    manager, upgrades, attempt = host.host.manager, host.host.installer._upgrades, _Attempt()
+    record = manager.register.record("notes")
+    quiet = manager.instances.quiet
+
+    def late(running):
+        attempt.give_up()
+        upgrades._fall_back(record, running)
+        quiet(running)
+
+    monkeypatch.setattr(manager.instances, "quiet", late)
+    with pytest.raises(TimeoutError, match="nobody waits"):
+        upgrades._snapshot(record.running, attempt)
+    begun = host.post("/api/plugins/notes/work").json()
+    assert host.host.jobs.wait(begun, 60).state == "succeeded"
 
 
 def test_data_that_could_not_be_put_back_are_put_back_by_the_next_start(
