@@ -218,7 +218,8 @@ class TestHost:
 
     def log_lines(self) -> list[dict[str, Any]]:
         """What the host logged so far."""
-        self.host.logs.flush()
+        if not self.host.logs.flush(60):
+            raise TimeoutError("the log was not written within a minute")
         file = self.host.config.log_file
         if not file.exists():
             return []
@@ -282,7 +283,14 @@ class TestHost:
         from websockets.sync.client import connect
 
         url = self.url.replace("http", "ws", 1) + path
-        with connect(url, additional_headers=dict(headers or {}), compression=None) as connection:
+        # No pings of its own: a client that reads nothing, or a machine that stands still, stays.
+        with connect(
+            url,
+            additional_headers=dict(headers or {}),
+            compression=None,
+            open_timeout=60,
+            ping_interval=None,
+        ) as connection:
             yield connection
 
 
