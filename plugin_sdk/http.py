@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 
+@lru_cache(maxsize=256)
 def is_loopback(peer: str) -> bool:
     """Whether a socket's address is of this machine: 127.0.0.0/8, ::1, ::ffff:127.0.0.0/104."""
     try:

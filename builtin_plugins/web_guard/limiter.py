@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Final
 
@@ -76,6 +77,7 @@ class RateLimiter:
             del windows[key]
 
 
+@lru_cache(maxsize=4096)
 def counted_as(peer: str) -> str:
     """The key of an address: an IPv6 address counts with its whole /64, of which a single client
     has as many as it wants."""

@@ -12,7 +12,7 @@ from host.web.streams import read_at
 
 __all__ = ["BodyFailed", "FileBody", "Scratch"]
 
-_CHUNK: Final = 256 * 1024
+_CHUNK: Final = 512 * 1024
 
 
 class BodyFailed(Exception):
@@ -20,7 +20,7 @@ class BodyFailed(Exception):
 
 
 class Scratch:
-    """Buffers of 256 KiB, lent for the moment of one send: there are as many as threads that were
+    """Buffers of 512 KiB, lent for the moment of one send: there are as many as threads that were
     sending at once, however many clients fetch files."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class FileBody(ReadOnlyFileBasedBuffer):  # type: ignore[misc]  # waitress ships
     for a network. A file that cannot be sought is iterated by the worker thread.
 
     A file that has a ``descriptor`` is read with it into a buffer that is only lent; what the
-    socket does not take is read again later. Of others at most one chunk of 256 KiB is kept.
+    socket does not take is read again later. Of others at most one chunk of 512 KiB is kept.
     Reading by chunks is on purpose: over loopback it moves more bytes than ``sendfile``.
     """
 

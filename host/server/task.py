@@ -35,6 +35,11 @@ _SENTENCES: Final = {
 }
 
 
+@functools.lru_cache(maxsize=4)
+def _date(second: int) -> str:
+    return str(build_http_date(second))
+
+
 @functools.lru_cache(maxsize=256)
 def _shown(name: str) -> str:
     """Falcon's lower-case names as people write them; others stay as they are."""
@@ -83,7 +88,7 @@ class _Task(WaitressTask):  # type: ignore[misc]  # waitress ships no types
         if "server" not in named:
             lines.append(f"Server: {self.channel.adj.ident}")
         if "date" not in named:
-            lines.append(f"Date: {build_http_date(time.time())}")
+            lines.append(f"Date: {_date(int(time.time()))}")
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
     def _add_connection(self, lines: list[str], *, framed: bool) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from host.logs import log_context
+from host.logs import plugin_id
 from host.plugins.catalog import Catalog, Published
 from host.plugins.gate import Gate, GateClosed
 from host.web.error_bodies import Owner, Rendered, encode_json
@@ -36,6 +36,7 @@ class _Entry:
     """One filter at one of its paths."""
 
     path: str
+    below: str
     order: int
     plugin_id: str
     gate: Gate
@@ -43,7 +44,7 @@ class _Entry:
     identify: bool
 
     def covers(self, path: str) -> bool:
-        return not self.path or path == self.path or path.startswith(self.path + "/")
+        return not self.path or path == self.path or path.startswith(self.below)
 
 
 class Filters:
@@ -107,15 +108,16 @@ class Filters:
         except GateClosed:
             raise StaleCatalog from None
         failed = True
+        named = plugin_id.set(entry.plugin_id)
         try:
-            with log_context(plugin=entry.plugin_id):
-                verdict = entry.call(request)
+            verdict = entry.call(request)
             failed = False
             return verdict
         except StageboxError as error:
             failed = error.status == 500
             raise
         finally:
+            plugin_id.reset(named)
             gate.leave(slot=False, failed=failed)
 
     def _admit(self, request: Request) -> tuple[Principal, str | None]:
@@ -139,6 +141,7 @@ def _entries(published: Published) -> list[_Entry]:
     return [
         _Entry(
             path.rstrip("/"),
+            path.rstrip("/") + "/",
             each.order,
             published.plugin_id,
             published.gate,

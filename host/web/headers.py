@@ -80,18 +80,28 @@ def _key(name: str) -> str:
 
 def check_header(name: object, value: object) -> str | None:
     """What keeps a header from being sent, or None."""
-    if not isinstance(name, str) or not name or not _NAME.issuperset(name):
-        return f"{name!r} is no header name"
-    if name.lower() in HOP_BY_HOP:
-        return f"{name} belongs to the connection, which is the server's"
+    refused = _check_name(name) if isinstance(name, str) else f"{name!r} is no header name"
+    if refused is not None:
+        return refused
     if not isinstance(value, str):
         return f"the value of {name} is {type(value).__name__}, not a text"
+    if value.isascii() and value.isprintable():  # as nearly all are
+        return None
     if any(c in value for c in "\r\n\0"):
         return f"the value of {name} has a line break"
     try:
         value.encode("latin-1")
     except UnicodeEncodeError:
         return f"the value of {name} has characters that a header cannot carry"
+    return None
+
+
+@lru_cache(maxsize=512)
+def _check_name(name: str) -> str | None:
+    if not name or not _NAME.issuperset(name):
+        return f"{name!r} is no header name"
+    if name.lower() in HOP_BY_HOP:
+        return f"{name} belongs to the connection, which is the server's"
     return None
 
 

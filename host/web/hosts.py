@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
-from host.web.tokens import is_loopback
 from plugin_sdk import Forbidden, Problem
+from plugin_sdk.http import is_loopback
 
 __all__ = ["HostNames", "HostRefused"]
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from host.web.error_bodies import error_of_status
@@ -95,6 +96,7 @@ def parse_range(header: str, size: int) -> tuple[int, int] | None:
     return start, stop - start
 
 
+@lru_cache(maxsize=512)
 def http_date(seconds: float | None) -> str | None:
     """``Sun, 06 Nov 1994 08:49:37 GMT``; None for a time that has no such form."""
     if seconds is None:

@@ -19,6 +19,7 @@ from plugin_sdk import (
     Principal,
     Unauthenticated,
 )
+from plugin_sdk.http import is_loopback
 
 __all__ = [
     "SESSION_COOKIE",
@@ -27,7 +28,6 @@ __all__ = [
     "bearer_token",
     "cookie_header",
     "expired_cookie_header",
-    "is_loopback",
     "origin_evidence",
     "session_cookie",
 ]
@@ -48,11 +48,6 @@ class AccessControl(Protocol):
     ) -> tuple[Principal, Any]: ...
 
     def authorise(self, principal: Principal, access: Access, permission: str | None) -> None: ...
-
-
-def is_loopback(peer: str) -> bool:
-    """Whether the socket's other end is this machine (127.0.0.0/8, ::1, ::ffff:127.x)."""
-    return peer.startswith(("127.", "::ffff:127.")) or peer == "::1"
 
 
 def bearer_token(authorization: str) -> str | None:

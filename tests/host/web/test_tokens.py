@@ -9,11 +9,11 @@ import pytest
 from host.web.tokens import (
     bearer_token,
     cookie_header,
-    is_loopback,
     origin_evidence,
     session_cookie,
 )
 from plugin_sdk import Request, Route
+from plugin_sdk.http import is_loopback
 
 PATH = "/api/plugins/x/do"
 LOCAL = "127.0.0.1"
