@@ -67,4 +67,5 @@ _TYPES: Final = {
 
 def content_type_of(name: str | PurePath) -> str:
     """By the last extension, in any case; ``application/octet-stream`` for all others."""
-    return _TYPES.get(PurePath(name).suffix.lower(), OCTET_STREAM)
+    path = name if isinstance(name, PurePath) else PurePath(name)
+    return _TYPES.get(path.suffix.lower(), OCTET_STREAM)

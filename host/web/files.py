@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ __all__ = ["Content", "content_disposition", "open_content"]
 _GONE: Final = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES}
 )
+_TAG: Final = re.compile("[!#-~]*")
 _ATTR_CHARS: Final = "!#$&+-.^_`|~"  # beside letters and digits (RFC 8187, 3.2.1)
 
 
@@ -84,7 +86,7 @@ def _file(path: Path, etag: str | None, log: Logger) -> Content:
 
 def _quoted(tag: str) -> str:
     """An entity tag (RFC 9110, 8.8.3). Raises ValueError for a text that cannot be one."""
-    if not all("!" <= c <= "~" and c != '"' for c in tag):
+    if not _TAG.fullmatch(tag):
         raise ValueError(f"{tag!r} cannot be an ETag: it takes visible ASCII without quotes.")
     return f'"{tag}"'
 
