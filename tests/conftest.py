@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from builtin_plugins.accounts import hashing
 from host.db.postgresql import probe, wire
 from host.testing import TestHost
+from tests.waiting import eventually
 
 # A busy machine is no reason to fail, and every run tries the same examples: half as many as usual,
 # since most run on both engines. STAGEBOX_TEST_EXAMPLES=1000 looks further.
@@ -90,12 +90,5 @@ def make_host(tmp_path: Path) -> Iterator[Callable[..., TestHost]]:
 
 @pytest.fixture
 def wait_until() -> Callable[..., None]:
-    """Waits for a condition with a deadline; fails when that passes."""
-
-    def wait(condition: Callable[[], object], seconds: float = 60.0, what: str = "") -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, what or "the condition did not come true in time"
-            time.sleep(0.02)
-
-    return wait
+    """`tests.waiting.eventually`."""
+    return eventually

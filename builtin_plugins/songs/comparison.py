@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from builtin_plugins.songs.asking import Asker
+from builtin_plugins.songs.chunks import listed
 from builtin_plugins.songs.deletions import Deletions
 from builtin_plugins.songs.identity import filename_of, track_id_of
-from builtin_plugins.songs.index import listed
 from builtin_plugins.songs.walking import Candidate, Walk, plain_formats
 from plugin_sdk import Database, Logger, SongFormat
 

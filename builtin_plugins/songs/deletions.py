@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from builtin_plugins.songs.index import chunks, listed
+from builtin_plugins.songs.chunks import chunks, listed
 from plugin_sdk import Database
 
 __all__ = ["Deletions"]

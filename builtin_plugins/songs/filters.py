@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
+from builtin_plugins.songs.chunks import chunks, listed
 from builtin_plugins.songs.identity import fold
-from builtin_plugins.songs.index import chunks, listed
 from builtin_plugins.songs.parameters import Parameters
 from builtin_plugins.songs.rows import name_key
 from builtin_plugins.songs.tables import ORDERS

@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from builtin_plugins.songs.chunks import chunks, listed
 from builtin_plugins.songs.facts import Edits, SongFacts
 from builtin_plugins.songs.identity import letter_of, track_id_of
 from builtin_plugins.songs.rows import Facet, Identity, bases_of, facet_of, meta_of, track_row
 from plugin_sdk import Clock, Database, Row
 
-__all__ = ["Found", "LibraryIndex", "Outcome", "chunks", "listed"]
+__all__ = ["Found", "LibraryIndex", "Outcome"]
 
-_CHUNK: Final = 500
 _VERY_MANY: Final = 2000
 _SONGS: Final = (
     "SELECT s.id, s.track_id, s.filename, s.imported_at, t.facet, t.artist AS counted, "
@@ -312,20 +312,3 @@ def _documents(songs: Iterable[tuple[Identity, SongFacts, SongFacts]]) -> list[d
         {"id": song.id, "meta": meta_of(song, shown), "facts": facts.to_json()}
         for song, shown, facts in songs
     ]
-
-
-def chunks(values: Sequence[Any], size: int = _CHUNK) -> Iterator[Sequence[Any]]:
-    """The values in portions, for statements that name each of them."""
-    for start in range(0, len(values), size):
-        yield values[start : start + size]
-
-
-def listed(values: Sequence[Any]) -> tuple[str, dict[str, Any]]:
-    """``:v0, :v1`` and the parameters; numbers of values are rounded up by repeating the last
-    one, so that there are few statements."""
-    wanted = 1
-    while wanted < len(values):
-        wanted *= 2
-    padded = [*values, *[values[-1]] * (wanted - len(values))]
-    params = {f"v{number}": value for number, value in enumerate(padded)}
-    return ", ".join(f":{name}" for name in params), params

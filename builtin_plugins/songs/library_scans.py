@@ -6,7 +6,8 @@ import os
 import time
 from typing import Final
 
-from builtin_plugins.songs.index import LibraryIndex, chunks, listed
+from builtin_plugins.songs.chunks import chunks, listed
+from builtin_plugins.songs.index import LibraryIndex
 from builtin_plugins.songs.presence import Presence
 from builtin_plugins.songs.scan_state import Cancelled, Mode, ScanState
 from builtin_plugins.songs.scanning import Scanner

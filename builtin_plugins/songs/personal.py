@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from builtin_plugins.songs.bodies import Fields
+from builtin_plugins.songs.chunks import listed
 from builtin_plugins.songs.identity import is_track_id
-from builtin_plugins.songs.index import listed
 from builtin_plugins.songs.parameters import Parameters
 from builtin_plugins.songs.people import People, Person
 from builtin_plugins.songs.rows import iso

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from builtin_plugins.songs.asking import Asker, trusted_formats
+from builtin_plugins.songs.chunks import chunks, listed
 from builtin_plugins.songs.comparison import Comparison, Unlisted
 from builtin_plugins.songs.deletions import Deletions
 from builtin_plugins.songs.identity import clean, filename_of, track_id_of
-from builtin_plugins.songs.index import Found, LibraryIndex, Outcome, chunks, listed
+from builtin_plugins.songs.index import Found, LibraryIndex, Outcome
 from builtin_plugins.songs.reading import READING_SECONDS, Reading
 from builtin_plugins.songs.scan_state import BEAT_SECONDS, Cancelled, Mode, ScanState
 from builtin_plugins.songs.scanned import Scanned

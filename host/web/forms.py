@@ -51,6 +51,11 @@ def read_form(content_type: str, reader: BodyReader, files: list[UploadedFile]) 
         handler = MultipartFormHandler(_options())
         for part in handler.deserialize(counted, content_type, length):
             _read_part(part, fields, files)
+    except falcon.HTTPInvalidHeader:
+        raise Invalid(
+            "The form is not valid: Content-Type must name the boundary of its parts, "
+            "of 1 to 70 characters (RFC 2046, 5.1.1)."
+        ) from None
     except falcon.HTTPError as error:
         text = error.description or error.title or "it cannot be read"
         raise Invalid(f"The form is not valid: {text.rstrip('.')}.") from None

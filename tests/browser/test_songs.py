@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from builtin_plugins.songs.index import Found
 from builtin_plugins.songs.reading import read_song
 from host.testing import TestHost
 from plugin_sdk.testing import FakeCommandIO
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.browser
 
@@ -93,11 +93,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def wait(page: Any, expression: str, argument: Any = None, seconds: float = 60.0) -> Any:
     """Until the expression is true in the page."""
-    deadline = time.monotonic() + seconds
-    while not (found := page.evaluate(expression, argument)):
-        assert time.monotonic() < deadline, expression
-        time.sleep(0.03)
-    return found
+    return eventually(lambda: page.evaluate(expression, argument), seconds, expression)
 
 
 ROWS = "() => [...document.querySelectorAll('.song')].map((row) => row.innerText)"
@@ -408,10 +404,7 @@ def test_looking_for_songs(open_page: Callable[..., Any], tmp_path: Path) -> Non
         expect(page.locator("#empty")).to_contain_text("dlcDir")
         expect(page.locator("#rail")).to_be_hidden()
         host.host.settings.update("songs", {"dlcDir": str(folder)})  # begins a scan by itself
-        deadline = time.monotonic() + 60
-        while host.get("/api/scan-status").json()["status"] != "complete":
-            assert time.monotonic() < deadline, "the scan did not end"
-            time.sleep(0.05)
+        eventually(lambda: host.get("/api/scan-status").json()["status"] == "complete")
         write_pack(folder / "played.feedpak")
         (folder / "broken.feedpak").write_bytes(b"no archive")
         page.get_by_role("button", name="Look for songs").click()

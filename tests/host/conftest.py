@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from host.db import Engine, HostDatabase
 from host.testing import open_engine
+from tests import waiting
 
 
 @pytest.fixture
@@ -45,13 +45,6 @@ def undone() -> Callable[[Engine, str], AbstractContextManager[None]]:
 
 
 @pytest.fixture
-def eventually() -> Callable[[Callable[[], object]], None]:
-    """Waits for a condition, looking often, with a deadline."""
-
-    def wait(condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 60
-        while not condition():
-            assert time.monotonic() < deadline, "this did not come to pass"
-            time.sleep(0.005)
-
-    return wait
+def eventually() -> Callable[..., object]:
+    """`tests.waiting.eventually`."""
+    return waiting.eventually

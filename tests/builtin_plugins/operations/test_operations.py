@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import time
 import zipfile
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from tests.waiting import eventually
 
 CODE = """
     from plugin_sdk import Migration, Plugin, job, route
@@ -47,14 +47,6 @@ CODE = """
             while not run.cancelled:
                 run.sleep(0.05)
 """
-
-
-def eventually(what: Callable[[], Any], seconds: float = 60.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.02)
-    return found
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from builtin_plugins.songs.asking import trusted_formats
 from builtin_plugins.songs.identity import track_id_of
 from plugin_sdk import Plugin, Provider, SongMetadata, SongSource
 from plugin_sdk.testing import FakeSongFormat
+from tests.waiting import eventually
 
 
 class Sleepy(FakeSongFormat):
@@ -319,8 +320,5 @@ def test_scans_that_nobody_asks_for(make_library: Callable[..., Any], tmp_path: 
     other = tmp_path / "other"
     FakeSongFormat.write(other / "b.fakesong", title="In another folder")
     library.host.post("/api/settings", json={"dlcDir": str(other)})
-    deadline = time.monotonic() + 120
-    while library.titles() != ["In another folder"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    eventually(lambda: library.titles() == ["In another folder"], 120)
     assert library.settled()["removed"] == 1

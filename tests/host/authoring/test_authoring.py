@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from host.authoring import Development, find_source, pack, scaffold
 from host.authoring.checking import check_plugin
 from host.config import load_config
 from plugin_sdk import Conflict, Invalid, NotFound
+from tests.waiting import eventually
 
 HELLO = """
 from plugin_sdk import Plugin, route
@@ -31,14 +31,6 @@ class plugin(Plugin):
     def hello(self, request):
         return {"hello": "world"}
 """
-
-
-def eventually(what: Callable[[], Any], seconds: float = 60.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.02)
-    return found
 
 
 # New

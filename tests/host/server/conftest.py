@@ -8,7 +8,6 @@ import logging
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from host.server import Server
 from host.server.channel import Channel
 from host.web.handshake import Handshake, Refusal
 from plugin_sdk import Connection, Request, WebSocketRoute
+from tests.waiting import eventually
 
 BODY_LIMIT = 1000
 LOG = logging.getLogger("tests.server")
@@ -30,12 +30,7 @@ LOG = logging.getLogger("tests.server")
 
 def wait_for(condition: Callable[[], Any], what: str = "condition", seconds: float = 60.0) -> Any:
     """Waits until the condition is true and returns what it gave; fails after ``seconds``."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            pytest.fail(f"{what} did not come true within {seconds} seconds")
-        time.sleep(0.005)
-    return value
+    return eventually(condition, seconds, what)
 
 
 def render_error(

@@ -175,3 +175,8 @@ pieces = st.one_of(
 def test_no_form_is_a_fault_of_the_host(upload, body):
     assert upload(body).status in (200, 400)
     assert upload.site.log.records == []
+
+
+def test_a_form_without_a_boundary_is_told_what_it_lacks(upload):
+    message = upload(form(), "multipart/form-data").json["message"]
+    assert "must name the boundary" in message

@@ -7,7 +7,6 @@ import json
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,16 +17,14 @@ from waitress import wasyncore
 
 from host.server import Server
 from plugin_sdk import JSON, MULTIPART, Response, Route, WebSocketRoute
+from tests.waiting import eventually
 
 BIG = 3_000_000
 HUGE = 200 * 1024 * 1024  # more than the sockets' buffers hold; sparse on the disk
 
 
 def wait_for(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not come true"
-        time.sleep(0.005)
+    eventually(condition, what=what)
 
 
 class PlainWaitress:
