@@ -17,12 +17,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from functools import cache
 from pathlib import Path
-from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 import psycopg
@@ -38,6 +36,7 @@ from host.plugins.discovery import find_installed
 from host.plugins.loading import Loader
 from host.testing import TEST_BUNDLED, TEST_DATABASE
 from plugin_sdk.testing import FakeContext
+from tests.named import names_in
 from tests.postgresql import MadeDatabases, PostgresqlServer
 
 OPENERS = frozenset(
@@ -54,7 +53,6 @@ FAKES = frozenset({"FakeContext", "fake_context", "PluginSuite"})
 _PREPARED = f"{TEST_DATABASE}_PREPARED"
 _EVERYWHERE = ("database_engine", "_databases_go")
 _ROOT = Path(__file__).parent
-_OURS = (str(_ROOT / "tests"), str(_ROOT / "examples"))
 _MEMORY = "/dev/shm"
 _ROOM = 4 * 1024**3
 _RUN = "STAGEBOX_TEST_RUN"  # the folder of the run's server; pytest-xdist's processes inherit it
@@ -197,7 +195,7 @@ def _names_of(item: Any) -> frozenset[str]:
     for name, definitions in item._fixtureinfo.name2fixturedefs.items():
         if name not in _EVERYWHERE:
             functions.update(definition.func for definition in definitions)
-    names = frozenset().union(*(_all_names(_plain(function)) for function in functions))
+    names = frozenset().union(*(names_in(function) for function in functions))
     if item.cls is not None:
         names |= {base.__name__ for base in item.cls.__mro__}
     return names
@@ -210,59 +208,6 @@ def _declares_database(test: Path) -> bool:
     tested = _ROOT.joinpath(*parts[1:3] if parts[0] == "tests" else parts[:2])
     manifests = tested.rglob("plugin.json")
     return any("db" in json.loads(file.read_text()).get("capabilities", ()) for file in manifests)
-
-
-@cache
-def _all_names(thing: Any) -> frozenset[str]:
-    """What a function or class names, and what those of ours name that it names."""
-    found: set[str] = set()
-    seen: set[Any] = set()
-    ahead = [thing]
-    while ahead:
-        thing = ahead.pop()
-        if thing in seen:
-            continue
-        seen.add(thing)
-        if isinstance(thing, type):
-            found.update(base.__name__ for base in thing.__bases__)
-            known = [*vars(thing).values(), *thing.__bases__]
-        else:
-            names = _names(thing.__code__)
-            found |= names
-            known = [thing.__globals__.get(name) for name in names]
-        ahead += [plain for each in known if _is_ours(plain := _plain(each))]
-    return frozenset(found)
-
-
-def _names(code: CodeType) -> set[str]:
-    """Of what code uses, and the functions in it: globals, attributes, parameters."""
-    found = {*code.co_names, *code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]}
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            found |= _names(constant)
-    return found
-
-
-def _plain(function: Any) -> Any:
-    while True:
-        if isinstance(function, MethodType | staticmethod | classmethod):
-            function = function.__func__
-        elif isinstance(function, property):
-            function = function.fget
-        elif hasattr(function, "__wrapped__"):
-            function = function.__wrapped__
-        else:
-            return function
-
-
-def _is_ours(thing: Any) -> bool:
-    if isinstance(thing, FunctionType):
-        file = thing.__code__.co_filename
-    elif isinstance(thing, type):
-        file = getattr(sys.modules.get(thing.__module__), "__file__", None) or ""
-    else:
-        return False
-    return file.startswith(_OURS)
 
 
 @pytest.hookimpl(wrapper=True)
